@@ -1,0 +1,32 @@
+"""The order in which training sequences are read. A new strategy is one file here and one line in BATCHERS.
+
+A batcher is a pure function from a batch's number to the batch: it remembers nothing, so that a run is resumed by
+knowing its step, and the order cannot depend on what else happened in between.
+"""
+
+from __future__ import annotations
+
+from charrnn.arrays import Array
+from charrnn.batching.batch import Batch, Batcher
+from charrnn.batching.chunked import Chunked
+from charrnn.batching.random import Random
+from charrnn.batching.sequential import Sequential
+from charrnn.config import TrainConfig, nearest
+from charrnn.errors import ConfigError, TextError
+
+BATCHERS: dict[str, type[Batcher]] = {"sequential": Sequential, "random": Random, "chunked": Chunked}
+
+__all__ = ["BATCHERS", "Batch", "Batcher", "make_batcher"]
+
+
+def make_batcher(ids: Array, config: TrainConfig) -> Batcher:
+    """The batcher that the configuration names, over the ids (N,) of the training text."""
+    if config.batching not in BATCHERS:
+        raise ConfigError(f"batching '{config.batching}' is not known{nearest(config.batching, BATCHERS)}")
+    needed = BATCHERS[config.batching].characters_needed(config)
+    if len(ids) < needed:
+        raise TextError(
+            f"batching {config.batching} with batch_size {config.batch_size} and seq_len {config.seq_len} needs "
+            f"{needed:,} characters; the training split has {len(ids):,}: lower batch_size, seq_len or chunk_len"
+        )
+    return BATCHERS[config.batching](ids, config)

@@ -1,0 +1,39 @@
+"""What a batch is, and what a batching strategy must offer."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from charrnn.arrays import Array
+from charrnn.config import TrainConfig
+
+
+class Batch(NamedTuple):
+    """One training step's characters: B lanes read side by side, T characters each."""
+
+    inputs: Array  # (T, B) ids
+    targets: Array  # (T, B) ids: the character after each input
+    fresh: Array  # (B,) bool: lanes that begin a new stretch of text here, so that their state starts at zero
+
+
+class Batcher(Protocol):
+    """A batching strategy over the ids (N,) of a text."""
+
+    batches_per_epoch: int  # as many as read the text once, or as near as the strategy comes to it
+
+    def __init__(self, ids: Array, config: TrainConfig) -> None: ...
+
+    @staticmethod
+    def characters_needed(config: TrainConfig) -> int:
+        """The shortest text that the strategy can work on."""
+
+    def __getitem__(self, index: int) -> Batch:
+        """Batch number `index`, counted from the beginning of training; there is no end."""
+
+
+def cut(ids: Array, starts: Array, seq_len: int) -> tuple[Array, Array]:
+    """Windows of seq_len characters at starts (B,): inputs (T, B), and targets one character further on."""
+    windows = ids[starts[None, :] + np.arange(seq_len + 1)[:, None]]  # (T + 1, B)
+    return windows[:-1], windows[1:]

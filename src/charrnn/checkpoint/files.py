@@ -1,0 +1,100 @@
+"""Writing a file so that a crash leaves the old one or the new one, never half of one; and arrays with a header."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as safetensors_bytes
+
+from charrnn.arrays import Array
+from charrnn.errors import RunError
+
+# Everything but the arrays goes under one metadata key, as JSON: with several keys the safetensors library writes them
+# in random order, and equal runs would no longer give equal files.
+KEY = "charrnn"
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write beside, sync, rename, and sync the folder, so that the name always leads to a whole file."""
+    try:
+        handle, part = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(part, 0o666 & ~_umask())
+            os.replace(part, path)
+        except BaseException:
+            Path(part).unlink(missing_ok=True)
+            raise
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise RunError(f"cannot write '{path}': {error.strerror}") from error
+
+
+def write_json(path: Path, values: Mapping[str, Any]) -> None:
+    write_atomic(path, (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_bytes())
+    except OSError as error:
+        raise RunError(f"cannot read '{path}': {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        raise RunError(f"'{path}' is damaged: {error}") from None
+    if not isinstance(values, dict):
+        raise RunError(f"'{path}' is damaged: it should hold a JSON object")
+    return values
+
+
+def write_arrays(path: Path, arrays: Mapping[str, Array], header: Mapping[str, Any]) -> None:
+    """Arrays by name and a JSON header in one safetensors file."""
+    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}  # others would be saved wrongly
+    write_atomic(path, safetensors_bytes(contiguous, {KEY: json.dumps(header, ensure_ascii=False)}))
+
+
+def read_arrays(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
+    """What `write_arrays` wrote: the arrays, and the header."""
+    if not path.is_file():
+        raise RunError(f"'{path}' is not a file")
+    try:
+        with safe_open(path, "numpy") as file:
+            metadata = file.metadata() or {}
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+        header = json.loads(metadata[KEY])
+    except OSError as error:
+        raise RunError(f"cannot read '{path}': {error.strerror or error}") from None
+    except SafetensorError as error:
+        raise RunError(f"'{path}' is not a whole safetensors file: {error}") from None
+    except KeyError:
+        raise RunError(f"'{path}' was not written by charrnn: its metadata lacks the key '{KEY}'") from None
+    except (ValueError, TypeError, RecursionError) as error:
+        raise RunError(f"'{path}' is damaged: {error}") from None
+    if not isinstance(header, dict):
+        raise RunError(f"'{path}' is damaged: its header should be a JSON object")
+    return arrays, header
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name != "posix":
+        return  # elsewhere a folder cannot be opened to be synced
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

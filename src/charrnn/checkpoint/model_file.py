@@ -1,0 +1,104 @@
+"""`model.safetensors`: a trained model in one file that can be shared and used alone.
+
+The arrays have PyTorch's names and shapes: `recurrent.*` loads into `torch.nn.RNN`, `readout.*` into
+`torch.nn.Linear`. PyTorch's second bias, which is only ever added to the first, is written as zeros, and added to the
+first when a file is read. The header holds the model's configuration, its vocabulary, and where it comes from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from charrnn.arrays import Array
+from charrnn.checkpoint.files import read_arrays, write_arrays
+from charrnn.config import ModelConfig
+from charrnn.errors import CharRNNError, RunError
+from charrnn.nn.model import CharModel
+from charrnn.nn.parameters import Parameters
+from charrnn.text.vocabulary import Vocabulary
+
+FORMAT = 1
+
+
+class ModelFile(NamedTuple):
+    model: CharModel
+    params: Parameters
+    vocabulary: Vocabulary
+    provenance: dict[str, Any]  # corpus, splits, settings, step, losses: what `charrnn info` shows
+
+
+def write_model(path: Path, contents: ModelFile) -> None:
+    header = {
+        "format": FORMAT,
+        "model": asdict(contents.model.config),
+        "vocabulary": contents.vocabulary.characters,
+        "provenance": contents.provenance,
+    }
+    write_arrays(path, to_torch(contents.params), header)
+
+
+def read_model(path: Path) -> ModelFile:
+    """Read and check a model file: names, shapes, types and values.
+
+    Raises
+    ------
+    RunError
+        The file is missing, damaged, or not a model of this package.
+    """
+    arrays, header = read_arrays(path)
+    if header.get("format") != FORMAT:
+        raise RunError(f"'{path}' has model format {header.get('format')!r}; this version reads format {FORMAT}")
+    try:
+        config = _model_config(header["model"])
+        vocabulary = Vocabulary(header["vocabulary"])
+        provenance = dict(header["provenance"])
+        if len(vocabulary) != config.vocab_size:
+            raise ValueError(f"{len(vocabulary)} characters for vocab_size {config.vocab_size}")
+        model = CharModel(config)
+        params = from_torch(arrays, model)
+    except (KeyError, TypeError, ValueError, AttributeError, CharRNNError) as error:
+        raise RunError(f"'{path}' is damaged: {' '.join(str(error).split()) or type(error).__name__}") from None
+    return ModelFile(model, params, vocabulary, provenance)
+
+
+def to_torch(params: Parameters) -> dict[str, Array]:
+    """The arrays under PyTorch's names, with every `bias_hh` that PyTorch expects."""
+    arrays = dict(params)
+    for name in params:
+        twin = name.replace("bias_ih", "bias_hh")
+        if twin not in arrays:
+            arrays[twin] = np.zeros_like(params[name])
+    return arrays
+
+
+def from_torch(arrays: dict[str, Array], model: CharModel) -> Parameters:
+    """Parameters from arrays under PyTorch's names. ValueError names the first that is missing or does not fit."""
+    dtypes = {array.dtype for array in arrays.values()}
+    if len(dtypes) != 1 or not dtypes <= {np.dtype(np.float32), np.dtype(np.float64)}:
+        raise ValueError(f"arrays must all be float32 or all float64, not {', '.join(sorted(map(str, dtypes)))}")
+    expected = to_torch(Parameters.zeros(model.layout, np.float32))
+    for name in sorted(expected.keys() ^ arrays.keys()):
+        raise ValueError(f"array '{name}' is {'missing' if name in expected else 'not part of this model'}")
+    params = Parameters.zeros(model.layout, dtypes.pop())
+    for name, array in arrays.items():
+        if array.shape != expected[name].shape:
+            raise ValueError(f"array '{name}' has shape {array.shape}, expected {expected[name].shape}")
+        if not np.isfinite(array).all():
+            raise ValueError(f"array '{name}' holds numbers that are not finite")
+        target = name if name in params else name.replace("bias_hh", "bias_ih")
+        params[target][...] += array
+    return params
+
+
+def _model_config(values: dict[str, Any]) -> ModelConfig:
+    known = {f.name for f in fields(ModelConfig)}
+    if set(values) != known:
+        raise ValueError(f"the model's settings are {sorted(values)}, expected {sorted(known)}")
+    for name, value in values.items():
+        if name != "cell" and (isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1 << 24):
+            raise ValueError(f"{name} {value!r} is not a size")
+    return ModelConfig(**values)

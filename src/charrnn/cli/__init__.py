@@ -1,0 +1,58 @@
+"""The command line: one file for each command, and here what they share: names, errors and exit statuses."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from charrnn.cli.corpora import corpora
+from charrnn.cli.evaluate import evaluate
+from charrnn.cli.info import info
+from charrnn.cli.plot import plot
+from charrnn.cli.sample import sample
+from charrnn.cli.train import train
+from charrnn.errors import CharRNNError
+from charrnn.training.interrupts import Interrupted
+from charrnn.version import __version__
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="charrnn")
+def commands() -> None:
+    """Train character-level language models on a CPU, and let them write.
+
+    \b
+    charrnn train                      learn from the bundled novel, about half a minute
+    charrnn train book.txt             learn from a text of your own
+    charrnn sample runs/book-rnn       let the trained model write
+    """
+
+
+for command in (train, sample, evaluate, plot, info, corpora):
+    commands.add_command(command)
+
+
+def main() -> None:
+    """Run the command line. Exit status: 0 done, 1 a check failed, 2 bad usage or input, 130 interrupted."""
+    try:
+        commands.main(prog_name="charrnn", standalone_mode=False)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.ClickException as error:
+        _fail(" ".join(error.format_message().split()), 2)
+    except CharRNNError as error:
+        _fail(str(error), error.exit_status)
+    except Interrupted as stopped:
+        click.echo(f"charrnn: interrupted: {stopped}", err=True)
+        sys.exit(128 + stopped.signal)
+    except (KeyboardInterrupt, click.Abort):
+        _fail("interrupted", 130)
+    except BrokenPipeError:  # the reader of our output, such as `head`, has gone: nothing more to say
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _fail(message: str, status: int) -> None:
+    click.echo(f"charrnn: error: {message}", err=True)
+    sys.exit(status)

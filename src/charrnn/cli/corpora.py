@@ -1,0 +1,55 @@
+"""`charrnn corpora`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from charrnn.cli.options import echo_json, json_option, quiet_option
+from charrnn.config import nearest
+from charrnn.errors import TextError
+from charrnn.text.library import LIBRARY, MIRROR, fetch, local_path
+
+
+@click.group(
+    invoke_without_command=True,
+    epilog=f"""\b
+Examples:
+  charrnn corpora
+  charrnn corpora fetch tinyshakespeare
+  {MIRROR}=https://example.org/texts charrnn corpora fetch tinyshakespeare
+  charrnn corpora fetch tinyshakespeare --from input.txt""",
+)
+@quiet_option
+@json_option
+@click.pass_context
+def corpora(context: click.Context, quiet: bool, as_json: bool) -> None:
+    """The texts that have names: one is bundled, others are downloaded when asked for, and checked."""
+    if context.invoked_subcommand is not None:
+        return
+    rows = [{**asdict(text), "path": str(local_path(text) or "") or None} for text in LIBRARY.values()]
+    if as_json:
+        echo_json(rows)
+        return
+    for row in rows:
+        where = "bundled" if row["url"] is None else "downloaded" if row["path"] else "not downloaded"
+        click.echo(f"{row['name']:<16} {row['characters']:>9,} characters, {row['distinct']:>2} distinct, {where:<15}"
+                   f"{row['title']} ({row['licence']})")  # fmt: skip
+
+
+@corpora.command("fetch")
+@click.argument("name")
+@click.option("--from", "copy", metavar="FILE", help="Take a copy that you brought by other means.")
+@quiet_option
+@json_option
+def fetch_command(name: str, copy: str | None, quiet: bool, as_json: bool) -> None:
+    """Download the corpus NAME into the cache, or copy it there, and verify its checksum."""
+    if name not in LIBRARY:
+        raise TextError(f"no corpus is called '{name}'{nearest(name, LIBRARY)}")
+    text = LIBRARY[name]
+    path = (local_path(text) if copy is None else None) or fetch(text, copy)
+    if as_json:
+        echo_json({"name": name, "path": str(path), "sha256": text.sha256})
+    elif not quiet:
+        click.echo(f"{name}: {path}")

@@ -1,0 +1,103 @@
+"""`charrnn evaluate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from charrnn.arrays import Array
+from charrnn.cli.options import echo_json, json_option, on_unknown_option, quiet_option
+from charrnn.errors import RunError, TextError
+from charrnn.language_model import LanguageModel, load
+from charrnn.scoring import evaluate as evaluate_ids
+from charrnn.text.corpus import SPLITS, Corpus, text_sha256
+from charrnn.text.library import read_text
+from charrnn.training.folder import RunFolder
+
+NAMES = {"train": "training split", "val": "validation split", "test": "test split", "text": "whole text"}
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  charrnn evaluate runs/book-rnn
+  charrnn evaluate runs/book-rnn another.txt --on-unknown skip
+  charrnn evaluate model.safetensors tinyshakespeare --json"""
+)
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("text", nargs=-1)
+@click.option(
+    "--split", type=click.Choice(SPLITS), default="val", show_default=True, help="Part of the run's own text."
+)
+@click.option("--encoding", default="utf-8", show_default=True, help="How the bytes of TEXT are read.")
+@on_unknown_option
+@quiet_option
+@json_option
+def evaluate(
+    run: Path, text: tuple[str, ...], split: str, encoding: str, on_unknown: str, quiet: bool, as_json: bool
+) -> None:
+    """How well the model of RUN predicts a text, in nats and bits per character.
+
+    Without TEXT, the whole validation split of the run's own text; with it, all of TEXT. The state starts at zero and
+    is carried through; every character after the first is predicted.
+    """
+    model = load(run)
+    if text:
+        reading = read_text(text, encoding)
+        ids, split, sha256 = model.vocabulary.encode(reading.text, on_unknown), "text", text_sha256(reading.text)
+        if not quiet:
+            for remark in reading.remarks:
+                click.echo(remark, err=True)
+            if len(ids) < len(reading.text):
+                click.echo(f"skipped {len(reading.text) - len(ids):,} unknown characters", err=True)
+    else:
+        corpus = _own_text(run, model)
+        ids = _own_splits(model, corpus)[split]
+        sha256 = corpus.sha256
+    if len(ids) < 2:
+        raise TextError(f"the {NAMES[split]} has {len(ids)} characters: it takes at least 2 to predict one")
+    result = evaluate_ids(model.model, model.params, ids)
+    if as_json:
+        echo_json(
+            {
+                "split": split,
+                "characters": result.characters,
+                "nats_per_char": result.nats_per_char,
+                "bits_per_char": result.bits_per_char,
+                "perplexity": result.perplexity,
+                "text_sha256": sha256,
+            }
+        )
+    else:
+        click.echo(
+            f"{NAMES[split]}, {result.characters:,} characters predicted: {result.nats_per_char:.4f} nats "
+            f"({result.bits_per_char:.4f} bits) per character, perplexity {result.perplexity:.3f}"
+        )
+
+
+def _own_text(run: Path, model: LanguageModel) -> Corpus:
+    """The text that a run was trained on, read again and compared."""
+    if not run.is_dir():
+        raise RunError(f"'{run}' is a model without its text: name a TEXT to evaluate it on")
+    saved = RunFolder.open(run).read_config()
+    try:
+        sources, encoding = list(saved["sources"]), str(saved["settings"]["encoding"])
+    except (KeyError, TypeError):
+        raise RunError(f"'{run}/config.json' is damaged: it does not say where the text is") from None
+    if sources == ["-"]:
+        raise RunError("the run's text came from standard input and was not kept: name a TEXT to evaluate it on")
+    reading = read_text(sources, encoding)
+    if text_sha256(reading.text) != model.provenance.get("text_sha256"):
+        raise RunError(f"the text {reading.name} has changed since the run: name a TEXT to evaluate it on")
+    return Corpus.from_reading(reading, model.vocabulary)
+
+
+def _own_splits(model: LanguageModel, corpus: Corpus) -> dict[str, Array]:
+    """The parts as they were in training."""
+    parts, start = {}, 0
+    for name in SPLITS:
+        size = model.provenance["splits"][name]
+        parts[name] = corpus.ids[start : start + size]
+        start += size
+    return parts

@@ -1,0 +1,51 @@
+"""`charrnn info`."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from charrnn.cli.options import echo_json, json_option, quiet_option
+from charrnn.language_model import load
+from charrnn.training.folder import RunFolder
+
+
+@click.command(epilog="\b\nExample:\n  charrnn info runs/book-rnn")
+@click.argument("run", type=click.Path(path_type=Path))
+@quiet_option
+@json_option
+def info(run: Path, quiet: bool, as_json: bool) -> None:
+    """What a run or a model file is: settings, text and splits, parameters, best loss."""
+    model = load(run)
+    facts: dict[str, Any] = {
+        "model": asdict(model.model.config),
+        "parameters": len(model.params.vector),
+        "dtype": str(model.params.vector.dtype),
+        "arrays": {name: list(array.shape) for name, array in model.params.items()},
+        "vocabulary": model.vocabulary.characters,
+        **model.provenance,
+    }
+    if run.is_dir():
+        saved = RunFolder.open(run).read_config()
+        facts.update({name: saved.get(name) for name in ("settings", "recipe", "versions", "charrnn")})
+    if as_json:
+        echo_json(facts)
+        return
+    if not quiet:
+        click.echo(f"{run}: {model!r}")
+    loss = facts.pop("val_nats_per_char", None)
+    if loss is not None:
+        click.echo(
+            f"validation {loss:.4f} nats ({loss / math.log(2):.4f} bits) per character at step {facts['step']:,}"
+        )
+    for name, value in facts.items():
+        if isinstance(value, dict):
+            click.echo(f"{name}:")
+            for key, item in value.items():
+                click.echo(f"  {key}: {item}")
+        else:
+            click.echo(f"{name}: {value!r}" if name == "vocabulary" else f"{name}: {value}")

@@ -1,0 +1,41 @@
+"""`charrnn plot`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from charrnn.checkpoint.files import write_atomic
+from charrnn.cli.options import echo_json, json_option, quiet_option
+from charrnn.errors import ConfigError
+from charrnn.figures.learning_curve import draw_learning_curves
+from charrnn.training.folder import RunFolder
+
+FORMATS = ("png", "svg", "pdf")
+
+
+@click.command(epilog="\b\nExample:\n  charrnn plot runs/book-rnn runs/book-rnn-2 --out comparison.svg")
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...", type=click.Path(path_type=Path))
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("curves.png"), show_default=True,
+    help="The figure: a .png, .svg or .pdf file.",
+)  # fmt: skip
+@click.option("--title", help="Title of the figure [default: the texts of the runs].")
+@quiet_option
+@json_option
+def plot(runs: tuple[Path, ...], out: Path, title: str | None, quiet: bool, as_json: bool) -> None:
+    """Learning curves of one or more runs in one figure: training loss smoothed, validation loss as measured."""
+    file_format = out.suffix[1:].lower()
+    if file_format not in FORMATS:
+        raise ConfigError(f"'{out}' does not end in one of .{', .'.join(FORMATS)}, which decides the figure's format")
+    folders = {str(path): RunFolder.open(path) for path in runs}
+    if title is None:
+        texts = dict.fromkeys(str(folder.read_config().get("text")) for folder in folders.values())
+        title = f"{', '.join(texts)}: validation split as in each run's config.json"
+    records = {name: folder.read_metrics() for name, folder in folders.items()}
+    write_atomic(out, draw_learning_curves(records, title, file_format))
+    if as_json:
+        echo_json({"figure": str(out), "runs": list(folders)})
+    elif not quiet:
+        click.echo(f"wrote {out}")

@@ -1,0 +1,94 @@
+"""`charrnn sample`."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from charrnn.cli.options import config_options, echo_json, given, json_option, on_unknown_option, quiet_option
+from charrnn.errors import ConfigError
+from charrnn.generation import SamplingConfig
+from charrnn.language_model import load
+from charrnn.text.reading import STDIN, read_files
+
+FILE = "FILE:"
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  charrnn sample runs/book-rnn
+  charrnn sample runs/book-rnn --prompt "The clock" --temperature 0.7 --top-p 0.9 --seed 1
+  charrnn sample model.safetensors --prompt FILE:opening.txt --length 2000
+  charrnn sample runs/book-rnn --num-samples 5 --stop "." --length 200"""
+)
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option(
+    "--prompt", "--start-text", "--prime-text", default="", help="Text to go on from; FILE:path or - reads it."
+)
+@click.option("--length", type=int, default=500, show_default=True, help="Characters to write after the prompt.")
+@config_options(SamplingConfig)
+@click.option("--stop", multiple=True, metavar="STRING", help="Stop before this string; may be repeated.")
+@click.option("--num-samples", type=int, default=1, show_default=True, help="Samples to write, side by side.")
+@click.option("--seed", type=int, help="Equal seeds give equal texts [default: a new one each time].")
+@on_unknown_option
+@quiet_option
+@json_option
+def sample(
+    run: Path,
+    prompt: str,
+    length: int,
+    stop: tuple[str, ...],
+    num_samples: int,
+    seed: int | None,
+    on_unknown: str,
+    quiet: bool,
+    as_json: bool,
+    **settings: Any,
+) -> None:
+    """Let the model of RUN write.
+
+    RUN is a run folder or a model.safetensors file. A single sample is printed as it is written; the prompt stands
+    before it and does not count in --length.
+    """
+    if num_samples < 1:
+        raise ConfigError(f"num_samples {num_samples} is too small: it must be at least 1")
+    model = load(run)
+    prompt = _read_prompt(prompt)
+    known = model.vocabulary.decode(model.vocabulary.encode(prompt, on_unknown))
+    if known != prompt and not quiet:
+        click.echo(f"skipped {len(prompt) - len(known)} unknown characters of the prompt", err=True)
+    seed = secrets.randbits(32) if seed is None else seed
+    if not quiet:
+        click.echo(f"seed {seed}", err=True)
+    options = {"stop": stop, "seed": seed, **given(settings)}
+    if as_json:
+        texts = model.generate_many(num_samples, known, length, **options)
+        echo_json({"prompt": known, "seed": seed, "samples": texts})
+    elif num_samples == 1:
+        pieces = model.stream(known, length, **options)
+        click.echo(known, nl=False)
+        for piece in pieces:
+            click.echo(piece, nl=False)
+        click.echo()
+    else:
+        for number, text in enumerate(model.generate_many(num_samples, known, length, **options), 1):
+            click.echo(f"--- sample {number} of {num_samples} ---\n{known}{text}")
+
+
+def _read_prompt(prompt: str) -> str:
+    source = STDIN if prompt == STDIN else prompt[len(FILE) :] if prompt.startswith(FILE) else None
+    if source is None:
+        try:
+            prompt.encode()
+        except UnicodeEncodeError:
+            raise ConfigError("the prompt is not valid text in this terminal's encoding") from None
+        return prompt
+    reading = read_files([source])
+    for remark in reading.remarks:
+        print(remark, file=sys.stderr)
+    return reading.text

@@ -1,0 +1,91 @@
+"""`charrnn train`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from charrnn.batching import BATCHERS
+from charrnn.cli.options import config_options, echo_json, given, json_option, quiet_option
+from charrnn.cli.progress import make_watcher
+from charrnn.config import TrainConfig
+from charrnn.nn.cells import CELLS
+from charrnn.scoring import Evaluation
+from charrnn.training.run import Run
+from charrnn.training.run import train as train_run
+from charrnn.training.schedules import SCHEDULES
+
+SAMPLE_LENGTH = 500
+SAMPLE_TEMPERATURE = 0.7
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  charrnn train
+  charrnn train book.txt --minutes 5
+  charrnn train book.txt --hidden-size 200 --batching chunked --epochs 10
+  cat *.txt | charrnn train - --out runs/everything
+  charrnn train --resume runs/book-rnn --steps 10000"""
+)
+@click.argument("text", nargs=-1)
+@click.option("--out", type=click.Path(path_type=Path), help="The run folder [default: runs/TEXT-CELL].")
+@click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with a run.")
+@click.option("--recipe", metavar="NAME|FILE.toml", help="Named settings, such as 'reference', or a file of yours.")
+@config_options(TrainConfig, {"cell": list(CELLS), "batching": list(BATCHERS), "schedule": list(SCHEDULES)})
+@quiet_option
+@json_option
+def train(
+    text: tuple[str, ...],
+    out: Path | None,
+    resume: Path | None,
+    recipe: str | None,
+    quiet: bool,
+    as_json: bool,
+    **settings: Any,
+) -> None:
+    """Train a model on TEXT and let it write.
+
+    TEXT is one or more UTF-8 files, "-" for standard input, or the name of a library corpus (see: charrnn corpora);
+    without it, the bundled novel is used. The first of --epochs, --steps and --minutes that is reached ends the run.
+    Ctrl-C saves and stops; --resume goes on.
+    """
+    watcher = make_watcher(quiet)
+    run = train_run(text, out=out, resume=resume, recipe=recipe, watcher=watcher, **given(settings))
+    sample = run.model.generate(length=SAMPLE_LENGTH, temperature=SAMPLE_TEMPERATURE, seed=run.config.seed)
+    if as_json:
+        echo_json(_as_json(run, sample))
+    else:
+        click.echo(_summary(run))
+        click.echo(sample)
+
+
+def _summary(run: Run) -> str:
+    parts = [f"trained {run.step:,} steps ({run.epoch:.2f} epochs) in {run.seconds:.0f} s"]
+    parts += [f"{name} {_loss(e)}" for name, e in (("validation", run.val), ("test", run.test)) if e]
+    if run.best_step != run.step:
+        parts.append(f"best at step {run.best_step:,}")
+    if run.ended == "patience":
+        parts.append("stopped because validation no longer improved")
+    return f"{'; '.join(parts)}; saved in {run.path}"
+
+
+def _loss(e: Evaluation) -> str:
+    return f"{e.nats_per_char:.4f} nats ({e.bits_per_char:.4f} bits) per character"
+
+
+def _as_json(run: Run, sample: str) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "run": str(run.path),
+        "ended": run.ended,
+        "step": run.step,
+        "epoch": run.epoch,
+        "seconds": round(run.seconds, 3),
+        "best_step": run.best_step,
+    }
+    for name, e in (("val", run.val), ("test", run.test)):
+        if e:
+            values[f"{name}_nats_per_char"], values[f"{name}_bits_per_char"] = e.nats_per_char, e.bits_per_char
+    return {**values, "sample": sample}

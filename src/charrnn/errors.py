@@ -1,0 +1,29 @@
+"""The errors a user can cause or meet. Each message names the value, the limit and the remedy, in one line."""
+
+
+class CharRNNError(Exception):
+    """Base of every error this package raises on purpose."""
+
+    exit_status = 2  # of the command line: 2 is bad usage or bad input, 1 a check that failed
+
+
+class ConfigError(CharRNNError):
+    """A setting is unknown, out of range, or contradicts another."""
+
+
+class TextError(CharRNNError):
+    """A text cannot be read, is not text, or is too short."""
+
+
+class UnknownCharacterError(TextError):
+    """A text holds a character that the vocabulary lacks."""
+
+
+class RunError(CharRNNError):
+    """A run folder, model file or checkpoint is missing, damaged or does not fit."""
+
+
+class DivergenceError(CharRNNError):
+    """Training met a loss or gradient that is not a finite number."""
+
+    exit_status = 1

@@ -1,0 +1,1 @@
+"""Figures of runs. Matplotlib is imported when one is drawn, never before."""

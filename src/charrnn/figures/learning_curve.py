@@ -1,0 +1,86 @@
+"""Training and validation loss over a run, for one run or several in one figure."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from charrnn.arrays import Array
+from charrnn.errors import RunError
+
+# Okabe & Ito's palette: told apart by colour-blind readers, and in print by lightness.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+SMOOTHING = 0.05  # of the run's records: the width of the smoothing kernel
+
+
+def draw_learning_curves(
+    runs: Mapping[str, Sequence[Mapping[str, Any]]], title: str = "", file_format: str = "png"
+) -> bytes:
+    """The figure as the bytes of an image file.
+
+    Parameters
+    ----------
+    runs : mapping of name to metrics records
+        The records of `metrics.jsonl`.
+    title : str
+        Names the text and the splits.
+
+    Raises
+    ------
+    RunError
+        Matplotlib is not installed, or a run has no records.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise RunError("figures need matplotlib: pip install 'charrnn[plot]'") from None
+    figure = Figure(figsize=(7.0, 4.2), dpi=150, layout="constrained")
+    axes = figure.add_subplot()
+    for number, (name, records) in enumerate(runs.items()):
+        colour = COLOURS[number % len(COLOURS)]
+        epochs, losses = series(records, "train_loss")
+        if not len(losses):
+            raise RunError(f"run '{name}' has no recorded losses to draw")
+        label = f"{name}: " if len(runs) > 1 else ""
+        axes.plot(epochs, losses, color=colour, alpha=0.2, linewidth=0.8)
+        axes.plot(epochs, smooth(losses), color=colour, linewidth=1.4, linestyle="--", label=f"{label}training")
+        epochs, losses = series(records, "val_loss")
+        axes.plot(epochs, losses, color=colour, linewidth=1.8, marker="o", markersize=4, label=f"{label}validation")
+    axes.set(xlabel="epochs", ylabel="loss (nats per character)", title=title)
+    axes.grid(alpha=0.25)
+    bits = axes.secondary_yaxis("right", functions=(to_bits, to_nats))
+    bits.set_ylabel("bits per character")
+    axes.legend(frameon=False)
+    image = io.BytesIO()
+    figure.savefig(image, format=file_format, metadata={"Software": None} if file_format == "png" else None)
+    return image.getvalue()
+
+
+def series(records: Sequence[Mapping[str, Any]], key: str) -> tuple[Array, Array]:
+    """Epochs and values of the records that have a key."""
+    points = [(record["epoch"], record[key]) for record in records if record.get(key) is not None]
+    return np.array([e for e, _ in points]), np.array([v for _, v in points])
+
+
+def smooth(values: Array) -> Array:
+    """A moving average in which near records count more (triangular kernel), shortened at both ends."""
+    half = max(1, round(len(values) * SMOOTHING / 2))
+    kernel = np.bartlett(2 * half + 3)[1:-1]
+    if len(values) < len(kernel):
+        return values
+    weights = np.convolve(np.ones(len(values)), kernel, mode="same")
+    return np.asarray(np.convolve(values, kernel, mode="same") / weights)
+
+
+def to_bits(nats: Any) -> Any:
+    """Nats to bits, for the right-hand axis."""
+    return nats / math.log(2)
+
+
+def to_nats(bits: Any) -> Any:
+    """Bits to nats."""
+    return bits * math.log(2)

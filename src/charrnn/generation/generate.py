@@ -1,0 +1,78 @@
+"""The loop that writes: read the prompt in one pass, then draw a character, read it, draw the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from charrnn.arrays import Array
+from charrnn.generation.filters import SamplingConfig, apply_filters, probabilities
+from charrnn.nn.model import CharModel
+from charrnn.nn.parameters import Parameters
+from charrnn.randomness import stream
+
+WINDOW = 256  # characters of the prompt read at a time
+BLOCK = 256  # uniform numbers drawn at a time for each sample
+
+
+class Writer:
+    """Writes several samples side by side, each with a random stream of its own.
+
+    Sample i of a seed draws the same random numbers whether it is written alone or among others.
+
+    Parameters
+    ----------
+    prompt : (N,) integer array, N ≥ 1
+        The ids that every sample goes on from.
+    seed : int
+    samples : sequence of int
+        The numbers of the samples to write.
+    """
+
+    def __init__(
+        self,
+        model: CharModel,
+        params: Parameters,
+        prompt: Array,
+        config: SamplingConfig,
+        seed: int,
+        samples: Sequence[int],
+    ) -> None:
+        self.model, self.params, self.config = model, params, config
+        self.rngs = [stream(seed, "sampling", k) for k in samples]
+        self.dtype = params.vector.dtype
+        self.logits, state = self._read(prompt)
+        self.state = np.repeat(state, len(samples), axis=2)
+        self.logits = np.repeat(self.logits, len(samples), axis=0)
+        self.workspace = model.workspace(1, len(samples), self.dtype)
+
+    def __iter__(self) -> Iterator[Array]:
+        """The next id of every sample, (B,), without end."""
+        while True:
+            uniforms = np.stack([rng.random(BLOCK) for rng in self.rngs], axis=1)  # (BLOCK, B)
+            for u in uniforms:
+                ids = draw(self.logits, self.config, u)
+                yield ids
+                logits, self.state = self.model.forward(self.params, ids[None, :], self.state, self.workspace)
+                self.logits = logits[0]
+
+    def _read(self, prompt: Array) -> tuple[Array, Array]:
+        """The logits (1, V) after the prompt, and the state (L, S, 1, H)."""
+        state = self.model.zero_state(1, self.dtype)
+        for start in range(0, len(prompt), WINDOW):
+            inputs = prompt[start : start + WINDOW, None]
+            ws = self.model.workspace(len(inputs), 1, self.dtype)
+            logits, state = self.model.forward(self.params, inputs, state, ws)
+        return logits[-1].copy(), state
+
+
+def draw(logits: Array, config: SamplingConfig, u: Array) -> Array:
+    """One id for each row of logits (B, V), by inverting the filtered distribution at u (B,), 0 ≤ u < 1."""
+    logits = logits.astype(np.float64)
+    apply_filters(logits, config)
+    cumulative = np.cumsum(probabilities(logits), axis=1)
+    # The first id whose cumulative share exceeds u. Scaling u by the last share keeps it below, whatever the rounding.
+    below = cumulative <= (u * cumulative[:, -1])[:, None]
+    last = logits.shape[1] - 1 - np.argmax(np.isfinite(logits)[:, ::-1], axis=1)  # the last id that may be drawn
+    return np.asarray(np.minimum(below.sum(axis=1), last))

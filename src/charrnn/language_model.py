@@ -1,0 +1,203 @@
+"""A trained model and its vocabulary: what a user generates with, scores with, and shares."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from charrnn.arrays import Array
+from charrnn.checkpoint.model_file import ModelFile, read_model, write_model
+from charrnn.errors import ConfigError, RunError, TextError
+from charrnn.generation import Writer, make_sampling
+from charrnn.nn.model import CharModel
+from charrnn.nn.parameters import Parameters
+from charrnn.scoring import Evaluation, Score, evaluate, score
+from charrnn.text.vocabulary import Vocabulary
+
+MODEL_FILE = "model.safetensors"
+
+
+class LanguageModel:
+    """A character language model that writes and scores text. Get one with `charrnn.load` or from a run."""
+
+    def __init__(
+        self, model: CharModel, params: Parameters, vocabulary: Vocabulary, provenance: dict[str, Any] | None = None
+    ) -> None:
+        self.model, self.params, self.vocabulary = model, params, vocabulary
+        self.provenance = provenance or {}
+
+    def __repr__(self) -> str:
+        c = self.model.config
+        return (
+            f"<LanguageModel: {c.num_layers} × {c.hidden_size} {c.cell}, {c.vocab_size} characters, "
+            f"{len(self.params.vector):,} parameters>"
+        )
+
+    def generate(
+        self,
+        prompt: str = "",
+        length: int = 500,
+        *,
+        stop: str | Sequence[str] = (),
+        seed: int | None = None,
+        on_unknown: str = "error",
+        **sampling: float,
+    ) -> str:
+        """Write the text that follows a prompt.
+
+        Parameters
+        ----------
+        prompt : str
+            What to go on from; it is not part of the result. Without it the model begins as after a line end.
+        length : int
+            Characters to write; fewer if a stop string comes first.
+        stop : str or sequence of str
+            Stop before any of these strings.
+        seed : int, optional
+            Equal seeds give equal texts; without one, each call differs.
+        on_unknown : {"error", "skip"}
+            What to do with characters of the prompt that the vocabulary lacks.
+        temperature : float, default 1
+            Below 1 bolder, above 1 wilder; 0 is greedy.
+        top_k, top_p, min_p : int, float, float, default 0, 1, 0
+            Draw from the k likeliest characters only; from the likeliest that together have share p; from those at
+            least p times as likely as the likeliest. The defaults switch them off.
+        greedy : bool, default False
+            Always take the likeliest character.
+
+        Returns
+        -------
+        str
+
+        Raises
+        ------
+        UnknownCharacterError
+            The prompt holds a character that the vocabulary lacks.
+        ConfigError
+            A setting is out of range.
+        """
+        return "".join(self.stream(prompt, length, stop=stop, seed=seed, on_unknown=on_unknown, **sampling))
+
+    def stream(
+        self,
+        prompt: str = "",
+        length: int = 500,
+        *,
+        stop: str | Sequence[str] = (),
+        seed: int | None = None,
+        on_unknown: str = "error",
+        **sampling: float,
+    ) -> Iterator[str]:
+        """As `generate`, but yields each character as soon as it is certain that no stop string begins with it."""
+        stops = _stops(stop)
+        writer = self._writer(prompt, length, sampling, seed, on_unknown, samples=[0])
+
+        def characters() -> Iterator[str]:
+            held = ""  # a tail that a stop string may begin with
+            for ids, _ in zip(writer, range(length), strict=False):
+                held += self.vocabulary.characters[ids[0]]
+                if any(held.endswith(s) for s in stops):
+                    cut = min(held.find(s) for s in stops if s in held)
+                    yield from held[:cut]
+                    return
+                keep = max((n for s in stops for n in range(1, len(s)) if held.endswith(s[:n])), default=0)
+                yield from held[: len(held) - keep]
+                held = held[len(held) - keep :]
+            yield from held
+
+        return characters()
+
+    def generate_many(
+        self,
+        num_samples: int,
+        prompt: str = "",
+        length: int = 500,
+        *,
+        stop: str | Sequence[str] = (),
+        seed: int | None = None,
+        on_unknown: str = "error",
+        **sampling: float,
+    ) -> list[str]:
+        """As `generate`, for several samples written side by side in one batch, each from its own random stream."""
+        if num_samples < 1:
+            raise ConfigError(f"num_samples {num_samples} is too small: it must be at least 1")
+        stops = _stops(stop)
+        writer = self._writer(prompt, length, sampling, seed, on_unknown, samples=range(num_samples))
+        texts = [""] * num_samples
+        writing = set(range(num_samples))
+        for ids, _ in zip(writer, range(length), strict=False):
+            for k in list(writing):
+                texts[k] += self.vocabulary.characters[ids[k]]
+                ended = [s for s in stops if texts[k].endswith(s)]
+                if ended:
+                    texts[k] = texts[k][: -max(map(len, ended))]
+                    writing.remove(k)
+            if not writing:
+                break
+        return texts
+
+    def score(self, text: str, on_unknown: str = "error") -> Score:
+        """The surprise at each character of a text after the first, in nats; the state starts at zero."""
+        return score(self.model, self.params, self._encode(text, on_unknown))
+
+    def evaluate(self, text: str, on_unknown: str = "error") -> Evaluation:
+        """The mean surprise over a text of any length, with the state carried through it."""
+        return evaluate(self.model, self.params, self._encode(text, on_unknown))
+
+    def save(self, path: str | Path) -> None:
+        """Write the model into one file, which `charrnn.load` and PyTorch can read."""
+        write_model(Path(path), ModelFile(self.model, self.params, self.vocabulary, self.provenance))
+
+    def default_prompt(self) -> str:
+        """What a text begins after where no prompt is given: a line end, or else the space or the first character."""
+        return next((c for c in "\n " if c in self.vocabulary), self.vocabulary.characters[0])
+
+    def _encode(self, text: str, on_unknown: str) -> Array:
+        ids = self.vocabulary.encode(text, on_unknown)
+        if len(ids) < 2:
+            raise TextError(f"a text of {len(ids)} known characters cannot be scored: it takes at least 2")
+        return ids
+
+    def _writer(
+        self,
+        prompt: str,
+        length: int,
+        sampling: dict[str, Any],
+        seed: int | None,
+        on_unknown: str,
+        samples: Sequence[int],
+    ) -> Writer:
+        config = make_sampling(sampling)
+        if length < 0:
+            raise ConfigError(f"length {length} is too small: it must be at least 0")
+        if seed is not None and seed < 0:
+            raise ConfigError(f"seed {seed} is too small: it must be at least 0")
+        ids = self.vocabulary.encode(prompt, on_unknown)
+        if not len(ids):
+            ids = self.vocabulary.encode(self.default_prompt())
+        return Writer(self.model, self.params, ids, config, secrets.randbits(32) if seed is None else seed, samples)
+
+
+def load(run: str | Path) -> LanguageModel:
+    """The model of a run folder, or of a model file.
+
+    Raises
+    ------
+    RunError
+        There is no such model, or its file is damaged.
+    """
+    path = Path(run)
+    if path.is_dir():
+        path = path / MODEL_FILE
+    if not path.exists():
+        raise RunError(f"there is no model at '{path}'")
+    return LanguageModel(*read_model(path))
+
+
+def _stops(stop: str | Sequence[str]) -> tuple[str, ...]:
+    stops = (stop,) if isinstance(stop, str) else tuple(stop)
+    if "" in stops:
+        raise ConfigError("a stop string must not be empty")
+    return stops

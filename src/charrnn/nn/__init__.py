@@ -1,0 +1,1 @@
+"""The network, from ids to a loss and back: parameters, cells, layers, readout."""

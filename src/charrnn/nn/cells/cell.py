@@ -1,0 +1,47 @@
+"""What a cell is given at each time step, and what it declares about itself.
+
+B batch_size, H hidden_size, G gates of the cell, S its states, K its saved arrays.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from charrnn.arrays import Array
+
+
+class Step(NamedTuple):
+    """Views of one time step's arrays, made once with the workspace, so that the loop slices nothing."""
+
+    gates: Array  # (G, B, H)  holds the input projections; forward makes them gates; backward reads them
+    hidden_proj: Array  # (G, B, H)  forward reads
+    h_prev: Array  # (B, H)  prev_state[0]
+    prev_state: Array  # (S, B, H)  read
+    state: Array  # (S, B, H)  forward writes, backward reads
+    saved: Array  # (K, B, H)  forward writes, backward reads
+    d_state: Array  # (S, B, H)  backward reads and may overwrite
+    d_gates: Array  # (G, B, H)  backward writes: with respect to the input projections
+    d_hidden_proj: Array  # (G, B, H)  backward writes: the same array as d_gates unless a gate multiplies it
+    d_prev_state: Array  # (S, B, H)  backward writes: the paths that bypass the products
+    scratch: Array  # (B, H)
+
+
+class Cell(Protocol):
+    """What a cell declares about itself, and its maths; `recurrent.py` does the products and the loop over time."""
+
+    gates: tuple[str, ...]  # blocks of weight rows, in PyTorch's order
+    states: tuple[str, ...]  # what is carried from step to step; the first is the output
+    saved: tuple[str, ...]  # what backward needs besides gates and states
+    gates_the_hidden_projection: bool  # a gate multiplies part of W h_prev, which therefore needs a bias of its own
+    hidden_bypasses: bool  # h_prev reaches h without passing W too, so backward writes d_prev_state[0]
+
+    def initialize(self, weights: dict[str, Array], rng: np.random.Generator) -> None:
+        """Fill one layer's arrays, which are zero so far."""
+
+    def forward(self, step: Step) -> None:
+        """Read gates (the input projections), hidden_proj and prev_state; write gates, state and saved."""
+
+    def backward(self, step: Step) -> None:
+        """Read gates, state, saved and d_state; write d_gates and the part of d_prev_state that bypasses W."""

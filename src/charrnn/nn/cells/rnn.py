@@ -1,0 +1,45 @@
+"""The vanilla recurrent network (Elman 1990).
+
+One time step. a is the pre-activation: input projection plus hidden projection. d_x is dL/dx.
+
+    a = U x + b + W h_prev                      [rnn.1]
+    h = tanh(a)                                 [rnn.2]
+
+    d_a = d_h · (1 − h²)                        [rnn.3]
+    d_h_prev = Wᵀ d_a                           [rnn.4]   the layer's product
+    dW = Σ_t d_a h_prevᵀ                        [rnn.5]   the layer's product
+    dU = Σ_t d_a xᵀ;   db = Σ_t d_a             [rnn.6]   the layer's product
+
+U is `weight_ih`, W is `weight_hh`, b is `bias_ih`. Derived line by line in docs/derivations/rnn.md.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from charrnn.arrays import Array
+from charrnn.nn.cells.cell import Cell, Step
+from charrnn.nn.initializers import normal_, orthogonal_
+
+
+class RNN(Cell):
+    gates = ("hidden",)
+    states = ("hidden",)
+    saved: tuple[str, ...] = ()
+    gates_the_hidden_projection = False
+    hidden_bypasses = False
+
+    def initialize(self, weights: dict[str, Array], rng: np.random.Generator) -> None:
+        normal_(weights["weight_ih"], rng, 0.3)  # a character moves the state clearly, without saturating tanh
+        orthogonal_(weights["weight_hh"], rng)  # the state neither fades nor explodes over the window
+
+    def forward(self, step: Step) -> None:
+        (h,) = step.state
+        np.add(step.gates[0], step.hidden_proj[0], out=h)  # [rnn.1]
+        np.tanh(h, out=h)  # [rnn.2]
+
+    def backward(self, step: Step) -> None:
+        (h,), (d_h,), (d_a,) = step.state, step.d_state, step.d_gates
+        np.multiply(h, h, out=d_a)
+        np.subtract(1.0, d_a, out=d_a)
+        d_a *= d_h  # [rnn.3]

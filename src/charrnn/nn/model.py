@@ -1,0 +1,124 @@
+"""The character model: recurrent layers and a readout, as a frozen description that holds no arrays.
+
+Parameters, state and workspace are values that are passed in, so that one description can train, be evaluated in
+mid-training and write text at the same time without any of them disturbing another.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from charrnn.arrays import Array
+from charrnn.config import ModelConfig
+from charrnn.nn.cells import CELLS
+from charrnn.nn.parameters import Parameters
+from charrnn.nn.readout import Readout, ReadoutWorkspace
+from charrnn.nn.recurrent import RecurrentLayer, Workspace
+
+
+class ModelWorkspace(NamedTuple):
+    """Every array that a window of seq_len steps over batch_size lanes needs. It belongs to one caller at a time."""
+
+    layers: list[Workspace]
+    readout: ReadoutWorkspace
+
+
+class CharModel:
+    """A stack of recurrent layers that predicts the next character.
+
+    Shapes: T seq_len, B batch_size, V vocab_size, H hidden_size, L num_layers, S states of the cell.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        self.config = config
+        cell = CELLS[config.cell]()
+        sizes = [config.vocab_size] + [config.hidden_size] * (config.num_layers - 1)
+        self.layers = [RecurrentLayer(cell, k, size, config.hidden_size) for k, size in enumerate(sizes)]
+        self.readout = Readout(config.hidden_size, config.vocab_size)
+        self.state_shape = (config.num_layers, len(cell.states))
+        self.layout: dict[str, tuple[int, ...]] = {}
+        self.parts: list[RecurrentLayer | Readout] = [*self.layers, self.readout]
+        for part in self.parts:
+            self.layout.update(part.layout)
+
+    def init_parameters(self, rng: np.random.Generator, dtype: npt.DTypeLike = np.float32) -> Parameters:
+        """Fresh parameters. The same numbers in every precision, up to rounding."""
+        params = Parameters.zeros(self.layout, np.float64)
+        for part in self.parts:
+            part.initialize(params, rng)
+        return params.astype(dtype)
+
+    def zero_state(self, batch_size: int, dtype: npt.DTypeLike = np.float32) -> Array:
+        """The state at the beginning of a text, (L, S, B, H)."""
+        return np.zeros((*self.state_shape, batch_size, self.config.hidden_size), dtype)
+
+    def workspace(self, seq_len: int, batch_size: int, dtype: npt.DTypeLike = np.float32) -> ModelWorkspace:
+        layers = [layer.workspace(seq_len, batch_size, dtype) for layer in self.layers]
+        return ModelWorkspace(layers, self.readout.workspace(seq_len, batch_size, dtype))
+
+    def forward(self, params: Parameters, inputs: Array, state: Array, ws: ModelWorkspace) -> tuple[Array, Array]:
+        """Read a window.
+
+        Parameters
+        ----------
+        inputs : (T, B) integer array
+            Character ids.
+        state : (L, S, B, H) array
+            The state before the window; it is not changed.
+
+        Returns
+        -------
+        logits : (T, B, V) array
+            A view of the workspace, valid until its next use.
+        state : (L, S, B, H) array
+            The state after the window, a copy.
+        """
+        logits = self.readout.forward(params, self._outputs(params, inputs, state, ws), ws.readout)
+        return logits, np.stack([w.states[:, -1] for w in ws.layers])
+
+    def nats(
+        self, params: Parameters, inputs: Array, targets: Array, state: Array, ws: ModelWorkspace
+    ) -> tuple[Array, Array]:
+        """The surprise at every target: nats (T, B) in float64, and the state after the window, as in `forward`."""
+        _, final_state = self.forward(params, inputs, state, ws)
+        return self.readout.nats(targets, ws.readout).reshape(inputs.shape), final_state
+
+    def loss_and_grads(
+        self, params: Parameters, inputs: Array, targets: Array, state: Array, ws: ModelWorkspace, grads: Parameters
+    ) -> tuple[float, Array]:
+        """The loss of a window, in mean nats per character, and its gradient by back-propagation through time.
+
+        The gradient is truncated at the window: the initial state is taken as given. `grads` is overwritten. The
+        gradient of the initial state is left in `initial_state_grad(ws)`.
+
+        Parameters
+        ----------
+        inputs, targets : (T, B) integer arrays
+            Each target is the character after its input.
+
+        Returns
+        -------
+        loss : float
+        state : (L, S, B, H) array
+            The state after the window, a copy.
+        """
+        nats, final_state = self.nats(params, inputs, targets, state, ws)
+        outputs = ws.layers[-1].states[0, 1:]
+        d_outputs: Array | None = self.readout.backward(params, outputs, targets, ws.readout, grads)
+        for layer, w in zip(reversed(self.layers), reversed(ws.layers), strict=True):
+            assert d_outputs is not None
+            d_outputs, _ = layer.backward(params, d_outputs, 0.0, w, grads)
+        return nats.mean().item(), final_state
+
+    def initial_state_grad(self, ws: ModelWorkspace) -> Array:
+        """dL/d(initial state) of the last `loss_and_grads`, (L, S, B, H)."""
+        return np.stack([w.steps[0].d_prev_state for w in ws.layers])
+
+    def _outputs(self, params: Parameters, inputs: Array, state: Array, ws: ModelWorkspace) -> Array:
+        x = inputs
+        for layer, layer_state, w in zip(self.layers, state, ws.layers, strict=True):
+            x = layer.forward(params, x, layer_state, w)
+        return x

@@ -1,0 +1,172 @@
+"""One recurrent layer: every matrix product, and the only loop over time. The cell does the maths of a step.
+
+T seq_len, B batch_size, H hidden_size, I inputs, G gates of the cell, S its states, K its saved arrays, V characters.
+
+Arrays are gate-major, (G, T, B, H): `i, f, g, o = step.gates` are contiguous, and so is a whole gate over the window,
+which makes each weight gradient one product over all T·B rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from charrnn.arrays import Array
+from charrnn.nn.cells.cell import Cell, Step
+from charrnn.nn.numerics import flat
+from charrnn.nn.one_hot import gather_rows, sum_rows_by_id
+from charrnn.nn.parameters import Parameters
+
+
+class Workspace:
+    """The arrays of one layer for a window of T steps, allocated once. It belongs to one caller at a time."""
+
+    def __init__(self, cell: Cell, seq_len: int, batch_size: int, hidden_size: int, dtype: npt.DTypeLike) -> None:
+        T, B, H = seq_len, batch_size, hidden_size
+        G, S, K = len(cell.gates), len(cell.states), len(cell.saved)
+        own_d_hidden = cell.gates_the_hidden_projection
+        self.gates = np.empty((G, T, B, H), dtype)
+        self.hidden_proj = np.empty((G, B, H), dtype)
+        self.states = np.empty((S, T + 1, B, H), dtype)  # [:, 0] the initial state, [:, t + 1] the state after step t
+        self.saved = np.empty((K, T, B, H), dtype)
+        self.d_gates = np.empty((G, T, B, H), dtype)
+        self.d_hidden_proj = np.empty((G, T, B, H), dtype) if own_d_hidden else self.d_gates
+        self.d_states = np.empty((2, S, B, H), dtype)  # step t reads [(t + 1) % 2] and writes [t % 2]
+        self.d_inputs = np.empty((T, B, H), dtype)
+        self.weight_hh = np.empty((G * H, H), dtype)  # W in C order, for the products of the backward loop
+        self.back = np.empty((G, B, H), dtype)
+        self.scratch = np.empty((B, H), dtype)
+        self.inputs: Array | None = None  # of the last forward pass: ids (T, B), or the outputs of the layer below
+        self.steps = [
+            Step(
+                gates=self.gates[:, t],
+                hidden_proj=self.hidden_proj,
+                h_prev=self.states[0, t],
+                prev_state=self.states[:, t],
+                state=self.states[:, t + 1],
+                saved=self.saved[:, t],
+                d_state=self.d_states[(t + 1) % 2],
+                d_gates=self.d_gates[:, t],
+                d_hidden_proj=self.d_hidden_proj[:, t],
+                d_prev_state=self.d_states[t % 2],
+                scratch=self.scratch,
+            )
+            for t in range(T)
+        ]
+
+
+class RecurrentLayer:
+    """Layer number `index` of a network; layer 0 reads characters, the others the outputs of the layer below.
+
+    Array names and shapes are those of `torch.nn.RNN`, `LSTM` and `GRU`, except that one bias does where PyTorch's two
+    are only ever added (`bias_hh` exists just for cells that gate the hidden projection).
+    """
+
+    def __init__(self, cell: Cell, index: int, input_size: int, hidden_size: int) -> None:
+        self.cell, self.index, self.input_size, self.hidden_size = cell, index, input_size, hidden_size
+        rows = len(cell.gates) * hidden_size
+        shapes = {"weight_ih": (rows, input_size), "weight_hh": (rows, hidden_size), "bias_ih": (rows,)}
+        if cell.gates_the_hidden_projection:
+            shapes["bias_hh"] = (rows,)
+        self.names = {name: f"recurrent.{name}_l{index}" for name in shapes}
+        self.layout = {self.names[name]: shape for name, shape in shapes.items()}
+
+    def initialize(self, params: Parameters, rng: np.random.Generator) -> None:
+        self.cell.initialize({name: params[full_name] for name, full_name in self.names.items()}, rng)
+
+    def workspace(self, seq_len: int, batch_size: int, dtype: npt.DTypeLike) -> Workspace:
+        return Workspace(self.cell, seq_len, batch_size, self.hidden_size, dtype)
+
+    def forward(self, params: Parameters, inputs: Array, state: Array, ws: Workspace) -> Array:
+        """Run a window. inputs (T, B) ids or (T, B, I); state (S, B, H) is read; returns outputs (T, B, H), a view."""
+        bias_hh = params[self.names["bias_hh"]].reshape(-1, 1, self.hidden_size) if "bias_hh" in self.names else None
+        ws.inputs = inputs
+        ws.states[:, 0] = state
+        self._project_inputs(params, inputs, ws)
+        weight, hidden_proj, product = self._hidden_product(params[self.names["weight_hh"]], ws.hidden_proj)
+        for step in ws.steps:
+            product(step.h_prev, weight, out=hidden_proj)  # W h_prev for every gate
+            if bias_hh is not None:
+                ws.hidden_proj += bias_hh
+            self.cell.forward(step)
+        return ws.states[0, 1:]
+
+    def backward(
+        self, params: Parameters, d_outputs: Array, d_final_state: Array | float, ws: Workspace, grads: Parameters
+    ) -> tuple[Array | None, Array]:
+        """Back through the window of the last forward pass; this layer's arrays in `grads` are overwritten.
+
+        Returns the gradients of the inputs (T, B, I), None where they are characters, and of the initial state
+        (S, B, H). Both are views of the workspace.
+        """
+        weight_hh = params[self.names["weight_hh"]]
+        if ws.scratch.shape[0] > 1:
+            np.copyto(ws.weight_hh, weight_hh)  # with few rows, a product with a transposed matrix is up to 4x slower
+            weight_hh = ws.weight_hh
+        ws.steps[-1].d_state[...] = d_final_state
+        for t in range(len(ws.steps) - 1, -1, -1):
+            step = ws.steps[t]
+            step.d_state[0] += d_outputs[t]
+            self.cell.backward(step)
+            if self.cell.hidden_bypasses:
+                self._project_back(step.d_hidden_proj, weight_hh, ws.scratch, ws.back)
+                step.d_prev_state[0] += ws.scratch
+            else:
+                self._project_back(step.d_hidden_proj, weight_hh, step.d_prev_state[0], ws.back)
+        return self._weight_gradients(params, ws, grads), ws.steps[0].d_prev_state
+
+    def _project_inputs(self, params: Parameters, inputs: Array, ws: Workspace) -> None:
+        """U x_t + b for the whole window at once: a gather where x_t is a character, else one product for each gate."""
+        weight_ih, bias_ih = params[self.names["weight_ih"]], params[self.names["bias_ih"]]
+        for gate, weight, bias in zip(ws.gates, self._blocks(weight_ih), self._blocks(bias_ih), strict=True):
+            if self.index == 0:
+                gather_rows(weight.T, inputs.ravel(), out=flat(gate))
+            else:
+                np.matmul(flat(inputs), weight.T, out=flat(gate))
+            gate += bias
+
+    def _weight_gradients(self, params: Parameters, ws: Workspace, grads: Parameters) -> Array | None:
+        """[rnn.5], [rnn.6] and their like, over all T·B rows at once."""
+        assert ws.inputs is not None
+        h_prev = flat(ws.states[0, :-1])
+        for k in range(len(self.cell.gates)):
+            d_gate, d_hidden = flat(ws.d_gates[k]), flat(ws.d_hidden_proj[k])
+            block = {name: self._blocks(grads[full_name])[k] for name, full_name in self.names.items()}
+            np.matmul(h_prev.T, d_hidden, out=block["weight_hh"].T)
+            np.sum(d_gate, axis=0, out=block["bias_ih"])
+            if "bias_hh" in block:
+                np.sum(d_hidden, axis=0, out=block["bias_hh"])
+            if self.index == 0:
+                sum_rows_by_id(d_gate, ws.inputs.ravel(), out=block["weight_ih"].T)
+            else:
+                np.matmul(flat(ws.inputs).T, d_gate, out=block["weight_ih"].T)
+        if self.index == 0:
+            return None
+        blocks = self._blocks(params[self.names["weight_ih"]])
+        np.matmul(flat(ws.d_gates[0]), blocks[0], out=flat(ws.d_inputs))
+        for d_gate, weight in zip(ws.d_gates[1:], blocks[1:], strict=True):
+            flat(ws.d_inputs)[...] += flat(d_gate) @ weight
+        return ws.d_inputs
+
+    def _hidden_product(self, weight_hh: Array, hidden_proj: Array) -> tuple[Array, Array, Callable[..., Array]]:
+        """How to compute W h_prev into hidden_proj (G, B, H): a matrix, where to put the product, and which product."""
+        G, B, H = hidden_proj.shape
+        if G == 1 or B == 1:  # (G, B, H) and (B, G·H) are then the same numbers in the same order: one product for all
+            return weight_hh.T, hidden_proj.reshape(B, G * H), np.dot
+        return weight_hh.reshape(G, H, H).transpose(0, 2, 1), hidden_proj, np.matmul
+
+    def _project_back(self, d_hidden_proj: Array, weight_hh: Array, out: Array, scratch: Array) -> None:
+        """Wᵀ d_a summed over the gates: d_hidden_proj (G, B, H), weight_hh (G·H, H), out (B, H), scratch (G, B, H)."""
+        G, _, H = d_hidden_proj.shape
+        if G == 1:
+            np.dot(d_hidden_proj[0], weight_hh, out=out)
+        else:
+            np.matmul(d_hidden_proj, weight_hh.reshape(G, H, H), out=scratch)
+            np.sum(scratch, axis=0, out=out)
+
+    def _blocks(self, array: Array) -> list[Array]:
+        """The rows of each gate, as views: (H, …) for each of G."""
+        H = self.hidden_size
+        return [array[k * H : (k + 1) * H] for k in range(len(self.cell.gates))]

@@ -1,0 +1,50 @@
+"""How surprised a model is by each character of a text."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from charrnn.arrays import Array
+from charrnn.nn.model import CharModel
+from charrnn.nn.parameters import Parameters
+
+WINDOW = 256
+
+
+class Score(NamedTuple):
+    """The surprise of a model at a text. The first character has nothing before it and is not scored."""
+
+    per_char: Array  # (N − 1,) float64, nats: −log of the probability that the model gave to each character
+
+    @property
+    def characters(self) -> int:
+        return len(self.per_char)
+
+    @property
+    def nats_per_char(self) -> float:
+        return float(self.per_char.mean())
+
+    @property
+    def bits_per_char(self) -> float:
+        return self.nats_per_char / math.log(2)
+
+    @property
+    def perplexity(self) -> float:
+        return math.exp(min(self.nats_per_char, 700.0))  # beyond it, more than a float can hold
+
+
+def score(model: CharModel, params: Parameters, ids: Array) -> Score:
+    """Read ids (N,), N ≥ 2, in a single pass from the zero state on."""
+    dtype = params.vector.dtype
+    state = model.zero_state(1, dtype)
+    pieces = []
+    for start in range(0, len(ids) - 1, WINDOW):
+        window = ids[start : start + WINDOW + 1]
+        inputs, targets = window[:-1, None], window[1:, None]
+        ws = model.workspace(len(inputs), 1, dtype)
+        nats, state = model.nats(params, inputs, targets, state, ws)
+        pieces.append(nats[:, 0])
+    return Score(np.concatenate(pieces))

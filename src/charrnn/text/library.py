@@ -1,0 +1,154 @@
+"""The texts that have names: one comes with the package, others are downloaded when asked for, and checked.
+
+Nothing downloaded is trusted: each file must have the SHA-256 written here. For places without internet, the variable
+CHARRNN_MIRROR names a folder on a server (https, or http on this machine) that holds the files under their names, and
+`charrnn corpora fetch NAME --from FILE` takes a copy that was brought by other means.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from charrnn.errors import TextError
+from charrnn.text.reading import Reading, read_files
+
+DEFAULT = "clockmakers-cup"
+MIRROR = "CHARRNN_MIRROR"
+CACHE = "CHARRNN_CACHE"
+TIMEOUT_S = 30
+
+
+@dataclass(frozen=True)
+class LibraryText:
+    """A text one can name instead of a file. `url` is None for the one that is bundled."""
+
+    name: str
+    title: str
+    licence: str
+    characters: int
+    distinct: int
+    sha256: str
+    url: str | None = None
+
+    @property
+    def file_name(self) -> str:
+        return f"{self.name}.txt"
+
+
+LIBRARY = {
+    text.name: text
+    for text in (
+        LibraryText(
+            DEFAULT, "The Clockmaker's Cup, a novel in 24 chapters", "CC0 1.0", 356_123, 80,
+            "fe73579e9431103d12c5f2b13b87e3bcc3e3a94feed3818a28917839838f059a",
+        ),
+        LibraryText(
+            "tinyshakespeare", "Parts of Shakespeare's plays", "public domain", 1_115_394, 65,
+            "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+            "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",
+        ),
+        LibraryText(
+            "nietzsche", "Nietzsche: Beyond Good and Evil and other writings, translated", "public domain",
+            600_893, 84, "23cf69874ab69d3d256099ab530ea4be24d47d9675b673bcc67cbcd6298ec647",
+            "https://s3.amazonaws.com/text-datasets/nietzsche.txt",
+        ),
+    )
+}  # fmt: skip
+
+
+def read_text(sources: Sequence[str], encoding: str = "utf-8") -> Reading:
+    """The text that a user named: files, `-`, the name of a library text, or nothing for the bundled novel."""
+    sources = sources or [DEFAULT]
+    if len(sources) == 1 and sources[0] in LIBRARY and not Path(sources[0]).exists():
+        return read_library(sources[0])
+    return read_files(sources, encoding)
+
+
+def read_library(name: str) -> Reading:
+    """A library text by name; one that is neither bundled nor in the cache is downloaded first."""
+    text = LIBRARY[name]
+    return Reading(read_files([str(local_path(text) or fetch(text))]).text, name, ())
+
+
+def local_path(text: LibraryText) -> Path | None:
+    """Where the text lies on this machine, or None."""
+    if text.url is None:
+        return Path(str(resources.files("charrnn.text") / "data" / f"the-{text.name}.txt"))
+    path = cache_folder() / text.file_name
+    return path if path.is_file() and _sha256(path) == text.sha256 else None
+
+
+def fetch(text: LibraryText, copy: str | None = None) -> Path:
+    """Bring a text into the cache: from its address or the mirror, or from a file. Its checksum is verified."""
+    folder = cache_folder()
+    if copy is not None:
+        return _take_copy(text, Path(copy), folder)
+    try:
+        import pooch
+    except ImportError:
+        raise TextError(
+            f"downloading '{text.name}' needs the package pooch: pip install 'charrnn[data]', "
+            f"or: charrnn corpora fetch {text.name} --from FILE"
+        ) from None
+    url = _address(text)
+    pooch.get_logger().setLevel("ERROR")
+    downloader = pooch.HTTPDownloader(timeout=TIMEOUT_S)
+    try:
+        return Path(pooch.retrieve(url, f"sha256:{text.sha256}", text.file_name, folder, downloader=downloader))
+    except ValueError as error:  # what pooch raises where the checksum differs
+        raise TextError(f"{url} is not the expected text: {' '.join(str(error).split())}") from None
+    except OSError as error:
+        reason = " ".join(str(error).split())
+        raise TextError(
+            f"cannot download '{text.name}' from {url}: {reason[:200]}; without internet, set {MIRROR} "
+            f"or use: charrnn corpora fetch {text.name} --from FILE"
+        ) from None
+
+
+def cache_folder() -> Path:
+    """Where downloaded texts are kept: CHARRNN_CACHE, or the user's cache folder."""
+    chosen = os.environ.get(CACHE)
+    if chosen:
+        return Path(chosen)
+    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
+    return (Path(base) if base else Path.home() / ".cache") / "charrnn"
+
+
+def _address(text: LibraryText) -> str:
+    assert text.url is not None
+    mirror = os.environ.get(MIRROR)
+    if not mirror:
+        return text.url
+    parts = urlsplit(mirror)
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")):
+        raise TextError(f"{MIRROR} is '{mirror}': it must be an https address (http is allowed on this machine only)")
+    return f"{mirror.rstrip('/')}/{text.file_name}"
+
+
+def _take_copy(text: LibraryText, source: Path, folder: Path) -> Path:
+    if text.url is None:
+        raise TextError(f"'{text.name}' is bundled with the package: there is nothing to fetch")
+    if not source.is_file():
+        raise TextError(f"'{source}' is not a file")
+    found = _sha256(source)
+    if found != text.sha256:
+        raise TextError(f"'{source}' is not {text.name}: its SHA-256 is {found}, expected {text.sha256}")
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / f"{text.file_name}.part"
+    shutil.copyfile(source, part)
+    return part.replace(folder / text.file_name)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        digest = hashlib.sha256()
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()

@@ -1,0 +1,91 @@
+"""Characters and their ids: the id of a character is its rank among the sorted characters of the text."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+
+import numpy as np
+
+from charrnn.arrays import Array
+from charrnn.errors import TextError, UnknownCharacterError
+
+PIECE = 1 << 20  # characters encoded at a time, so that temporary arrays stay small beside the text
+ON_UNKNOWN = ("error", "skip")
+
+
+class Vocabulary:
+    """The characters a model knows, in the order of their code points.
+
+    Parameters
+    ----------
+    characters : iterable of str
+        Single characters, in any order; repetitions do not matter.
+    """
+
+    def __init__(self, characters: Iterable[str]) -> None:
+        self.characters = "".join(sorted(set(characters)))
+        if not self.characters:
+            raise TextError("a vocabulary needs at least one character")
+        points = np.array([ord(c) for c in self.characters])
+        self.id_dtype = np.min_scalar_type(len(points) - 1)  # the smallest unsigned type that holds every id
+        self._id_of = np.full(points[-1] + 1, -1, np.int32)
+        self._id_of[points] = np.arange(len(points))
+
+    def __len__(self) -> int:
+        return len(self.characters)
+
+    def __contains__(self, character: str) -> bool:
+        return character in self.characters
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Vocabulary) and self.characters == other.characters
+
+    def __hash__(self) -> int:
+        return hash(self.characters)
+
+    def encode(self, text: str, on_unknown: str = "error") -> Array:
+        """The ids (N,) of a text, in the smallest unsigned type.
+
+        Parameters
+        ----------
+        on_unknown : {"error", "skip"}
+            What to do with a character that the vocabulary lacks: refuse the text, or leave the character out.
+
+        Raises
+        ------
+        UnknownCharacterError
+            Names the first unknown character, its code point and its position.
+        """
+        if on_unknown not in ON_UNKNOWN:
+            raise ValueError(f"on_unknown must be one of {ON_UNKNOWN}, not {on_unknown!r}")
+        ids = np.empty(len(text), self.id_dtype)
+        filled = 0
+        for start in range(0, len(text), PIECE):
+            points = np.frombuffer(text[start : start + PIECE].encode("utf-32-le", "surrogatepass"), "<u4")
+            found = self._id_of[np.minimum(points, len(self._id_of) - 1)]
+            unknown = (found < 0) | (points >= len(self._id_of))
+            if unknown.any():
+                if on_unknown == "error":
+                    raise _unknown(text, start + int(unknown.argmax()))
+                found = found[~unknown]
+            ids[filled : filled + len(found)] = found
+            filled += len(found)
+        return ids[:filled]
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """The text of a sequence of ids."""
+        return "".join([self.characters[i] for i in ids])
+
+
+def describe(character: str) -> str:
+    """A character with its code point and name: "'é' (U+00E9, LATIN SMALL LETTER E WITH ACUTE)"."""
+    name = unicodedata.name(character, "")
+    return f"{character!r} (U+{ord(character):04X}{', ' if name else ''}{name})"
+
+
+def _unknown(text: str, position: int) -> UnknownCharacterError:
+    return UnknownCharacterError(
+        f"character {describe(text[position])} at position {position:,} is not in the model's vocabulary: "
+        "remove or replace it, or choose to skip unknown characters (--on-unknown skip)"
+    )

@@ -1,0 +1,98 @@
+"""The run folder: where each file of a run lies, and how it is begun, read and continued."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from charrnn.checkpoint.files import read_json, write_atomic, write_json
+from charrnn.errors import RunError
+from charrnn.language_model import MODEL_FILE
+
+Record = dict[str, Any]
+
+
+class RunFolder:
+    """`runs/NAME/` and the files in it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config = path / "config.json"
+        self.metrics = path / "metrics.jsonl"
+        self.model = path / MODEL_FILE
+        self.checkpoint = path / "checkpoint.safetensors"
+        self.samples = path / "samples"
+        self.curve = path / "curve.png"
+
+    @classmethod
+    def create(cls, out: Path | None, name: str) -> RunFolder:
+        """A new, empty run folder: `out`, or the first free one of runs/NAME, runs/NAME-2, …
+
+        Raises
+        ------
+        RunError
+            `out` exists and is not empty: an existing run is never overwritten.
+        """
+        if out is not None:
+            if out.exists() and (not out.is_dir() or any(out.iterdir())):
+                raise RunError(f"'{out}' exists and is never overwritten: choose another --out, or --resume it")
+            path = out
+        else:
+            number, path = 1, Path("runs") / name
+            while path.exists():
+                number += 1
+                path = Path("runs") / f"{name}-{number}"
+        try:
+            (path / "samples").mkdir(parents=True)
+        except OSError as error:
+            raise RunError(f"cannot make the run folder '{path}': {error.strerror}") from None
+        return cls(path)
+
+    @classmethod
+    def open(cls, path: str | Path) -> RunFolder:
+        """An existing run folder."""
+        folder = cls(Path(path))
+        if not folder.config.is_file():
+            raise RunError(f"'{path}' is not a run folder: it has no config.json")
+        return folder
+
+    def write_config(self, values: Mapping[str, Any]) -> None:
+        write_json(self.config, values)
+
+    def read_config(self) -> dict[str, Any]:
+        return read_json(self.config)
+
+    def append(self, record: Record) -> None:
+        """One more line of metrics.jsonl."""
+        try:
+            with self.metrics.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(record) + "\n")
+        except OSError as error:
+            raise RunError(f"cannot write '{self.metrics}': {error.strerror}") from None
+
+    def read_metrics(self) -> list[Record]:
+        """All records; a last line that a crash has torn is left out."""
+        records = []
+        try:
+            lines = self.metrics.read_text("utf-8").splitlines()
+        except FileNotFoundError:
+            return []
+        except (OSError, UnicodeError) as error:
+            raise RunError(f"cannot read '{self.metrics}': {error}") from None
+        for number, line in enumerate(lines, 1):
+            try:
+                records.append(json.loads(line))
+            except ValueError:  # noqa: PERF203 (each line may fail on its own)
+                if number < len(lines):
+                    raise RunError(f"'{self.metrics}' is damaged at line {number}") from None
+        return records
+
+    def forget_metrics_after(self, step: int) -> None:
+        """Drop what was recorded after a checkpoint's step: a resumed run will record it again."""
+        kept = [record for record in self.read_metrics() if record["step"] <= step]
+        write_atomic(self.metrics, "".join(json.dumps(record) + "\n" for record in kept).encode())
+
+    def write_sample(self, step: int, text: str) -> None:
+        write_atomic(self.samples / f"step_{step:08d}.txt", text.encode())

@@ -1,0 +1,245 @@
+"""`train`: from a text to a run folder. The command line and `import charrnn` both come in here."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from charrnn.batching import BATCHERS, make_batcher
+from charrnn.checkpoint.files import write_atomic
+from charrnn.config import BUDGET, MAY_CHANGE, ModelConfig, TrainConfig, make_config
+from charrnn.errors import ConfigError, RunError
+from charrnn.figures.learning_curve import draw_learning_curves
+from charrnn.language_model import LanguageModel
+from charrnn.nn.model import CharModel
+from charrnn.randomness import stream
+from charrnn.recipes import read_recipe
+from charrnn.scoring import Evaluation, evaluate
+from charrnn.text.corpus import Corpus
+from charrnn.text.library import read_text
+from charrnn.text.reading import STDIN
+from charrnn.threads import blas_threads
+from charrnn.training.folder import Record, RunFolder
+from charrnn.training.interrupts import Interrupted
+from charrnn.training.session import Session
+from charrnn.training.trainer import Trainer
+from charrnn.training.watcher import LineWatcher, Watcher
+from charrnn.version import __version__
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run. `model` has the parameters of the best validation loss."""
+
+    path: Path
+    config: TrainConfig
+    model: LanguageModel
+    metrics: list[Record]
+    ended: str  # "budget" or "patience"
+    step: int
+    epoch: float
+    seconds: float  # of training alone
+    best_step: int
+    val: Evaluation | None  # of the whole validation split, with the best parameters
+    test: Evaluation | None  # likewise, where a test split was asked for
+
+
+def train(
+    text: str | Path | Sequence[str | Path] = (),
+    *,
+    out: str | Path | None = None,
+    resume: str | Path | None = None,
+    recipe: str | None = None,
+    watcher: Watcher | None = None,
+    **settings: Any,
+) -> Run:
+    """Train a model on a text and keep everything about it in a run folder.
+
+    Parameters
+    ----------
+    text : str, path or sequence of them
+        UTF-8 files, "-" for standard input, or the name of a library text; the bundled novel by default.
+    out : path, optional
+        The run folder; `runs/TEXT-CELL` by default. An existing run is never overwritten.
+    resume : path, optional
+        A run folder to go on with. Only the budget and what is watched may be changed.
+    recipe : str, optional
+        A named recipe or a TOML file; `settings` go before it.
+    watcher : Watcher, optional
+        Hears of progress; lines on standard error by default.
+    **settings
+        The fields of `charrnn.config.TrainConfig`, which are also the flags of `charrnn train`.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    ConfigError, TextError, RunError
+        A setting, the text or a folder does not fit; nothing was trained.
+    DivergenceError
+        The loss stopped being a finite number; the last good parameters are saved.
+    KeyboardInterrupt
+        Ctrl-C, after saving.
+    """
+    watcher = watcher or LineWatcher()
+    sources = [str(source) for source in ([text] if isinstance(text, str | Path) else text)]
+    try:
+        if resume is not None:
+            if out is not None or recipe is not None:
+                raise ConfigError("a resumed run keeps its folder and recipe: leave out --out and --recipe")
+            session, splits = _reopen(RunFolder.open(resume), sources, settings, watcher)
+        else:
+            session, splits = _begin(sources, Path(out) if out else None, recipe, settings, watcher)
+        with blas_threads(session.config.threads):
+            ended = session.run()
+            _draw_curve(session)
+            if ended.startswith("signal"):
+                hint = f"go on with: charrnn train --resume {session.folder.path}"
+                raise Interrupted(f"saved at step {session.progress.step:,}; {hint}", int(ended.split()[1]))
+            return _finished(session, splits, ended)
+    finally:
+        watcher.done()
+
+
+def _begin(
+    sources: list[str], out: Path | None, recipe: str | None, settings: Mapping[str, Any], watcher: Watcher
+) -> tuple[Session, dict[str, np.ndarray]]:
+    """A new run: everything is checked before its folder is made."""
+    config = make_config(settings, make_config(read_recipe(recipe)) if recipe else None)
+    reading = read_text(sources, config.encoding)
+    for remark in reading.remarks:
+        watcher.remark(remark)
+    corpus = Corpus.from_reading(reading)
+    del reading  # as long as the ids, and not needed any more
+    splits = corpus.split(config.val_fraction, config.test_fraction)
+    config = _fit_to_text(config, settings, len(splits["train"]), watcher)
+    trainer = _trainer(config, corpus, splits["train"])
+    folder = RunFolder.create(out, f"{Path(corpus.name).stem}-{config.cell}")
+    provenance = _provenance(corpus, splits)
+    folder.write_config(
+        {
+            "charrnn": __version__,
+            "settings": asdict(config),
+            "recipe": recipe,
+            "sources": [s if s == STDIN or not Path(s).exists() else str(Path(s).resolve()) for s in sources],
+            **provenance,
+            "parameters": len(trainer.params.vector),
+            "versions": {"python": platform.python_version(), "numpy": np.__version__},
+        }
+    )
+    sizes = ", ".join(f"{name} {len(ids):,}" for name, ids in splits.items() if len(ids))
+    watcher.remark(
+        f"text {corpus.name}: {len(corpus.ids):,} characters, {len(corpus.vocabulary)} distinct; by position: {sizes}"
+    )
+    watcher.remark(
+        f"model: {config.num_layers} × {config.hidden_size} {config.cell}, {len(trainer.params.vector):,} parameters; "
+        f"{config.batching} batches of {config.batch_size} × {config.seq_len} characters; run folder {folder.path}"
+    )
+    return Session(trainer, config, folder, watcher, corpus.vocabulary, splits["val"], provenance), splits
+
+
+def _reopen(
+    folder: RunFolder, sources: list[str], changes: Mapping[str, Any], watcher: Watcher
+) -> tuple[Session, dict[str, np.ndarray]]:
+    """A run to go on with, from its last checkpoint."""
+    saved = folder.read_config()
+    try:
+        config, sources = make_config(saved["settings"]), sources or list(saved["sources"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise RunError(f"'{folder.config}' is damaged: {error!r}") from None
+    if sources == [STDIN] and sys.stdin is not None and sys.stdin.isatty():
+        raise RunError("the run's text came from standard input: give it again, as in: charrnn train FILE --resume RUN")
+    config = _changed(config, changes)
+    corpus = Corpus.from_reading(read_text(sources, config.encoding))
+    splits = corpus.split(config.val_fraction, config.test_fraction)
+    session = Session(
+        _trainer(config, corpus, splits["train"]),
+        config, folder, watcher, corpus.vocabulary, splits["val"], _provenance(corpus, splits),
+    )  # fmt: skip
+    session.restore()
+    if asdict(config) != saved["settings"]:
+        folder.write_config({**saved, "settings": asdict(config)})
+    watcher.remark(f"resuming {folder.path} at step {session.progress.step:,}")
+    return session, splits
+
+
+def _changed(config: TrainConfig, changes: Mapping[str, Any]) -> TrainConfig:
+    """The configuration of a resumed run. A new budget replaces the old one as a whole."""
+    new = make_config(changes, config)
+    for name, value in asdict(config).items():
+        if name not in MAY_CHANGE and getattr(new, name) != value:
+            raise ConfigError(
+                f"a resumed run keeps its {name} {value!r} (asked for: {getattr(new, name)!r}); "
+                f"only {', '.join(sorted(MAY_CHANGE))} may change"
+            )
+    if any(changes.get(name) is not None for name in BUDGET):
+        new = replace(new, **{name: None for name in BUDGET if changes.get(name) is None})  # type: ignore[arg-type]
+    return new
+
+
+def _fit_to_text(config: TrainConfig, chosen: Mapping[str, Any], characters: int, watcher: Watcher) -> TrainConfig:
+    """Smaller batches and windows for a text too small for the defaults; what the user chose is left alone."""
+    known = BATCHERS.get(config.batching)
+    if known is None or characters >= known.characters_needed(config):
+        return config
+    fitted = config
+    windows = 8 if config.batching == "chunked" else 1
+    if not chosen.keys() & {"seq_len", "seq_length", "chunk_len"}:
+        fitted = replace(fitted, seq_len=max(1, min(config.seq_len, (characters - 1) // windows)))
+    if "batch_size" not in chosen:
+        fitted = replace(fitted, batch_size=max(1, min(config.batch_size, (characters - 1) // fitted.seq_len)))
+    if fitted != config:
+        watcher.remark(
+            f"the training split has only {characters:,} characters: batch_size {config.batch_size} → "
+            f"{fitted.batch_size}, seq_len {config.seq_len} → {fitted.seq_len}"
+        )
+    return fitted
+
+
+def _trainer(config: TrainConfig, corpus: Corpus, train_ids: np.ndarray) -> Trainer:
+    model = CharModel(ModelConfig(len(corpus.vocabulary), config.cell, config.hidden_size, config.num_layers))
+    params = model.init_parameters(stream(config.seed, "initialisation"), config.dtype)
+    return Trainer(model, params, make_batcher(train_ids, config), config)
+
+
+def _provenance(corpus: Corpus, splits: dict[str, np.ndarray]) -> dict[str, Any]:
+    return {
+        "text": corpus.name,
+        "text_sha256": corpus.sha256,
+        "characters": len(corpus.ids),
+        "splits": {name: len(ids) for name, ids in splits.items()},
+    }
+
+
+def _draw_curve(session: Session) -> None:
+    """curve.png; a run without matplotlib, or too short for a record, goes without."""
+    records = session.folder.read_metrics()
+    title = f"{session.provenance['text']}: first {session.provenance['splits']['train']:,} characters train"
+    if len(session.val_ids):
+        title += f", next {len(session.val_ids):,} validate"
+    try:
+        write_atomic(session.folder.curve, draw_learning_curves({session.folder.path.name: records}, title))
+    except RunError as error:
+        session.watcher.remark(f"no curve.png: {error}")
+
+
+def _finished(session: Session, splits: dict[str, np.ndarray], ended: str) -> Run:
+    model = session.language_model()
+    progress = session.progress
+    val = None
+    if progress.best_val_loss is not None:
+        val = Evaluation(len(splits["val"]) - 1, progress.best_val_loss)
+    test = evaluate(model.model, model.params, splits["test"]) if len(splits["test"]) else None
+    assert progress.best_step is not None
+    return Run(
+        session.folder.path, session.config, model, session.folder.read_metrics(), ended,
+        progress.step, session.epoch, progress.seconds, progress.best_step, val, test,
+    )  # fmt: skip

@@ -1,0 +1,241 @@
+"""The run around the training step: when to log, evaluate, sample, save and stop."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+from charrnn.arrays import Array
+from charrnn.checkpoint.model_file import ModelFile, write_model
+from charrnn.checkpoint.training_state import Progress, TrainingState, read_state, write_state
+from charrnn.config import TrainConfig
+from charrnn.errors import DivergenceError, RunError
+from charrnn.language_model import LanguageModel
+from charrnn.nn.parameters import Parameters
+from charrnn.scoring import evaluate
+from charrnn.text.vocabulary import Vocabulary
+from charrnn.training.budget import Budget
+from charrnn.training.folder import RunFolder
+from charrnn.training.interrupts import StopRequest
+from charrnn.training.trainer import Trainer
+from charrnn.training.watcher import Evaluated, Pulse, Watcher
+
+PULSE_S = 0.1  # between signs of life
+SAMPLE_LENGTH = 200
+SAMPLE_TEMPERATURE = 0.8
+# Evaluations come after so many training characters for each one of validation, which keeps their cost to a few
+# percent of the time, but not before so many steps.
+TRAIN_PER_VAL = 8
+LEAST_EVAL_STEPS = 100
+SAMPLES_IN_A_RUN = 5
+SAMPLE_STEPS = 1000  # between samples where the budget is not counted in steps
+
+
+class Session:
+    """A run in progress: a trainer, and everything kept about it."""
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        config: TrainConfig,
+        folder: RunFolder,
+        watcher: Watcher,
+        vocabulary: Vocabulary,
+        val_ids: Array,
+        provenance: dict[str, Any],
+    ) -> None:
+        self.trainer, self.config, self.folder, self.watcher = trainer, config, folder, watcher
+        self.vocabulary, self.val_ids, self.provenance = vocabulary, val_ids, provenance
+        self.batches_per_epoch = trainer.batcher.batches_per_epoch
+        self.budget = Budget.of(config, self.batches_per_epoch)
+        self.eval_every = config.eval_every or self._default_eval_every()
+        self.sample_every = config.sample_every or self._default_sample_every()
+        self.progress = Progress()
+        self.best = trainer.params.vector.copy()  # by validation loss; without a validation split, the latest
+        self._good_step, self._good = 0, self.best.copy()
+        self._smoothed = math.nan
+        self._saved_at = self._pulsed_at = time.monotonic()
+        self._logged_chars, self._logged_seconds = 0, 0.0
+
+    def run(self) -> str:
+        """Train until the budget is spent, patience is at its end, or a signal comes; returns which.
+
+        Raises
+        ------
+        DivergenceError
+            The loss or gradient stopped being finite; the best parameters so far are saved.
+        """
+        if self.progress.step == 0:
+            self.save_checkpoint()
+        try:
+            with StopRequest() as stop:
+                while (ended := self._ended()) is None:
+                    self._step()
+                    if stop.signal is not None:
+                        ended = f"signal {stop.signal}"
+                        break
+                if not ended.startswith("signal") and not len(self.val_ids):
+                    self._keep_latest()
+                self._pulse()
+                self.save_checkpoint()
+        except DivergenceError as error:
+            raise DivergenceError(f"{error}; {self._keep_good()}{self._advice()}") from None
+        return ended
+
+    def language_model(self, best: bool = True) -> LanguageModel:
+        """The best parameters so far, or the latest, as a model that writes and scores."""
+        params = Parameters(self.trainer.params.layout, (self.best if best else self.trainer.params.vector).copy())
+        return LanguageModel(self.trainer.model, params, self.vocabulary, self._provenance())
+
+    @property
+    def epoch(self) -> float:
+        return self.progress.step / self.batches_per_epoch
+
+    def save_checkpoint(self) -> None:
+        """Everything an exact resume needs."""
+        self._saved_at = time.monotonic()
+        write_state(
+            self.folder.checkpoint, TrainingState(self._arrays(), self.progress, self.provenance["text_sha256"])
+        )
+
+    def restore(self) -> None:
+        """Go back to the folder's checkpoint, and forget what was recorded after it."""
+        arrays = self._arrays()
+        state = read_state(self.folder.checkpoint, arrays)
+        if state.text_sha256 != self.provenance["text_sha256"]:
+            raise RunError(
+                f"the text has changed: its SHA-256 is {self.provenance['text_sha256'][:12]}…, "
+                f"the run was trained on {state.text_sha256[:12]}…; give the same text to --resume"
+            )
+        for name, array in arrays.items():
+            array[...] = state.arrays[name]
+        self.progress = state.progress
+        self.trainer.step_count = self.trainer.optimizer.t = state.progress.step
+        self._good_step, self._good = state.progress.step, self.trainer.params.vector.copy()
+        self._logged_seconds = state.progress.seconds
+        self.folder.forget_metrics_after(state.progress.step)
+
+    def _arrays(self) -> dict[str, Array]:
+        optimizer = self.trainer.optimizer
+        return {
+            "params": self.trainer.params.vector,
+            "adam_m": optimizer.m,
+            "adam_v": optimizer.v,
+            "state": self.trainer.state,
+            "best_params": self.best,
+        }
+
+    def _ended(self) -> str | None:
+        if self.config.patience and self.progress.evaluations_since_best >= self.config.patience:
+            return "patience"
+        return "budget" if self.budget.progress(self.progress.step, self.progress.seconds) >= 1 else None
+
+    def _step(self) -> None:
+        progress, config = self.progress, self.config
+        begun = time.perf_counter()
+        record = self.trainer.step(self.budget.progress(progress.step, progress.seconds))
+        progress.seconds += time.perf_counter() - begun
+        progress.step = record.step
+        progress.loss_sum += record.loss
+        progress.grad_norm_sum += record.grad_norm
+        progress.count += 1
+        self._logged_chars += config.seq_len * config.batch_size
+        self._smoothed = record.loss if math.isnan(self._smoothed) else 0.98 * self._smoothed + 0.02 * record.loss
+        logs = record.step % config.log_every == 0
+        last = self._ended() is not None
+        evaluates = len(self.val_ids) > 0 and (last or record.step % self.eval_every == 0)
+        if evaluates or logs or last:
+            self._record(record.learning_rate, evaluates, end_of_interval=logs)
+        if record.step % self.sample_every == 0:
+            self._sample()
+        now = time.monotonic()
+        if now - self._pulsed_at > PULSE_S:
+            self._pulsed_at = now
+            self._pulse()
+        if now - self._saved_at > config.checkpoint_minutes * 60:
+            self.save_checkpoint()
+
+    def _record(self, learning_rate: float, evaluates: bool, end_of_interval: bool) -> None:
+        """One line of metrics.jsonl. train_loss is the mean since the last multiple of log_every, whoever asks."""
+        progress = self.progress
+        seconds = progress.seconds - self._logged_seconds
+        entry: dict[str, Any] = {
+            "step": progress.step,
+            "epoch": self.epoch,
+            "train_loss": progress.loss_sum / progress.count,
+            "grad_norm": progress.grad_norm_sum / progress.count,
+            "learning_rate": learning_rate,
+            "chars_per_second": round(self._logged_chars / seconds) if seconds > 0 else None,
+            "seconds": round(progress.seconds, 3),
+        }
+        if evaluates:
+            entry["val_loss"] = self._evaluate(entry["train_loss"])
+        self.folder.append(entry)
+        self._logged_chars, self._logged_seconds = 0, progress.seconds
+        if end_of_interval:
+            progress.loss_sum, progress.grad_norm_sum, progress.count = 0.0, 0.0, 0
+            self._good_step = progress.step
+            self._good[...] = self.trainer.params.vector
+
+    def _evaluate(self, train_loss: float) -> float:
+        progress = self.progress
+        val_loss = evaluate(self.trainer.model, self.trainer.params, self.val_ids).nats_per_char
+        if not math.isfinite(val_loss):
+            raise DivergenceError(f"training diverged by step {progress.step:,}: the validation loss is {val_loss}")
+        is_best = progress.best_val_loss is None or val_loss < progress.best_val_loss
+        progress.evaluations_since_best += 1
+        if is_best:
+            progress.best_step, progress.best_val_loss, progress.evaluations_since_best = progress.step, val_loss, 0
+            self.best[...] = self.trainer.params.vector
+            self._write_model()
+        self.watcher.evaluated(Evaluated(progress.step, self.epoch, train_loss, val_loss, is_best))
+        return val_loss
+
+    def _keep_latest(self) -> None:
+        """Without a validation split to choose by, the last parameters are the run's."""
+        self.progress.best_step = self.progress.step
+        self.best[...] = self.trainer.params.vector
+        self._write_model()
+
+    def _sample(self) -> None:
+        """Write a little with the parameters as they are. Its randomness depends on seed and step alone."""
+        writer = self.language_model(best=False)
+        seed = self.config.seed + self.progress.step
+        text = writer.generate(length=SAMPLE_LENGTH, temperature=SAMPLE_TEMPERATURE, seed=seed)
+        self.folder.write_sample(self.progress.step, text)
+        self.watcher.sample(self.progress.step, text)
+
+    def _pulse(self) -> None:
+        p = self.progress
+        share = self.budget.progress(p.step, p.seconds)
+        pace = p.step * self.config.seq_len * self.config.batch_size / p.seconds if p.seconds else 0.0
+        left = self.budget.seconds_left(p.step, p.seconds)
+        self.watcher.pulse(Pulse(p.step, self.budget.steps, self.epoch, min(1.0, share), self._smoothed, pace, left))
+
+    def _write_model(self) -> None:
+        params = Parameters(self.trainer.params.layout, self.best)
+        write_model(self.folder.model, ModelFile(self.trainer.model, params, self.vocabulary, self._provenance()))
+
+    def _provenance(self) -> dict[str, Any]:
+        p = self.progress
+        return {**self.provenance, "step": p.best_step, "val_nats_per_char": p.best_val_loss}
+
+    def _keep_good(self) -> str:
+        """After a divergence: make sure that the last good parameters are saved, and say where."""
+        if self.progress.best_step is None:
+            self.progress.best_step = self._good_step
+            self.best[...] = self._good
+            self._write_model()
+        return f"the parameters of step {self.progress.best_step:,} are saved in '{self.folder.model}'"
+
+    def _advice(self) -> str:
+        clip = "" if self.config.grad_clip else ", or switch on --grad-clip 1"
+        return f"; try a smaller --learning-rate (it was {self.config.learning_rate:g}){clip}"
+
+    def _default_eval_every(self) -> int:
+        chars = self.config.seq_len * self.config.batch_size
+        return max(LEAST_EVAL_STEPS, math.ceil(TRAIN_PER_VAL * len(self.val_ids) / chars))
+
+    def _default_sample_every(self) -> int:
+        return max(1, self.budget.steps // SAMPLES_IN_A_RUN) if self.budget.steps else SAMPLE_STEPS

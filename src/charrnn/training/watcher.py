@@ -1,0 +1,65 @@
+"""What a run tells while it goes on. The command line draws it; a Python caller may pass a watcher of their own."""
+
+from __future__ import annotations
+
+import sys
+from typing import NamedTuple, TextIO
+
+
+class Pulse(NamedTuple):
+    """Where training stands, several times a second."""
+
+    step: int
+    steps: int | None  # of the whole budget, if it is counted in steps
+    epoch: float
+    progress: float  # share of the budget used up, 0 to 1
+    train_loss: float  # smoothed, nats per character
+    chars_per_second: float
+    seconds_left: float | None
+
+
+class Evaluated(NamedTuple):
+    step: int
+    epoch: float
+    train_loss: float  # mean since the last record, nats per character
+    val_loss: float  # nats per character
+    best: bool
+
+
+class Watcher:
+    """Hears of everything and says nothing."""
+
+    def remark(self, text: str) -> None: ...
+
+    def pulse(self, pulse: Pulse) -> None: ...
+
+    def evaluated(self, result: Evaluated) -> None: ...
+
+    def sample(self, step: int, text: str) -> None: ...
+
+    def done(self) -> None: ...
+
+
+class LineWatcher(Watcher):
+    """One plain line for each event."""
+
+    def __init__(self, file: TextIO | None = None) -> None:
+        self.file = file
+
+    def remark(self, text: str) -> None:
+        print(text, file=self.file or sys.stderr, flush=True)
+
+    def evaluated(self, result: Evaluated) -> None:
+        self.remark(evaluation_line(result))
+
+    def sample(self, step: int, text: str) -> None:
+        self.remark(f"--- sample at step {step:,}\n{text}\n---")
+
+
+def evaluation_line(result: Evaluated) -> str:
+    """An evaluation in words, with its splits and units."""
+    bits = result.val_loss / 0.6931471805599453
+    return (
+        f"step {result.step:,} (epoch {result.epoch:.2f}): training {result.train_loss:.4f}, "
+        f"validation {result.val_loss:.4f} nats ({bits:.4f} bits) per character{', best so far' if result.best else ''}"
+    )

@@ -1,0 +1,34 @@
+"""Fixtures that several tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the suite runs one process per core
+
+import numpy as np
+import pytest
+
+CORPORA = Path(__file__).parents[1].parent / "shared" / "corpora"
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(20)
+
+
+@pytest.fixture
+def tinyshakespeare() -> Path:
+    path = CORPORA / "tinyshakespeare.txt"
+    if not path.is_file():
+        pytest.skip("the corpus tinyshakespeare is not part of the project: put it at ../shared/corpora to run this")
+    return path
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Path:
+    """A short text with a structure that a network can learn."""
+    path = tmp_path / "book.txt"
+    path.write_text("The clock struck one, and the cat ran down.\nThe clock struck two, and the cat ran up.\n" * 40)
+    return path
