@@ -18,7 +18,7 @@ from charrnn.checkpoint.files import read_arrays, write_arrays
 from charrnn.config import ModelConfig
 from charrnn.errors import CharRNNError, RunError
 from charrnn.nn.model import CharModel
-from charrnn.nn.parameters import Parameters
+from charrnn.nn.parameters import Layout, Parameters
 from charrnn.text.vocabulary import Vocabulary
 
 FORMAT = 1
@@ -68,11 +68,14 @@ def read_model(path: Path) -> ModelFile:
 def to_torch(params: Parameters) -> dict[str, Array]:
     """The arrays under PyTorch's names, with every `bias_hh` that PyTorch expects."""
     arrays = dict(params)
-    for name in params:
-        twin = name.replace("bias_ih", "bias_hh")
-        if twin not in arrays:
-            arrays[twin] = np.zeros_like(params[name])
+    for name, shape in torch_layout(params.layout).items():
+        arrays.setdefault(name, np.zeros(shape, params.vector.dtype))
     return arrays
+
+
+def torch_layout(layout: Layout) -> dict[str, tuple[int, ...]]:
+    """The names and shapes of the arrays as PyTorch has them, with a `bias_hh` for every `bias_ih`."""
+    return {n: shape for name, shape in layout.items() for n in (name, name.replace("bias_ih", "bias_hh"))}
 
 
 def from_torch(arrays: dict[str, Array], model: CharModel) -> Parameters:
@@ -80,15 +83,16 @@ def from_torch(arrays: dict[str, Array], model: CharModel) -> Parameters:
     dtypes = {array.dtype for array in arrays.values()}
     if len(dtypes) != 1 or not dtypes <= {np.dtype(np.float32), np.dtype(np.float64)}:
         raise ValueError(f"arrays must all be float32 or all float64, not {', '.join(sorted(map(str, dtypes)))}")
-    expected = to_torch(Parameters.zeros(model.layout, np.float32))
+    expected = torch_layout(model.layout)
     for name in sorted(expected.keys() ^ arrays.keys()):
         raise ValueError(f"array '{name}' is {'missing' if name in expected else 'not part of this model'}")
-    params = Parameters.zeros(model.layout, dtypes.pop())
     for name, array in arrays.items():
-        if array.shape != expected[name].shape:
-            raise ValueError(f"array '{name}' has shape {array.shape}, expected {expected[name].shape}")
+        if array.shape != expected[name]:
+            raise ValueError(f"array '{name}' has shape {array.shape}, expected {expected[name]}")
         if not np.isfinite(array).all():
             raise ValueError(f"array '{name}' holds numbers that are not finite")
+    params = Parameters.zeros(model.layout, dtypes.pop())
+    for name, array in arrays.items():
         target = name if name in params else name.replace("bias_hh", "bias_ih")
         params[target][...] += array
     return params
@@ -98,7 +102,8 @@ def _model_config(values: dict[str, Any]) -> ModelConfig:
     known = {f.name for f in fields(ModelConfig)}
     if set(values) != known:
         raise ValueError(f"the model's settings are {sorted(values)}, expected {sorted(known)}")
+    most = {"num_layers": 1000, "vocab_size": 1 << 21, "hidden_size": 1 << 20}  # beyond any model: the header lies
     for name, value in values.items():
-        if name != "cell" and (isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1 << 24):
+        if name != "cell" and (isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most[name]):
             raise ValueError(f"{name} {value!r} is not a size")
     return ModelConfig(**values)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 import click
@@ -14,7 +13,6 @@ from charrnn.cli.plot import plot
 from charrnn.cli.sample import sample
 from charrnn.cli.train import train
 from charrnn.errors import CharRNNError
-from charrnn.training.interrupts import Interrupted
 from charrnn.version import __version__
 
 
@@ -44,13 +42,8 @@ def main() -> None:
         _fail(" ".join(error.format_message().split()), 2)
     except CharRNNError as error:
         _fail(str(error), error.exit_status)
-    except Interrupted as stopped:
-        click.echo(f"charrnn: interrupted: {stopped}", err=True)
-        sys.exit(128 + stopped.signal)
     except (KeyboardInterrupt, click.Abort):
         _fail("interrupted", 130)
-    except BrokenPipeError:  # the reader of our output, such as `head`, has gone: nothing more to say
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(message: str, status: int) -> None:

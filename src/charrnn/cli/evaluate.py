@@ -13,6 +13,7 @@ from charrnn.language_model import LanguageModel, load
 from charrnn.scoring import evaluate as evaluate_ids
 from charrnn.text.corpus import SPLITS, Corpus, text_sha256
 from charrnn.text.library import read_text
+from charrnn.threads import blas_threads
 from charrnn.training.folder import RunFolder
 
 NAMES = {"train": "training split", "val": "validation split", "test": "test split", "text": "whole text"}
@@ -57,7 +58,8 @@ def evaluate(
         sha256 = corpus.sha256
     if len(ids) < 2:
         raise TextError(f"the {NAMES[split]} has {len(ids)} characters: it takes at least 2 to predict one")
-    result = evaluate_ids(model.model, model.params, ids)
+    with blas_threads(1):  # as in training: the same numbers to the last digit
+        result = evaluate_ids(model.model, model.params, ids)
     if as_json:
         echo_json(
             {
@@ -96,8 +98,7 @@ def _own_text(run: Path, model: LanguageModel) -> Corpus:
 def _own_splits(model: LanguageModel, corpus: Corpus) -> dict[str, Array]:
     """The parts as they were in training."""
     parts, start = {}, 0
-    for name in SPLITS:
-        size = model.provenance["splits"][name]
+    for name, size in model.provenance["splits"].items():
         parts[name] = corpus.ids[start : start + size]
         start += size
     return parts

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import secrets
 import sys
 from pathlib import Path
@@ -71,10 +73,11 @@ def sample(
         echo_json({"prompt": known, "seed": seed, "samples": texts})
     elif num_samples == 1:
         pieces = model.stream(known, length, **options)
-        click.echo(known, nl=False)
-        for piece in pieces:
-            click.echo(piece, nl=False)
-        click.echo()
+        try:
+            for piece in itertools.chain(known, pieces, "\n"):
+                click.echo(piece, nl=False)
+        except BrokenPipeError:  # the reader of our output, such as `head`, has gone: there is nothing more to say
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     else:
         for number, text in enumerate(model.generate_many(num_samples, known, length, **options), 1):
             click.echo(f"--- sample {number} of {num_samples} ---\n{known}{text}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from charrnn.cli.progress import make_watcher
 from charrnn.config import TrainConfig
 from charrnn.nn.cells import CELLS
 from charrnn.scoring import Evaluation
+from charrnn.training.interrupts import Interrupted
 from charrnn.training.run import Run
 from charrnn.training.run import train as train_run
 from charrnn.training.schedules import SCHEDULES
@@ -53,7 +55,11 @@ def train(
     Ctrl-C saves and stops; --resume goes on.
     """
     watcher = make_watcher(quiet)
-    run = train_run(text, out=out, resume=resume, recipe=recipe, watcher=watcher, **given(settings))
+    try:
+        run = train_run(text, out=out, resume=resume, recipe=recipe, watcher=watcher, **given(settings))
+    except Interrupted as stopped:
+        click.echo(f"charrnn: interrupted: {stopped}", err=True)
+        sys.exit(128 + stopped.signal)
     sample = run.model.generate(length=SAMPLE_LENGTH, temperature=SAMPLE_TEMPERATURE, seed=run.config.seed)
     if as_json:
         echo_json(_as_json(run, sample))

@@ -64,9 +64,8 @@ def top_p(logits: Array, value: float) -> None:
         return
     order = np.argsort(-logits, axis=1, kind="stable")
     probs = np.take_along_axis(probabilities(logits), order, axis=1)
-    before = np.cumsum(probs, axis=1) - probs  # the share of the characters likelier than each
-    outside = before >= value
-    outside[:, 0] = False  # the likeliest stays even with p = 0
+    outside = np.zeros(probs.shape, bool)  # the likeliest stays even with p = 0
+    outside[:, 1:] = np.cumsum(probs, axis=1)[:, :-1] >= value  # those likelier than each have share p already
     np.put_along_axis(logits, order, np.where(outside, -np.inf, np.take_along_axis(logits, order, axis=1)), axis=1)
 
 

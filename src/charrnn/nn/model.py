@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from charrnn.arrays import Array
-from charrnn.config import ModelConfig
+from charrnn.config import ModelConfig, nearest
+from charrnn.errors import ConfigError
 from charrnn.nn.cells import CELLS
 from charrnn.nn.parameters import Parameters
 from charrnn.nn.readout import Readout, ReadoutWorkspace
@@ -34,6 +35,8 @@ class CharModel:
 
     def __init__(self, config: ModelConfig) -> None:
         self.config = config
+        if config.cell not in CELLS:
+            raise ConfigError(f"cell '{config.cell}' is not known{nearest(config.cell, CELLS)}")
         cell = CELLS[config.cell]()
         sizes = [config.vocab_size] + [config.hidden_size] * (config.num_layers - 1)
         self.layers = [RecurrentLayer(cell, k, size, config.hidden_size) for k, size in enumerate(sizes)]

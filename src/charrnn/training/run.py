@@ -168,6 +168,8 @@ def _reopen(
     if asdict(config) != saved["settings"]:
         folder.write_config({**saved, "settings": asdict(config)})
     watcher.remark(f"resuming {folder.path} at step {session.progress.step:,}")
+    if session.ended() is not None:
+        watcher.remark("the run has already reached its budget: give a larger one, such as --steps or --minutes")
     return session, splits
 
 

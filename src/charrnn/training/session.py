@@ -70,7 +70,7 @@ class Session:
             self.save_checkpoint()
         try:
             with StopRequest() as stop:
-                while (ended := self._ended()) is None:
+                while (ended := self.ended()) is None:
                     self._step()
                     if stop.signal is not None:
                         ended = f"signal {stop.signal}"
@@ -91,6 +91,12 @@ class Session:
     @property
     def epoch(self) -> float:
         return self.progress.step / self.batches_per_epoch
+
+    def ended(self) -> str | None:
+        """Why the run is over, "budget" or "patience", or None while it is not."""
+        if self.config.patience and self.progress.evaluations_since_best >= self.config.patience:
+            return "patience"
+        return "budget" if self.budget.progress(self.progress.step, self.progress.seconds) >= 1 else None
 
     def save_checkpoint(self) -> None:
         """Everything an exact resume needs."""
@@ -126,11 +132,6 @@ class Session:
             "best_params": self.best,
         }
 
-    def _ended(self) -> str | None:
-        if self.config.patience and self.progress.evaluations_since_best >= self.config.patience:
-            return "patience"
-        return "budget" if self.budget.progress(self.progress.step, self.progress.seconds) >= 1 else None
-
     def _step(self) -> None:
         progress, config = self.progress, self.config
         begun = time.perf_counter()
@@ -143,7 +144,7 @@ class Session:
         self._logged_chars += config.seq_len * config.batch_size
         self._smoothed = record.loss if math.isnan(self._smoothed) else 0.98 * self._smoothed + 0.02 * record.loss
         logs = record.step % config.log_every == 0
-        last = self._ended() is not None
+        last = self.ended() is not None
         evaluates = len(self.val_ids) > 0 and (last or record.step % self.eval_every == 0)
         if evaluates or logs or last:
             self._record(record.learning_rate, evaluates, end_of_interval=logs)

@@ -8,13 +8,13 @@ from typing import NamedTuple
 import numpy as np
 
 from charrnn.batching import Batcher
-from charrnn.config import TrainConfig
-from charrnn.errors import DivergenceError
+from charrnn.config import TrainConfig, nearest
+from charrnn.errors import ConfigError, DivergenceError
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
 from charrnn.training.gradients import clip_by_global_norm_
 from charrnn.training.optimizers import Adam
-from charrnn.training.schedules import learning_rate_at
+from charrnn.training.schedules import SCHEDULES, learning_rate_at
 
 
 class StepRecord(NamedTuple):
@@ -28,6 +28,8 @@ class Trainer:
     """The values that training moves: parameters, optimiser, recurrent state and step."""
 
     def __init__(self, model: CharModel, params: Parameters, batcher: Batcher, config: TrainConfig) -> None:
+        if config.schedule not in SCHEDULES:
+            raise ConfigError(f"schedule '{config.schedule}' is not known{nearest(config.schedule, SCHEDULES)}")
         self.model, self.params, self.batcher, self.config = model, params, batcher, config
         dtype = params.vector.dtype
         self.grads = params.zeros_like()
