@@ -19,6 +19,7 @@ class ModelConfig:
     cell: str = "rnn"
     hidden_size: int = 256
     num_layers: int = 1
+    dropout: float = 0.0  # between layers, while training
 
 
 def setting(
@@ -49,6 +50,8 @@ class TrainConfig:
     cell: str = setting("rnn", "model", "the kind of recurrent cell")
     hidden_size: int = setting(256, "model", "units in each layer", least=1, aliases=("rnn_size",))
     num_layers: int = setting(1, "model", "recurrent layers, one above the other", least=1)
+    dropout: float = setting(0.0, "model", "share of the numbers dropped between layers while training", least=0,
+                             below=1)
 
     batching: str = setting("sequential", "data", "how training sequences are ordered")
     chunk_len: int | None = setting(None, "data", "characters in a chunk, with --batching chunked; a multiple of "
@@ -90,7 +93,7 @@ class TrainConfig:
 BUDGET = ("epochs", "steps", "minutes")
 # What a resumed run may change: how long it goes on, and how it is watched.
 MAY_CHANGE = frozenset({*BUDGET, "eval_every", "sample_every", "patience", "threads", "checkpoint_minutes"})
-DEFAULT_STEPS = 4000  # the budget where none is given: about half a minute with the other defaults
+DEFAULT_STEPS = 3000  # the budget where none is given: about half a minute with the other defaults
 
 
 def make_config(values: Mapping[str, Any], base: TrainConfig | None = None) -> TrainConfig:
@@ -106,6 +109,10 @@ def make_config(values: Mapping[str, Any], base: TrainConfig | None = None) -> T
         raise ConfigError(
             f"val_fraction {config.val_fraction:g} + test_fraction {config.test_fraction:g} leave nothing to train "
             "on: together they must stay below 1"
+        )
+    if config.dropout and config.num_layers == 1:
+        raise ConfigError(
+            f"dropout {config.dropout:g} has nothing to act on with num_layers 1: it drops what passes between layers"
         )
     if config.chunk_len is not None and config.chunk_len % config.seq_len:
         windows = max(1, round(config.chunk_len / config.seq_len))

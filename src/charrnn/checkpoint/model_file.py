@@ -103,7 +103,10 @@ def _model_config(values: dict[str, Any]) -> ModelConfig:
     if set(values) != known:
         raise ValueError(f"the model's settings are {sorted(values)}, expected {sorted(known)}")
     most = {"num_layers": 1000, "vocab_size": 1 << 21, "hidden_size": 1 << 20}  # beyond any model: the header lies
-    for name, value in values.items():
-        if name != "cell" and (isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most[name]):
+    for name, limit in most.items():
+        value = values[name]
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= limit:
             raise ValueError(f"{name} {value!r} is not a size")
+    if not 0 <= values["dropout"] < 1:
+        raise ValueError(f"dropout {values['dropout']!r} is not a share")
     return ModelConfig(**values)

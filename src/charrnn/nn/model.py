@@ -15,6 +15,7 @@ from charrnn.arrays import Array
 from charrnn.config import ModelConfig, nearest
 from charrnn.errors import ConfigError
 from charrnn.nn.cells import CELLS
+from charrnn.nn.dropout import Dropout
 from charrnn.nn.parameters import Parameters
 from charrnn.nn.readout import Readout, ReadoutWorkspace
 from charrnn.nn.recurrent import RecurrentLayer, Workspace
@@ -25,6 +26,7 @@ class ModelWorkspace(NamedTuple):
 
     layers: list[Workspace]
     readout: ReadoutWorkspace
+    dropouts: list[Dropout]  # between the layers; empty without dropout
 
 
 class CharModel:
@@ -60,9 +62,19 @@ class CharModel:
 
     def workspace(self, seq_len: int, batch_size: int, dtype: npt.DTypeLike = np.float32) -> ModelWorkspace:
         layers = [layer.workspace(seq_len, batch_size, dtype) for layer in self.layers]
-        return ModelWorkspace(layers, self.readout.workspace(seq_len, batch_size, dtype))
+        shape = (seq_len, batch_size, self.config.hidden_size)
+        between = len(layers) - 1 if self.config.dropout else 0
+        dropouts = [Dropout(self.config.dropout, shape, dtype) for _ in range(between)]
+        return ModelWorkspace(layers, self.readout.workspace(seq_len, batch_size, dtype), dropouts)
 
-    def forward(self, params: Parameters, inputs: Array, state: Array, ws: ModelWorkspace) -> tuple[Array, Array]:
+    def forward(
+        self,
+        params: Parameters,
+        inputs: Array,
+        state: Array,
+        ws: ModelWorkspace,
+        dropout_rng: np.random.Generator | None = None,
+    ) -> tuple[Array, Array]:
         """Read a window.
 
         Parameters
@@ -71,6 +83,8 @@ class CharModel:
             Character ids.
         state : (L, S, B, H) array
             The state before the window; it is not changed.
+        dropout_rng : Generator, optional
+            Draws the dropout masks; without it nothing is dropped, as is right for evaluation and writing.
 
         Returns
         -------
@@ -79,18 +93,36 @@ class CharModel:
         state : (L, S, B, H) array
             The state after the window, a copy.
         """
-        logits = self.readout.forward(params, self._outputs(params, inputs, state, ws), ws.readout)
+        x = inputs
+        for k, (layer, w) in enumerate(zip(self.layers, ws.layers, strict=True)):
+            x = layer.forward(params, x, state[k], w)
+            if dropout_rng is not None and k < len(ws.dropouts):
+                x = ws.dropouts[k].forward(x, dropout_rng)
+        logits = self.readout.forward(params, x, ws.readout)
         return logits, np.stack([w.states[:, -1] for w in ws.layers])
 
     def nats(
-        self, params: Parameters, inputs: Array, targets: Array, state: Array, ws: ModelWorkspace
+        self,
+        params: Parameters,
+        inputs: Array,
+        targets: Array,
+        state: Array,
+        ws: ModelWorkspace,
+        dropout_rng: np.random.Generator | None = None,
     ) -> tuple[Array, Array]:
         """The surprise at every target: nats (T, B) in float64, and the state after the window, as in `forward`."""
-        _, final_state = self.forward(params, inputs, state, ws)
+        _, final_state = self.forward(params, inputs, state, ws, dropout_rng)
         return self.readout.nats(targets, ws.readout).reshape(inputs.shape), final_state
 
     def loss_and_grads(
-        self, params: Parameters, inputs: Array, targets: Array, state: Array, ws: ModelWorkspace, grads: Parameters
+        self,
+        params: Parameters,
+        inputs: Array,
+        targets: Array,
+        state: Array,
+        ws: ModelWorkspace,
+        grads: Parameters,
+        dropout_rng: np.random.Generator | None = None,
     ) -> tuple[float, Array]:
         """The loss of a window, in mean nats per character, and its gradient by back-propagation through time.
 
@@ -101,6 +133,8 @@ class CharModel:
         ----------
         inputs, targets : (T, B) integer arrays
             Each target is the character after its input.
+        dropout_rng : Generator, optional
+            Draws the dropout masks; without it nothing is dropped.
 
         Returns
         -------
@@ -108,20 +142,16 @@ class CharModel:
         state : (L, S, B, H) array
             The state after the window, a copy.
         """
-        nats, final_state = self.nats(params, inputs, targets, state, ws)
+        nats, final_state = self.nats(params, inputs, targets, state, ws, dropout_rng)
         outputs = ws.layers[-1].states[0, 1:]
         d_outputs: Array | None = self.readout.backward(params, outputs, targets, ws.readout, grads)
-        for layer, w in zip(reversed(self.layers), reversed(ws.layers), strict=True):
+        for k in range(len(self.layers) - 1, -1, -1):
             assert d_outputs is not None
-            d_outputs, _ = layer.backward(params, d_outputs, 0.0, w, grads)
+            if dropout_rng is not None and k < len(ws.dropouts):
+                ws.dropouts[k].backward_(d_outputs)
+            d_outputs, _ = self.layers[k].backward(params, d_outputs, 0.0, ws.layers[k], grads)
         return nats.mean().item(), final_state
 
     def initial_state_grad(self, ws: ModelWorkspace) -> Array:
         """dL/d(initial state) of the last `loss_and_grads`, (L, S, B, H)."""
         return np.stack([w.steps[0].d_prev_state for w in ws.layers])
-
-    def _outputs(self, params: Parameters, inputs: Array, state: Array, ws: ModelWorkspace) -> Array:
-        x = inputs
-        for layer, layer_state, w in zip(self.layers, state, ws.layers, strict=True):
-            x = layer.forward(params, x, layer_state, w)
-        return x

@@ -7,6 +7,21 @@ import numpy as np
 from charrnn.arrays import Array
 
 
+def sigmoid_(x: Array) -> None:
+    """σ(x) = (1 + tanh(x / 2)) / 2: it cannot overflow, and costs one tanh."""
+    x *= 0.5
+    np.tanh(x, out=x)
+    x += 1.0
+    x *= 0.5
+
+
+def sigmoid_backward_(d_y: Array, y: Array, scratch: Array) -> None:
+    """d_y becomes d_x, where y = σ(x): d_x = d_y · y · (1 − y)."""
+    d_y *= y
+    np.subtract(1.0, y, out=scratch)
+    d_y *= scratch
+
+
 def tanh_backward_(d_y: Array, y: Array, scratch: Array) -> None:
     """d_y becomes d_x, where y = tanh(x): d_x = d_y · (1 − y²)."""
     np.multiply(y, y, out=scratch)

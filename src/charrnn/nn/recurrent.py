@@ -74,7 +74,8 @@ class RecurrentLayer:
         self.layout = {self.names[name]: shape for name, shape in shapes.items()}
 
     def initialize(self, params: Parameters, rng: np.random.Generator) -> None:
-        self.cell.initialize({name: params[full_name] for name, full_name in self.names.items()}, rng)
+        weights = {name: params[full_name] for name, full_name in self.names.items()}
+        self.cell.initialize(weights, rng, active_inputs=1 if self.index == 0 else self.input_size)
 
     def workspace(self, seq_len: int, batch_size: int, dtype: npt.DTypeLike) -> Workspace:
         return Workspace(self.cell, seq_len, batch_size, self.hidden_size, dtype)

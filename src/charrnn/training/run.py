@@ -207,7 +207,9 @@ def _fit_to_text(config: TrainConfig, chosen: Mapping[str, Any], characters: int
 
 
 def _trainer(config: TrainConfig, corpus: Corpus, train_ids: np.ndarray) -> Trainer:
-    model = CharModel(ModelConfig(len(corpus.vocabulary), config.cell, config.hidden_size, config.num_layers))
+    model = CharModel(
+        ModelConfig(len(corpus.vocabulary), config.cell, config.hidden_size, config.num_layers, config.dropout)
+    )
     params = model.init_parameters(stream(config.seed, "initialisation"), config.dtype)
     return Trainer(model, params, make_batcher(train_ids, config), config)
 

@@ -12,6 +12,7 @@ from charrnn.config import TrainConfig, nearest
 from charrnn.errors import ConfigError, DivergenceError
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
+from charrnn.randomness import stream
 from charrnn.training.gradients import clip_by_global_norm_
 from charrnn.training.optimizers import Adam
 from charrnn.training.schedules import SCHEDULES, learning_rate_at
@@ -50,9 +51,10 @@ class Trainer:
         batch = self.batcher[step]
         if batch.fresh.any():
             self.state[..., batch.fresh, :] = 0.0
+        dropout_rng = stream(config.seed, "dropout", step) if config.dropout else None
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows shows in the loss or the norm
             loss, state = self.model.loss_and_grads(
-                self.params, batch.inputs, batch.targets, self.state, self.workspace, self.grads
+                self.params, batch.inputs, batch.targets, self.state, self.workspace, self.grads, dropout_rng
             )
             grad_norm = clip_by_global_norm_(self.grads.vector, config.grad_clip)
         if not (math.isfinite(loss) and math.isfinite(grad_norm)):

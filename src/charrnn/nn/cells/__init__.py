@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from charrnn.nn.cells.cell import Cell, Step
+from charrnn.nn.cells.gru import GRU
+from charrnn.nn.cells.lstm import LSTM
 from charrnn.nn.cells.rnn import RNN
 
-CELLS: dict[str, type[Cell]] = {"rnn": RNN}
+CELLS: dict[str, type[Cell]] = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
 
 __all__ = ["CELLS", "Cell", "Step"]

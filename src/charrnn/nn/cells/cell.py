@@ -37,8 +37,11 @@ class Cell(Protocol):
     gates_the_hidden_projection: bool  # a gate multiplies part of W h_prev, which therefore needs a bias of its own
     hidden_bypasses: bool  # h_prev reaches h without passing W too, so backward writes d_prev_state[0]
 
-    def initialize(self, weights: dict[str, Array], rng: np.random.Generator) -> None:
-        """Fill one layer's arrays, which are zero so far."""
+    def initialize(self, weights: dict[str, Array], rng: np.random.Generator, active_inputs: int) -> None:
+        """Fill one layer's arrays, which are zero so far.
+
+        active_inputs is how many of its inputs are not zero at a time: 1 where it reads characters, else H.
+        """
 
     def forward(self, step: Step) -> None:
         """Read gates (the input projections), hidden_proj and prev_state; write gates, state and saved."""

@@ -29,8 +29,9 @@ class RNN(Cell):
     gates_the_hidden_projection = False
     hidden_bypasses = False
 
-    def initialize(self, weights: dict[str, Array], rng: np.random.Generator) -> None:
-        normal_(weights["weight_ih"], rng, 0.3)  # a character moves the state clearly, without saturating tanh
+    def initialize(self, weights: dict[str, Array], rng: np.random.Generator, active_inputs: int) -> None:
+        # A character moves the state clearly without saturating tanh; upper layers keep the scale of their inputs.
+        normal_(weights["weight_ih"], rng, 0.3 if active_inputs == 1 else active_inputs**-0.5)
         orthogonal_(weights["weight_hh"], rng)  # the state neither fades nor explodes over the window
 
     def forward(self, step: Step) -> None:

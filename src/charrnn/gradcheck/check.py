@@ -1,0 +1,98 @@
+"""Every cell, depth and method in one list of relative errors."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from charrnn.config import nearest
+from charrnn.errors import ConfigError
+from charrnn.gradcheck.case import Case, make_case
+from charrnn.gradcheck.complex_step import compare_with_complex_step
+from charrnn.gradcheck.finite_difference import compare_with_finite_differences
+from charrnn.gradcheck.torch_oracle import MODULES, compare_with_torch
+from charrnn.nn.cells import CELLS
+
+
+class Method(NamedTuple):
+    compare: Callable[[Case], Iterator[tuple[str, float]]]
+    tolerance: float  # on the relative error
+
+
+METHODS = {
+    "torch": Method(compare_with_torch, 5e-15),
+    "complex-step": Method(compare_with_complex_step, 1e-13),
+    "finite-difference": Method(compare_with_finite_differences, 1e-7),
+}
+# Against PyTorch in the reference setting. Deeper stacks of a network that neither forgets nor damps amplify the two
+# programs' roundings: three vanilla layers come to 1.2e-15.
+REFERENCE = {"layers": 1, "hidden_size": 200, "seq_len": 25}
+REFERENCE_TOLERANCE = 1e-15
+
+
+class Result(NamedTuple):
+    """One array's gradient by back-propagation against one method."""
+
+    cell: str
+    layers: int
+    parameter: str
+    against: str
+    relative_error: float
+    tolerance: float
+
+    @property
+    def passed(self) -> bool:
+        return self.relative_error <= self.tolerance  # false for NaN
+
+
+def available() -> list[str]:
+    """The methods that can be run here: PyTorch's needs PyTorch."""
+    return [name for name in METHODS if name != "torch" or importlib.util.find_spec("torch")]
+
+
+def gradcheck(
+    cells: Sequence[str] = tuple(CELLS),
+    against: Sequence[str] = tuple(METHODS),
+    num_layers: Sequence[int] = (1, 2, 3),
+    *,
+    hidden_size: int = 200,
+    seq_len: int = 25,
+    batch_size: int = 3,
+    seed: int = 0,
+) -> Iterator[Result]:
+    """Compare gradients by back-propagation, on the code that trains, with other methods, array by array.
+
+    Parameters
+    ----------
+    cells : sequence of str
+        Names of registered cells. A cell that PyTorch has no module for is not compared with it.
+    against : sequence of {"torch", "complex-step", "finite-difference"}
+    num_layers : sequence of int
+    hidden_size, seq_len, batch_size, seed : int
+        Size and randomness of the case; the default size is the reference setting.
+
+    Yields
+    ------
+    Result
+        ‖a − b‖ / (‖a‖ + ‖b‖) for each parameter array, the initial state and, against PyTorch, the final state and the
+        loss; along random directions where the method gives directional derivatives.
+    """
+    for cell in cells:
+        if cell not in CELLS:
+            raise ConfigError(f"cell '{cell}' is not known{nearest(cell, CELLS)}")
+    for method in against:
+        if method not in METHODS:
+            raise ConfigError(f"method '{method}' is not known{nearest(method, METHODS)}")
+        if method not in available():
+            raise ConfigError("comparing with PyTorch needs it: pip install torch==2.13.0")
+    for cell in cells:
+        for layers in num_layers:
+            case = make_case(cell, layers, hidden_size=hidden_size, seq_len=seq_len, batch_size=batch_size, seed=seed)
+            for method in against:
+                if method == "torch" and cell not in MODULES:
+                    continue
+                reference = {"layers": layers, "hidden_size": hidden_size, "seq_len": seq_len} == REFERENCE
+                tolerance = REFERENCE_TOLERANCE if method == "torch" and reference else METHODS[method].tolerance
+                for parameter, error in METHODS[method].compare(case):
+                    yield Result(cell, layers, parameter, method, error, tolerance)
