@@ -10,7 +10,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the suite runs one process
 import numpy as np
 import pytest
 
-CORPORA = Path(__file__).parents[1].parent / "shared" / "corpora"
+CORPORA = Path(os.environ.get("CHARRNN_TEST_CORPORA", Path(__file__).parents[2] / "shared" / "corpora"))
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def rng() -> np.random.Generator:
 def tinyshakespeare() -> Path:
     path = CORPORA / "tinyshakespeare.txt"
     if not path.is_file():
-        pytest.skip("the corpus tinyshakespeare is not part of the project: put it at ../shared/corpora to run this")
+        pytest.skip("tinyshakespeare.txt is not part of the project: name its folder in CHARRNN_TEST_CORPORA")
     return path
 
 

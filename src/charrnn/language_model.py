@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from charrnn.arrays import Array
-from charrnn.checkpoint.model_file import ModelFile, read_model, write_model
+from charrnn.checkpoint.model_file import ModelFile, from_torch, read_model, to_torch, write_model
+from charrnn.config import ModelConfig
 from charrnn.errors import ConfigError, RunError, TextError
 from charrnn.generation import Writer, make_sampling
 from charrnn.nn.model import CharModel
@@ -27,6 +30,35 @@ class LanguageModel:
     ) -> None:
         self.model, self.params, self.vocabulary = model, params, vocabulary
         self.provenance = provenance or {}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Array], characters: str, cell: str = "rnn") -> LanguageModel:
+        """A model from arrays under PyTorch's names, such as a state dict trained there.
+
+        Parameters
+        ----------
+        arrays : mapping of str to array
+            `recurrent.weight_ih_l0` and so on, as in `nn.RNN`, `nn.LSTM` or `nn.GRU`, and `readout.weight`,
+            `readout.bias`, as in `nn.Linear`; all float32 or all float64.
+        characters : str
+            The vocabulary: the character of each id, in order; it must be sorted.
+        cell : str
+            The kind of cell; sizes and layers follow from the arrays.
+        """
+        vocabulary = Vocabulary(characters)
+        if vocabulary.characters != characters:
+            raise ConfigError("the characters of a vocabulary must be sorted and distinct: ids are their ranks")
+        layers = sum(name.startswith("recurrent.weight_hh_l") for name in arrays)
+        try:
+            hidden_size = arrays["readout.weight"].shape[1]
+            model = CharModel(ModelConfig(len(vocabulary), cell, hidden_size, layers))
+            return cls(model, from_torch(dict(arrays), model), vocabulary)
+        except (KeyError, ValueError, IndexError) as error:
+            raise RunError(f"the arrays do not make a model with cell '{cell}': {error}") from None
+
+    def arrays(self) -> dict[str, Array]:
+        """Copies of all arrays under PyTorch's names and in its shapes, as in the model file."""
+        return {name: np.array(array, order="C") for name, array in to_torch(self.params).items()}
 
     def __repr__(self) -> str:
         c = self.model.config

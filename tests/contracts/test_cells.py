@@ -5,35 +5,40 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.networks import EVERY_CELL, B, Case, T, V, float_arrays, make_case
+from charrnn.gradcheck.case import Case
+from tests.networks import EVERY_CELL, EVERY_STACK, B, T, V, float_arrays, small_case
 
-pytestmark = [pytest.mark.parametrize("cell", EVERY_CELL), pytest.mark.parametrize("num_layers", [1, 2])]
+pytestmark = [
+    pytest.mark.parametrize("cell", EVERY_CELL),
+    pytest.mark.parametrize(("num_layers", "dropout"), EVERY_STACK),
+]
 
 
-def test_every_number_in_the_buffers_is_written_before_it_is_read(cell: str, num_layers: int) -> None:
+def test_every_number_in_the_buffers_is_written_before_it_is_read(cell: str, num_layers: int, dropout: float) -> None:
     results = []
     for fill in (0.0, np.nan):
-        case = make_case(cell, num_layers)
+        case = small_case(cell, num_layers, dropout)
         ws, grads = case.workspace(), case.params.zeros_like()
         for array in (*float_arrays(ws), grads.vector):
             array[...] = fill
-        loss, grads, state, d_state = case.loss_and_grads(ws, grads)
+        loss, grads, state, d_state = case.gradients(ws, grads)
         results.append((loss, grads.vector, state, d_state))
     for zero_filled, nan_filled in zip(*results, strict=True):
         np.testing.assert_array_equal(zero_filled, nan_filled)
 
 
-def test_a_second_step_with_the_same_workspace_gives_the_same_result(cell: str, num_layers: int) -> None:
-    case = make_case(cell, num_layers)
+def test_a_second_step_in_the_same_workspace_gives_the_same_result(cell: str, num_layers: int, dropout: float) -> None:
+    case = small_case(cell, num_layers, dropout)
     ws, grads = case.workspace(), case.params.zeros_like()
-    first = [np.copy(x) for x in (lambda r: (r[0], r[1].vector, r[2], r[3]))(case.loss_and_grads(ws, grads))]
-    loss, grads, state, d_state = case.loss_and_grads(ws, grads)
-    for one, two in zip(first, (loss, grads.vector, state, d_state), strict=True):
-        np.testing.assert_array_equal(one, two)
+    one, two = case.gradients(ws, grads), case.gradients(ws, grads)
+    np.testing.assert_array_equal(one.grads.vector, two.grads.vector)
+    np.testing.assert_array_equal(one.final_state, two.final_state)
+    np.testing.assert_array_equal(one.initial_state_grad, two.initial_state_grad)
+    assert one.loss == two.loss
 
 
-def test_one_long_window_equals_its_pieces_with_the_state_carried(cell: str, num_layers: int) -> None:
-    case = make_case(cell, num_layers, seq_len=6)
+def test_one_long_window_equals_its_pieces_with_the_state_carried(cell: str, num_layers: int, dropout: float) -> None:
+    case = small_case(cell, num_layers, dropout, seq_len=6)
     whole, _ = case.model.forward(case.params, case.inputs, case.state, case.workspace())
     whole = whole.copy()
     ws = case.model.workspace(2, B, np.float64)
@@ -47,15 +52,15 @@ def test_one_long_window_equals_its_pieces_with_the_state_carried(cell: str, num
         np.testing.assert_array_equal(kept, as_it_was)
 
 
-def test_the_given_state_is_not_changed(cell: str, num_layers: int) -> None:
-    case = make_case(cell, num_layers)
+def test_the_given_state_is_not_changed(cell: str, num_layers: int, dropout: float) -> None:
+    case = small_case(cell, num_layers, dropout)
     before = case.state.copy()
-    case.loss_and_grads()
+    case.gradients()
     np.testing.assert_array_equal(case.state, before)
 
 
-def test_a_character_changes_only_its_own_lane_from_its_own_step_on(cell: str, num_layers: int) -> None:
-    case = make_case(cell, num_layers)
+def test_a_character_changes_only_its_own_lane_from_its_own_step_on(cell: str, num_layers: int, dropout: float) -> None:
+    case = small_case(cell, num_layers, dropout)
     before = case.model.forward(case.params, case.inputs, case.state, case.workspace())[0].copy()
     t, lane = 2, 1
     inputs = case.inputs.copy()
@@ -67,8 +72,8 @@ def test_a_character_changes_only_its_own_lane_from_its_own_step_on(cell: str, n
     np.testing.assert_array_equal(changed, expected)
 
 
-def test_the_state_of_a_lane_changes_only_that_lane(cell: str, num_layers: int) -> None:
-    case = make_case(cell, num_layers)
+def test_the_state_of_a_lane_changes_only_that_lane(cell: str, num_layers: int, dropout: float) -> None:
+    case = small_case(cell, num_layers, dropout)
     before = case.model.forward(case.params, case.inputs, case.state, case.workspace())[0].copy()
     state = case.state.copy()
     state[:, :, 2] += 0.5
@@ -77,24 +82,26 @@ def test_the_state_of_a_lane_changes_only_that_lane(cell: str, num_layers: int) 
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_all_arithmetic_stays_in_the_precision_of_the_parameters(cell: str, num_layers: int, dtype: type) -> None:
-    case = make_case(cell, num_layers, dtype)
+def test_all_arithmetic_stays_in_the_precision_of_the_parameters(
+    cell: str, num_layers: int, dropout: float, dtype: type
+) -> None:
+    case = small_case(cell, num_layers, dropout, dtype)
     ws = case.workspace()
-    _, grads, state, d_state = case.loss_and_grads(ws)
+    _, grads, state, d_state = case.gradients(ws)
     assert {a.dtype for a in (*float_arrays(ws), grads.vector, state, d_state)} == {np.dtype(dtype)}
 
 
-def test_float32_agrees_with_float64(cell: str, num_layers: int) -> None:
-    exact, rough = make_case(cell, num_layers), make_case(cell, num_layers, np.float32)
+def test_float32_agrees_with_float64(cell: str, num_layers: int, dropout: float) -> None:
+    exact, rough = small_case(cell, num_layers, dropout), small_case(cell, num_layers, dropout, np.float32)
     rough.params.vector[...] = exact.params.vector
-    loss64, grads64, *_ = exact.loss_and_grads()
-    loss32, grads32, *_ = Case(*rough[:2], exact.inputs, exact.targets, exact.state.astype(np.float32)).loss_and_grads()
+    loss64, grads64, *_ = exact.gradients()
+    loss32, grads32, *_ = Case(*rough[:2], exact.inputs, exact.targets, exact.state.astype(np.float32)).gradients()
     assert loss32 == pytest.approx(loss64, rel=1e-6)
     np.testing.assert_allclose(grads32.vector, grads64.vector, rtol=1e-3, atol=1e-6)
 
 
-def test_the_initial_loss_is_near_that_of_guessing(cell: str, num_layers: int) -> None:
-    case = make_case(cell, num_layers)
+def test_the_initial_loss_is_near_that_of_guessing(cell: str, num_layers: int, dropout: float) -> None:
+    case = small_case(cell, num_layers, dropout)
     params = case.model.init_parameters(np.random.default_rng(0), np.float64)
     case = case._replace(params=params, state=np.zeros_like(case.state))
-    assert case.loss_and_grads()[0] == pytest.approx(np.log(V), rel=0.15)
+    assert case.gradients()[0] == pytest.approx(np.log(V), rel=0.15)

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from charrnn.nn.one_hot import SMALL, gather_rows, sum_rows_by_id
-from tests.networks import make_case
+from tests.networks import small_case
 from tests.reference import rnn
 
 
 def test_loss_gradients_and_states_equal_the_naive_loops() -> None:
-    case = make_case("rnn")
-    loss, grads, state, d_state = case.loss_and_grads()
+    case = small_case("rnn")
+    loss, grads, state, d_state = case.gradients()
     p = case.params
     U, W, b = p["recurrent.weight_ih_l0"], p["recurrent.weight_hh_l0"], p["recurrent.bias_ih_l0"]
     expected_loss, expected, final, d_h0 = rnn.loss_and_grads(

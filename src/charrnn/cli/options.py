@@ -5,9 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+
+from charrnn.errors import ConfigError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -20,6 +23,7 @@ on_unknown_option = click.option(
     show_default=True,
     help="What to do with characters that the model's vocabulary lacks.",
 )
+FIGURE_FORMATS = ("png", "svg", "pdf")
 _TYPES = {"int": click.INT, "float": click.FLOAT, "str": click.STRING}
 
 
@@ -57,6 +61,15 @@ def config_options(kind: type, choices: Mapping[str, Sequence[str]] | None = Non
 def given(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that were given."""
     return {name: value for name, value in settings.items() if value is not None}
+
+
+def check_figure(path: Path) -> str:
+    """The format that a figure's file name asks for."""
+    file_format = path.suffix[1:].lower()
+    if file_format not in FIGURE_FORMATS:
+        endings = ", .".join(FIGURE_FORMATS)
+        raise ConfigError(f"'{path}' does not end in one of .{endings}, which decides the figure's format")
+    return file_format
 
 
 def echo_json(values: Any) -> None:

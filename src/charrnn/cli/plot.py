@@ -7,12 +7,9 @@ from pathlib import Path
 import click
 
 from charrnn.checkpoint.files import write_atomic
-from charrnn.cli.options import echo_json, json_option, quiet_option
-from charrnn.errors import ConfigError
+from charrnn.cli.options import check_figure, echo_json, json_option, quiet_option
 from charrnn.figures.learning_curve import draw_learning_curves
 from charrnn.training.folder import RunFolder
-
-FORMATS = ("png", "svg", "pdf")
 
 
 @click.command(epilog="\b\nExample:\n  charrnn plot runs/book-rnn runs/book-rnn-2 --out comparison.svg")
@@ -26,9 +23,7 @@ FORMATS = ("png", "svg", "pdf")
 @json_option
 def plot(runs: tuple[Path, ...], out: Path, title: str | None, quiet: bool, as_json: bool) -> None:
     """Learning curves of one or more runs in one figure: training loss smoothed, validation loss as measured."""
-    file_format = out.suffix[1:].lower()
-    if file_format not in FORMATS:
-        raise ConfigError(f"'{out}' does not end in one of .{', .'.join(FORMATS)}, which decides the figure's format")
+    file_format = check_figure(out)
     folders = {str(path): RunFolder.open(path) for path in runs}
     if title is None:
         texts = dict.fromkeys(str(folder.read_config().get("text")) for folder in folders.values())

@@ -12,6 +12,7 @@ from charrnn.gradcheck.case import Case, make_case
 from charrnn.gradcheck.complex_step import compare_with_complex_step
 from charrnn.gradcheck.finite_difference import compare_with_finite_differences
 from charrnn.gradcheck.torch_oracle import MODULES, compare_with_torch
+from charrnn.gradcheck.trajectory import STEPS, TRAJECTORY_TOLERANCE, follow_torch
 from charrnn.nn.cells import CELLS
 
 
@@ -29,6 +30,8 @@ METHODS = {
 # programs' roundings: three vanilla layers come to 1.2e-15.
 REFERENCE = {"layers": 1, "hidden_size": 200, "seq_len": 25}
 REFERENCE_TOLERANCE = 1e-15
+LOSSES = f"losses of {STEPS} training steps"
+PARAMETERS = f"parameters after {STEPS} steps"
 
 
 class Result(NamedTuple):
@@ -76,7 +79,8 @@ def gradcheck(
     ------
     Result
         ‖a − b‖ / (‖a‖ + ‖b‖) for each parameter array, the initial state and, against PyTorch, the final state and the
-        loss; along random directions where the method gives directional derivatives.
+        loss; along random directions where the method gives directional derivatives. Against PyTorch, also 30 steps of
+        training.
     """
     for cell in cells:
         if cell not in CELLS:
@@ -96,3 +100,7 @@ def gradcheck(
                 tolerance = REFERENCE_TOLERANCE if method == "torch" and reference else METHODS[method].tolerance
                 for parameter, error in METHODS[method].compare(case):
                     yield Result(cell, layers, parameter, method, error, tolerance)
+                if method == "torch":
+                    path = follow_torch(cell, layers, hidden_size=hidden_size, seq_len=seq_len, seed=seed)
+                    yield Result(cell, layers, LOSSES, method, path.losses, TRAJECTORY_TOLERANCE)
+                    yield Result(cell, layers, PARAMETERS, method, path.parameters, TRAJECTORY_TOLERANCE)

@@ -13,7 +13,7 @@ from charrnn.arrays import Array
 from charrnn.gradcheck.case import Case
 from charrnn.gradcheck.directions import compare_along_directions
 
-STEP = 1e-3
+STEP = 3e-3  # along directions of length 1: here rounding and the formula's own error are about equal
 
 
 def compare_with_finite_differences(case: Case) -> Iterator[tuple[str, float]]:

@@ -1,0 +1,108 @@
+"""`charrnn gradcheck`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from charrnn.checkpoint.files import write_atomic
+from charrnn.cli.options import check_figure, echo_json, json_option, quiet_option
+from charrnn.figures.gradient_errors import draw_gradient_errors
+from charrnn.gradcheck import METHODS, Result, available
+from charrnn.gradcheck import gradcheck as run_gradcheck
+from charrnn.nn.cells import CELLS
+
+EVERY = "all"
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  charrnn gradcheck
+  charrnn gradcheck --cell lstm --against complex-step
+  charrnn gradcheck --cell gru --num-layers 2 --hidden-size 20 --json
+  charrnn gradcheck --figure errors.png"""
+)
+@click.option("--cell", type=click.Choice([*CELLS, EVERY]), default=EVERY, show_default=True, help="The cell to check.")
+@click.option(
+    "--against", type=click.Choice([*METHODS, EVERY]), default=EVERY, show_default=True, help="What to compare with."
+)
+@click.option(
+    "--num-layers", type=click.IntRange(1, 9), multiple=True, default=(1, 2, 3), show_default=True,
+    help="Layers of the network; may be repeated.",
+)  # fmt: skip
+@click.option("--hidden-size", type=click.IntRange(1), default=200, show_default=True, help="Units in each layer.")
+@click.option("--seq-len", type=click.IntRange(2), default=25, show_default=True, help="Characters in the window.")
+@click.option("--batch-size", type=click.IntRange(1), default=3, show_default=True, help="Lanes of the batch.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Decides the network and its data.")
+@click.option("--figure", type=click.Path(path_type=Path), help="Draw the errors: a .png, .svg or .pdf file.")
+@quiet_option
+@json_option
+def gradcheck(
+    cell: str,
+    against: str,
+    num_layers: tuple[int, ...],
+    hidden_size: int,
+    seq_len: int,
+    batch_size: int,
+    seed: int,
+    figure: Path | None,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Prove the gradients: back-propagation, on the code that trains, against independent methods.
+
+    Every parameter array and the initial state, in float64: against PyTorch's autograd (and 30 steps of training beside
+    it), against complex-step derivatives, which need no other framework, and against central differences. Prints
+    relative errors; the exit status is 1 if one is above its tolerance.
+    """
+    file_format = check_figure(figure) if figure else ""
+    methods = list(METHODS) if against == EVERY else [against]
+    if against == EVERY and "torch" not in available():
+        methods.remove("torch")
+        click.echo("left out: the comparison with PyTorch, which is not installed: pip install torch==2.13.0", err=True)
+    results = []
+    for name in CELLS if cell == EVERY else [cell]:
+        found = list(
+            run_gradcheck(
+                [name], methods, sorted(set(num_layers)),
+                hidden_size=hidden_size, seq_len=seq_len, batch_size=batch_size, seed=seed,
+            )
+        )  # fmt: skip
+        results += found
+        if not as_json and not quiet:
+            _print_tables(found, methods)
+    if figure:
+        write_atomic(figure, draw_gradient_errors([r._asdict() for r in results], file_format))
+    failed = [r for r in results if not r.passed]
+    if as_json:
+        echo_json([r._asdict() for r in results])
+    else:
+        for r in failed:
+            click.echo(
+                f"FAILED: {r.cell}, {r.layers} layers, {r.parameter} against {r.against}: "
+                f"relative error {r.relative_error:.1e} is above {r.tolerance:.0e}"
+            )
+        if not failed:
+            click.echo(f"all {len(results)} gradients and states agree")
+    if failed:
+        sys.exit(1)
+
+
+def _print_tables(results: Sequence[Result], methods: Sequence[str]) -> None:
+    for layers in dict.fromkeys(r.layers for r in results):
+        rows = [r for r in results if r.layers == layers]
+        width = 2 + max(len(r.parameter) for r in rows)
+        title = f"{rows[0].cell}, {layers} layer{'s' if layers > 1 else ''}"
+        click.echo(f"{title:<{width}}" + "".join(f"{method:>19}" for method in methods))
+        for parameter in dict.fromkeys(r.parameter for r in rows):
+            errors = {r.against: r for r in rows if r.parameter == parameter}
+            line = f"{parameter:<{width}}"
+            for method in methods:
+                r = errors.get(method)
+                line += f"{r.relative_error:>18.1e}{' ' if r.passed else '!'}" if r else " " * 19
+            click.echo(line.rstrip())
+        click.echo()

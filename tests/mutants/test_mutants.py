@@ -1,0 +1,295 @@
+"""Tests that can see: each bug planted here is caught by the test named beside it, which passes without it.
+
+The first fifteen are the kinds that were found in published code or slip in most easily; a test of shapes, or that one
+step lowers the loss, catches none of them.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+from charrnn.batching import batch, chunked, random, sequential
+from charrnn.generation import filters
+from charrnn.gradcheck import METHODS, available, gradcheck
+from charrnn.gradcheck.complex_step import compare_with_complex_step
+from charrnn.gradcheck.trajectory import TRAJECTORY_TOLERANCE, follow_torch
+from charrnn.nn import numerics, one_hot, readout, recurrent
+from charrnn.nn.cells import CELLS
+from charrnn.nn.cells.gru import GRU
+from charrnn.nn.cells.lstm import LSTM
+from charrnn.nn.cells.rnn import RNN
+from charrnn.nn.dropout import Dropout
+from charrnn.nn.model import CharModel
+from charrnn.scoring import evaluation
+from charrnn.training import gradients, schedules
+from charrnn.training.optimizers import Adam
+from charrnn.training.trainer import Trainer
+from tests.contracts import test_batchers, test_cells, test_filters
+from tests.gradients import test_reference
+from tests.mutants.planting import planted
+from tests.networks import small_case
+from tests.unit import test_dropout, test_generation, test_network, test_optimisation
+
+needs_torch = pytest.mark.skipif("torch" not in available(), reason="PyTorch is the oracle: pip install torch==2.13.0")
+
+
+def complex_step(cell: str, num_layers: int = 2, dropout: float = 0.0) -> Callable[[], None]:
+    def complex_step_derivatives() -> None:
+        case = small_case(cell, num_layers, dropout)
+        assert max(error for _, error in compare_with_complex_step(case)) <= METHODS["complex-step"].tolerance
+
+    return complex_step_derivatives
+
+
+def pytorch(cell: str, num_layers: int = 1) -> Callable[[], None]:
+    def gradients_of_pytorch() -> None:
+        assert all(r.passed for r in gradcheck([cell], ["torch"], [num_layers], hidden_size=6, seq_len=5))
+
+    return gradients_of_pytorch
+
+
+def trajectory(cell: str) -> Callable[[], None]:
+    def thirty_steps_of_pytorch() -> None:
+        path = follow_torch(cell, hidden_size=12, seq_len=8)
+        assert path.losses <= TRAJECTORY_TOLERANCE
+        assert path.parameters <= TRAJECTORY_TOLERANCE
+
+    return thirty_steps_of_pytorch
+
+
+def contract(test: Callable[..., None], cell: str, num_layers: int = 2) -> Callable[[], None]:
+    return named(test, cell, num_layers, 0.0)
+
+
+def named(test: Callable[..., None], *arguments: Any) -> Callable[[], None]:
+    def run() -> None:
+        test(*arguments)
+
+    run.__name__ = test.__name__
+    return run
+
+
+def batching(test: str, name: str) -> Callable[[], None]:
+    return named(getattr(test_batchers.TestEveryStrategy(), test), name)
+
+
+def model() -> Any:
+    return test_generation.model.__wrapped__()
+
+
+class Bug(NamedTuple):
+    what: str
+    owner: Any
+    function: str
+    old: str
+    new: str
+    caught_by: Callable[[], None]
+
+
+LAYER = recurrent.RecurrentLayer
+UNPACK_LSTM = "(i, f, g, o), (d_i, d_f, d_g, d_o) = step.gates, step.d_gates"
+POISON = test_cells.test_every_number_in_the_buffers_is_written_before_it_is_read
+SECOND = test_cells.test_a_second_step_in_the_same_workspace_gives_the_same_result
+PIECES = test_cells.test_one_long_window_equals_its_pieces_with_the_state_carried
+rng = np.random.default_rng
+
+BUGS = [
+    # --- the gradient of a layer
+    Bug("all gradients are zero", LAYER, "_weight_gradients", "flat(ws.d_gates[k]), flat(ws.d_hidden_proj[k])",
+        "0 * flat(ws.d_gates[k]), 0 * flat(ws.d_hidden_proj[k])", complex_step("rnn")),
+    Bug("the first time step is skipped", LAYER, "backward", "range(len(ws.steps) - 1, -1, -1)",
+        "range(len(ws.steps) - 1, 0, -1)", complex_step("lstm")),
+    Bug("dW pairs d_a with the state after the step", LAYER, "_weight_gradients", "ws.states[0, :-1]",
+        "ws.states[0, 1:]", complex_step("rnn", 1)),
+    Bug("gradients begin as a copy of the parameters", LAYER, "_weight_gradients",
+        'out=block["weight_hh"].T)', 'out=block["weight_hh"].T); grads.vector += 1e-6 * params.vector',
+        complex_step("rnn", 1)),
+    Bug("gradients are added to those of the step before", LAYER, "_weight_gradients",
+        'np.matmul(h_prev.T, d_hidden, out=block["weight_hh"].T)', 'block["weight_hh"].T[...] += h_prev.T @ d_hidden',
+        contract(SECOND, "rnn")),
+    Bug("the bias gradient is of the last step only", LAYER, "_weight_gradients",
+        'np.sum(d_gate, axis=0, out=block["bias_ih"])', 'block["bias_ih"][...] = ws.d_gates[k, -1].sum(axis=0)',
+        complex_step("gru")),
+    Bug("the initial state is ignored", LAYER, "forward", "ws.states[:, 0] = state", "ws.states[:, 0] = 0.0",
+        contract(PIECES, "rnn")),
+    Bug("d_state is left over from the last call", LAYER, "backward", "d_state[...] = d_final_state",
+        "d_state[...] += d_final_state", contract(POISON, "lstm")),
+    Bug("only the first gate reaches the layer below", LAYER, "_weight_gradients",
+        "flat(ws.d_inputs)[...] += flat(d_gate) @ weight", "pass", complex_step("lstm", 2)),
+    Bug("backward multiplies by an old copy of W", LAYER, "backward", "np.copyto(ws.weight_hh, weight_hh)",
+        "ws.__dict__.setdefault('copied', False) or np.copyto(ws.weight_hh, weight_hh); ws.copied = True",
+        trajectory("rnn")),
+    Bug("GRU: the path around the products is lost", LAYER, "backward", "step.d_prev_state[0] += ws.scratch",
+        "step.d_prev_state[0][...] = ws.scratch", complex_step("gru", 1)),
+    # --- cells
+    Bug("LSTM: d_f takes the memory after the step", LSTM, "backward", "(_, c_prev), (tanh_c,) = step.prev_state,",
+        "(_, c_prev), (tanh_c,) = step.state,", complex_step("lstm", 1)),
+    Bug("LSTM: the memory's gradient is dropped", LSTM, "backward", "np.multiply(d_c, f, out=d_c_prev)",
+        "d_c_prev[...] = 0.0", complex_step("lstm", 1)),
+    Bug("LSTM: the candidate's tanh is not differentiated", LSTM, "backward", "tanh_backward_(d_g, g, scratch)", "pass",
+        complex_step("lstm", 1)),
+    Bug("LSTM: d_c is replaced, not added to", LSTM, "backward", "d_c += d_o", "d_c[...] = d_o",
+        complex_step("lstm", 1)),
+    Bug("GRU: the reset gate is left out of d_y_n", GRU, "backward", "np.multiply(d_n, r, out=step.d_hidden_proj[2])",
+        "step.d_hidden_proj[2] = d_n", complex_step("gru", 1)),
+    Bug("RNN: tanh' is 1 − h", RNN, "backward", "np.multiply(h, h, out=d_a)", "np.multiply(h, 1.0, out=d_a)",
+        complex_step("rnn", 1)),
+    Bug("σ(x) is σ(2x)", numerics, "sigmoid_", "x *= 0.5\n    np.tanh", "np.tanh", complex_step("lstm", 1)),
+    # --- characters, loss, state, dropout
+    Bug("a repeated character keeps its last gradient only", one_hot, "sum_rows_by_id",
+        "out[present] = one_hot @ rows", "out[ids] = rows",
+        named(test_reference.test_rows_gathered_and_summed_by_id_equal_one_hot_products, 40, rng(1))),
+    Bug("the same, in long windows", one_hot, "sum_rows_by_id", "ones[: end - start], ordered[start:end]",
+        "ones[:1], ordered[end - 1 : end]",
+        named(test_reference.test_rows_gathered_and_summed_by_id_equal_one_hot_products, 1500, rng(1))),
+    Bug("the gradient is that of the sum over a lane", readout.Readout, "backward", "d_logits /= len(d_logits)",
+        "d_logits /= ws.logits.shape[1]", complex_step("rnn", 1)),
+    Bug("the largest logit is not subtracted", readout.Readout, "nats",
+        "logits -= logits.real.max(axis=1, keepdims=True)", "pass",
+        named(test_network.test_huge_logits_do_not_overflow, np.float64)),
+    Bug("the returned state is a view of the workspace", CharModel, "forward",
+        "np.stack([w.states[:, -1] for w in ws.layers])", "ws.layers[0].states[None, :, -1]",
+        contract(PIECES, "rnn", 1)),
+    Bug("the dropout mask is forgotten on the way back", CharModel, "loss_and_grads",
+        "ws.dropouts[k].backward_(d_outputs)", "pass", complex_step("gru", 2, 0.4)),
+    Bug("the kept numbers are not scaled up", Dropout, "forward", "self.mask /= 1.0 - self.rate", "pass",
+        named(test_dropout.test_numbers_are_dropped_at_the_rate_and_the_mean_is_kept, 0.5)),
+    Bug("dropout goes on in evaluation", CharModel, "forward", "dropout_rng is not None and k < len(ws.dropouts)",
+        "k < len(ws.dropouts) and (dropout_rng := dropout_rng or np.random.default_rng())",
+        named(test_dropout.test_evaluation_drops_nothing)),
+    # --- the optimiser
+    Bug("the first moment is not corrected", Adam, "step", "m_correction = 1.0 - self.beta1**self.t",
+        "m_correction = 1.0", named(test_optimisation.test_adam_equals_the_paper_number_by_number, 0.0, rng(1))),
+    Bug("the second moment is corrected without its root", Adam, "step", "(1.0 - self.beta2**self.t) ** 0.5",
+        "1.0 - self.beta2**self.t",
+        named(test_optimisation.test_adam_equals_the_paper_number_by_number, 0.0, rng(1))),
+    Bug("ε is added before the correction", Adam, "step",
+        "scratch /= sqrt_v_correction\n        scratch += self.eps",
+        "scratch += self.eps\n        scratch /= sqrt_v_correction",
+        named(test_optimisation.test_adam_equals_the_paper_number_by_number, 0.0, rng(1))),
+    Bug("weight decay goes through the moments' scale", Adam, "step", "1.0 - learning_rate * self.weight_decay",
+        "1.0 - self.weight_decay",
+        named(test_optimisation.test_adam_equals_the_paper_number_by_number, 0.1, rng(1))),
+    Bug("clipping divides by the square of the norm", gradients, "clip_by_global_norm_", "grads *= max_norm / norm",
+        "grads *= max_norm / norm**2",
+        named(test_optimisation.test_clipping_keeps_the_direction_and_returns_the_norm_before, rng(1))),
+    Bug("clipping lengthens short gradients", gradients, "clip_by_global_norm_", "norm > max_norm and ", "",
+        named(test_optimisation.test_short_gradients_are_not_touched, 1e9, rng(1))),
+    Bug("warm-up begins one step late", schedules, "learning_rate_at", "(step + 1) / warmup_steps",
+        "step / warmup_steps", named(test_optimisation.test_warm_up_rises_in_a_straight_line)),
+    # --- batches and the state between them
+    Bug("targets are the inputs", batch, "cut", "windows[:-1], windows[1:]", "windows[:-1], windows[:-1]",
+        batching("test_a_lane_that_is_not_fresh_goes_on_where_it_was", "sequential")),
+    Bug("lanes are rolled the wrong way", sequential.Sequential, "__getitem__",
+        "np.arange(self.batch_size) + epoch", "np.arange(self.batch_size) - epoch",
+        batching("test_a_lane_that_is_not_fresh_goes_on_where_it_was", "sequential")),
+    Bug("the state is kept where the text begins anew", sequential.Sequential, "__getitem__",
+        "(parts == 0) & (window == 0) | (index == 0)", "np.full(self.batch_size, index == 0)",
+        batching("test_a_lane_that_is_not_fresh_goes_on_where_it_was", "sequential")),
+    Bug("the state is zeroed in every window", sequential.Sequential, "__getitem__", "& (window == 0) ", "",
+        named(test_batchers.test_sequential_state_is_zeroed_only_at_the_beginning_of_the_text)),
+    Bug("the state outlives its chunk", chunked.Chunked, "__getitem__", "window == 0)", "index == 0)",
+        batching("test_a_lane_that_is_not_fresh_goes_on_where_it_was", "chunked")),
+    Bug("chunks are drawn with replacement", chunked.Chunked, "__init__", ".permutation(self.num_chunks)",
+        ".integers(0, self.num_chunks, self.num_chunks)",
+        named(test_batchers.test_chunked_reads_every_chunk_once_an_epoch_in_a_new_order)),
+    Bug("every block of random starts is the same", random.Random, "__init__", 'stream(config.seed, "batching", block)',
+        'stream(config.seed, "batching")',
+        named(test_batchers.test_random_starts_are_fresh_and_reach_the_whole_text)),
+    Bug("fresh lanes keep their state", Trainer, "step", "if batch.fresh.any():", "if False:", trajectory("rnn")),
+    Bug("the state is not carried to the next window", Trainer, "step", "self.state = state", "pass",
+        trajectory("lstm")),
+    # --- evaluation and generation
+    Bug("evaluation begins every window afresh", evaluation, "evaluate", "nats, state = model.nats(",
+        "nats, _ = model.nats(", named(lambda: test_generation.test_an_evaluation_is_the_mean_score(model()))),
+    Bug("evaluation counts characters past the end", evaluation, "evaluate", "nats[at < targets].sum()", "nats.sum()",
+        named(lambda: test_generation.test_parallel_lanes_evaluate_as_a_single_pass_does(model()))),
+    Bug("the lanes of an evaluation do not warm up", evaluation, "evaluate", "WARM_UP if lanes > 1 else 0", "0",
+        named(lambda: test_generation.test_parallel_lanes_evaluate_as_a_single_pass_does(model()))),
+    Bug("the nucleus leaves out the character that crosses p",
+        filters, "top_p", "[:, :-1] >= value", "[:, 1:] >= value",
+        named(test_filters.test_top_p_on_a_distribution_worked_out_by_hand)),
+]  # fmt: skip
+
+# Wrong in both passes alike, so that only an outside oracle can tell.
+CONSISTENT = [
+    ("input and forget gates are swapped", LSTM, [
+        ("forward", "(i, f, g, o) = step.gates, step.gates", "(f, i, g, o) = step.gates, step.gates"),
+        ("backward", UNPACK_LSTM, "(f, i, g, o), (d_f, d_i, d_g, d_o) = step.gates, step.d_gates"),
+    ], pytorch("lstm")),
+    ("the loss is averaged over lanes, not characters", readout.Readout, [
+        ("nats", "return ws.log_norm[:, 0].astype(exact) - target_logits",
+         "return (ws.log_norm[:, 0].astype(exact) - target_logits) * len(ws.logits)"),
+        ("backward", "d_logits /= len(d_logits)", "d_logits /= ws.logits.shape[1]"),
+    ], pytorch("rnn")),
+]  # fmt: skip
+
+
+def caught(test: Callable[[], None]) -> bool:
+    try:
+        with np.errstate(all="ignore"):
+            test()
+    except AssertionError:
+        return True
+    return False
+
+
+def needs_pytorch(test: Callable[[], None]) -> bool:
+    return test.__name__ in ("gradients_of_pytorch", "thirty_steps_of_pytorch")
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize(
+    "bug", [pytest.param(b, id=b.what, marks=needs_torch if needs_pytorch(b.caught_by) else ()) for b in BUGS]
+)
+def test_a_planted_bug_is_caught_by_its_test(bug: Bug) -> None:
+    bug.caught_by()
+    with planted(bug.owner, bug.function, bug.old, bug.new):
+        assert caught(bug.caught_by), f"{bug.caught_by.__name__} does not see it"
+    bug.caught_by()
+
+
+@needs_torch
+@pytest.mark.parametrize(("what", "owner", "changes", "test"), CONSISTENT, ids=[c[0] for c in CONSISTENT])
+def test_a_bug_in_both_passes_is_caught_by_pytorch(what: str, owner: Any, changes: list, test: Callable) -> None:
+    test()
+    (first, *one), (second, *two) = changes
+    with planted(owner, first, *one), planted(owner, second, *two):
+        assert not caught(complex_step("lstm" if owner is LSTM else "rnn", 1))  # consistent with itself
+        assert caught(test)
+
+
+def statements(cell: str) -> list[tuple[int, int]]:
+    """First and last line of each statement in a cell's backward, within its source."""
+    source = textwrap.dedent(inspect.getsource(CELLS[cell].backward))
+    (function,) = ast.parse(source).body
+    assert isinstance(function, ast.FunctionDef)
+    lines = [
+        (s.lineno, s.end_lineno or s.lineno) for s in ast.walk(function) if isinstance(s, ast.Expr | ast.AugAssign)
+    ]
+    return lines + [
+        (s.lineno, s.end_lineno or s.lineno)
+        for s in ast.walk(function)
+        if isinstance(s, ast.Assign) and isinstance(s.targets[0], ast.Subscript)
+    ]
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize(("cell", "span"), [(cell, span) for cell in CELLS for span in statements(cell)])
+def test_every_line_of_every_backward_matters(cell: str, span: tuple[int, int]) -> None:
+    lines = textwrap.dedent(inspect.getsource(CELLS[cell].backward)).splitlines()
+    statement = "\n".join(lines[span[0] - 1 : span[1]])
+    indent = statement[: len(statement) - len(statement.lstrip())]
+    with planted(CELLS[cell], "backward", statement, f"{indent}pass"):
+        assert caught(complex_step(cell, 1))
+
+
+def test_there_are_at_least_twenty_planted_bugs() -> None:
+    assert len({bug.what for bug in BUGS}) + len(CONSISTENT) >= 20
