@@ -13,7 +13,8 @@ from charrnn.checkpoint.files import KEY, read_arrays, read_json, write_arrays, 
 from charrnn.checkpoint.model_file import from_torch, read_model, to_torch
 from charrnn.config import ModelConfig
 from charrnn.errors import RunError
-from charrnn.figures.learning_curve import draw_learning_curves, smooth
+from charrnn.figures.learning_curve import draw_learning_curves
+from charrnn.figures.style import smooth
 from charrnn.language_model import LanguageModel
 from charrnn.nn.model import CharModel
 from charrnn.randomness import stream

@@ -8,6 +8,7 @@ import click
 
 from charrnn.cli.corpora import corpora
 from charrnn.cli.evaluate import evaluate
+from charrnn.cli.experiment import experiment
 from charrnn.cli.gradcheck import gradcheck
 from charrnn.cli.info import info
 from charrnn.cli.plot import plot
@@ -29,7 +30,7 @@ def commands() -> None:
     """
 
 
-for command in (train, sample, evaluate, gradcheck, plot, info, corpora):
+for command in (train, sample, evaluate, gradcheck, experiment, plot, info, corpora):
     commands.add_command(command)
 
 

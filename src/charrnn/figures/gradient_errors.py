@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from charrnn.errors import RunError
-from charrnn.figures.learning_curve import COLOURS
+from charrnn.figures.style import COLOURS, MARKERS, image, new_figure
 
-MARKERS = "osD^v"
 EXACT = 1e-17  # an error of exactly zero is drawn here, at the left edge
 
 
@@ -21,16 +18,12 @@ def draw_gradient_errors(results: Sequence[Mapping[str, Any]], file_format: str 
     results : sequence of mappings
         With the keys `cell`, `layers`, `parameter`, `against`, `relative_error` and `tolerance`.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise RunError("figures need matplotlib: pip install 'charrnn[plot]'") from None
     panels = list(dict.fromkeys((r["cell"], r["layers"]) for r in results))
     methods = list(dict.fromkeys(r["against"] for r in results))
     of_panel = {panel: [r for r in results if (r["cell"], r["layers"]) == panel] for panel in panels}
     rows = {panel: list(dict.fromkeys(_name(r) for r in found)) for panel, found in of_panel.items()}
     height = 0.8 + sum(0.9 + 0.2 * len(names) for names in rows.values())
-    figure = Figure(figsize=(8.0, height), dpi=120, layout="constrained")
+    figure = new_figure(8.0, height)
     heights = [3 + len(names) for names in rows.values()]
     grid = figure.subplots(len(panels), 1, sharex=True, squeeze=False, gridspec_kw={"height_ratios": heights})
     for axes, panel in zip(grid[:, 0], panels, strict=True):
@@ -47,9 +40,7 @@ def draw_gradient_errors(results: Sequence[Mapping[str, Any]], file_format: str 
         axes.grid(alpha=0.25)
     grid[0, 0].legend(frameon=False, fontsize=8, ncols=len(methods), loc="lower right", bbox_to_anchor=(1.0, 1.0))
     grid[-1, 0].set_xlabel("relative error ‖a − b‖ / (‖a‖ + ‖b‖), float64")
-    image = io.BytesIO()
-    figure.savefig(image, format=file_format, metadata={"Software": None} if file_format == "png" else None)
-    return image.getvalue()
+    return image(figure, file_format)
 
 
 def _name(result: Mapping[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,10 +10,7 @@ import numpy as np
 
 from charrnn.arrays import Array
 from charrnn.errors import RunError
-
-# Okabe & Ito's palette: told apart by colour-blind readers, and in print by lightness.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-SMOOTHING = 0.05  # of the run's records: the width of the smoothing kernel
+from charrnn.figures.style import COLOURS, image, new_figure, smooth
 
 
 def draw_learning_curves(
@@ -34,11 +30,7 @@ def draw_learning_curves(
     RunError
         Matplotlib is not installed, or a run has no records.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise RunError("figures need matplotlib: pip install 'charrnn[plot]'") from None
-    figure = Figure(figsize=(7.0, 4.2), dpi=150, layout="constrained")
+    figure = new_figure(7.0, 4.2)
     axes = figure.add_subplot()
     for number, (name, records) in enumerate(runs.items()):
         colour = COLOURS[number % len(COLOURS)]
@@ -55,25 +47,13 @@ def draw_learning_curves(
     bits = axes.secondary_yaxis("right", functions=(to_bits, to_nats))
     bits.set_ylabel("bits per character")
     axes.legend(frameon=False)
-    image = io.BytesIO()
-    figure.savefig(image, format=file_format, metadata={"Software": None} if file_format == "png" else None)
-    return image.getvalue()
+    return image(figure, file_format)
 
 
 def series(records: Sequence[Mapping[str, Any]], key: str) -> tuple[Array, Array]:
     """Epochs and values of the records that have a key."""
     points = [(record["epoch"], record[key]) for record in records if record.get(key) is not None]
     return np.array([e for e, _ in points]), np.array([v for _, v in points])
-
-
-def smooth(values: Array) -> Array:
-    """A moving average in which near records count more (triangular kernel), shortened at both ends."""
-    half = max(1, round(len(values) * SMOOTHING / 2))
-    kernel = np.bartlett(2 * half + 3)[1:-1]
-    if len(values) < len(kernel):
-        return values
-    weights = np.convolve(np.ones(len(values)), kernel, mode="same")
-    return np.asarray(np.convolve(values, kernel, mode="same") / weights)
 
 
 def to_bits(nats: Any) -> Any:

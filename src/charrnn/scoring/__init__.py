@@ -1,6 +1,7 @@
 """How well a model predicts a text."""
 
 from charrnn.scoring.evaluation import Evaluation, evaluate
+from charrnn.scoring.fresh_windows import evaluate_fresh_windows
 from charrnn.scoring.score import Score, score
 
-__all__ = ["Evaluation", "Score", "evaluate", "score"]
+__all__ = ["Evaluation", "Score", "evaluate", "evaluate_fresh_windows", "score"]

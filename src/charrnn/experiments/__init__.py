@@ -1,0 +1,12 @@
+"""The studies: one file for each question. A new study is one file here and one line in STUDIES."""
+
+from __future__ import annotations
+
+from charrnn.experiments import batch_size, batching, cells, progress, sampling
+from charrnn.experiments.lab import Lab, Study
+
+STUDIES: dict[str, Study] = {
+    study.name: study for study in (batching.STUDY, batch_size.STUDY, sampling.STUDY, progress.STUDY, cells.STUDY)
+}
+
+__all__ = ["STUDIES", "Lab", "Study"]

@@ -1,0 +1,59 @@
+"""What the studies' figures share: curves with their spread over seeds, and panels of text."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from charrnn.experiments.text_measures import words
+from charrnn.figures.style import COLOURS, STYLES, smooth
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+FONT_PT = 6.5
+LETTER_PT = 0.602 * FONT_PT  # the advance of a letter in matplotlib's typewriter face
+LINE_PT = 8.2
+
+
+def curve(axes: Axes, results: Sequence[dict[str, Any]], x: str, y: str, label: str, number: int) -> None:
+    """The mean over seeds of a measured quantity, and the range between them as a band."""
+    xs = np.mean([[p[x] for p in r["points"]] for r in results], axis=0)
+    ys = np.array([[p[y] for p in r["points"]] for r in results])
+    colour = COLOURS[number % len(COLOURS)]
+    axes.plot(xs[1:], ys.mean(axis=0)[1:], STYLES[number % len(STYLES)], color=colour, label=label, linewidth=1.6)
+    axes.fill_between(xs[1:], ys.min(axis=0)[1:], ys.max(axis=0)[1:], color=colour, alpha=0.18, linewidth=0)
+
+
+def training_curve(axes: Axes, results: Sequence[dict[str, Any]], label: str, number: int) -> None:
+    """Training loss in hundredths of an epoch, as measured (thin, first seed) and smoothed (mean over seeds)."""
+    epochs = np.array([e for e, _ in results[0]["training"]])
+    losses = np.array([[loss for _, loss in r["training"]] for r in results])
+    colour = COLOURS[number % len(COLOURS)]
+    axes.plot(epochs, losses[0], color=colour, alpha=0.25, linewidth=0.7)
+    mean = smooth(losses.mean(axis=0))
+    axes.plot(epochs, mean, STYLES[number % len(STYLES)], color=colour, label=label, linewidth=1.6)
+
+
+def panel_of_text(axes: Axes, text: str, title: str, width: int, lines: int, known: set[str]) -> None:
+    """A piece of text in a typewriter face; words that are not in a set are set apart by colour and slant."""
+    shown: list[str] = []
+    for paragraph in text.strip("\n").split("\n"):
+        shown += textwrap.wrap(paragraph, width) or [""]
+    axes.set_axis_off()
+    axes.set_title(title, fontsize=8, loc="left", fontweight="bold")
+    for number, line in enumerate(shown[:lines]):
+        for match in re.finditer(r"\S+", line):
+            invented = any(word not in known for word in words(match[0]))
+            note = axes.annotate(
+                match[0].replace("$", r"\$"),  # matplotlib would take dollars for mathematics
+                (0.0, 1.0), xycoords="axes fraction", textcoords="offset points",
+                xytext=(match.start() * LETTER_PT, -(number + 1) * LINE_PT), fontsize=FONT_PT, family="monospace",
+                color=COLOURS[1] if invented else "black", style="italic" if invented else "normal",
+            )  # fmt: skip
+            note.set_in_layout(False)

@@ -1,0 +1,55 @@
+"""What all figures share: an empty canvas, colours, line styles, smoothing, and the bytes of the finished image."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from charrnn.arrays import Array
+from charrnn.errors import RunError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Okabe & Ito's palette: told apart by colour-blind readers; with the line styles also in print.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+STYLES = ("-", "--", "-.", ":")
+MARKERS = "osD^v"
+SMOOTHING = 0.05  # of a curve's points: the width of the smoothing kernel
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure, in inches.
+
+    Raises
+    ------
+    RunError
+        Matplotlib is not installed.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise RunError("figures need matplotlib: pip install 'charrnn[plot]'") from None
+    return Figure(figsize=(width, height), dpi=130, layout="constrained")
+
+
+def image(figure: Figure, file_format: str) -> bytes:
+    """The figure as the bytes of a png, svg or pdf file; equal figures give equal bytes."""
+    metadata: dict[str, str | None] = {"png": {"Software": None}, "svg": {"Date": None}}.get(
+        file_format, {"CreationDate": None}
+    )  # type: ignore[assignment]  # None leaves the entry out
+    data = io.BytesIO()
+    figure.savefig(data, format=file_format, metadata=metadata)
+    return data.getvalue()
+
+
+def smooth(values: Array) -> Array:
+    """A moving average in which near points count more (triangular kernel), shortened at both ends."""
+    half = max(1, round(len(values) * SMOOTHING / 2))
+    kernel = np.bartlett(2 * half + 3)[1:-1]
+    if len(values) < len(kernel):
+        return values
+    weights = np.convolve(np.ones(len(values)), kernel, mode="same")
+    return np.asarray(np.convolve(values, kernel, mode="same") / weights)

@@ -1,0 +1,28 @@
+"""The mean loss over a text cut into windows, each read from the zero state: how a network does without a past."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from charrnn.arrays import Array
+from charrnn.nn.model import CharModel
+from charrnn.nn.parameters import Parameters
+from charrnn.scoring.evaluation import MOST_LOGITS, Evaluation
+
+
+def evaluate_fresh_windows(model: CharModel, params: Parameters, ids: Array, seq_len: int) -> Evaluation:
+    """Score ids (N,) in consecutive windows of seq_len predictions; less than a window at the end is left out."""
+    windows = (len(ids) - 1) // seq_len
+    if not windows:
+        raise ValueError(f"{len(ids)} characters hold no window of {seq_len}")
+    most = max(1, MOST_LOGITS // (seq_len * model.config.vocab_size))
+    starts = np.arange(windows) * seq_len
+    steps = np.arange(seq_len)[:, None]
+    dtype = params.vector.dtype
+    total = 0.0
+    for first in range(0, windows, most):
+        at = starts[first : first + most] + steps  # (T, lanes)
+        ws = model.workspace(seq_len, at.shape[1], dtype)
+        nats, _ = model.nats(params, ids[at], ids[at + 1], model.zero_state(at.shape[1], dtype), ws)
+        total += float(nats.sum())
+    return Evaluation(windows * seq_len, total / (windows * seq_len))
