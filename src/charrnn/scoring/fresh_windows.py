@@ -7,7 +7,9 @@ import numpy as np
 from charrnn.arrays import Array
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
-from charrnn.scoring.evaluation import MOST_LOGITS, Evaluation
+from charrnn.scoring.evaluation import Evaluation
+
+MOST_LOGITS = 1 << 22  # computed at a time: fewer windows where the vocabulary is large
 
 
 def evaluate_fresh_windows(model: CharModel, params: Parameters, ids: Array, seq_len: int) -> Evaluation:

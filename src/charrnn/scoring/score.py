@@ -10,8 +10,7 @@ import numpy as np
 from charrnn.arrays import Array
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
-
-WINDOW = 256
+from charrnn.scoring.evaluation import surprises
 
 
 class Score(NamedTuple):
@@ -37,14 +36,5 @@ class Score(NamedTuple):
 
 
 def score(model: CharModel, params: Parameters, ids: Array) -> Score:
-    """Read ids (N,), N ≥ 2, in a single pass from the zero state on."""
-    dtype = params.vector.dtype
-    state = model.zero_state(1, dtype)
-    pieces = []
-    for start in range(0, len(ids) - 1, WINDOW):
-        window = ids[start : start + WINDOW + 1]
-        inputs, targets = window[:-1, None], window[1:, None]
-        ws = model.workspace(len(inputs), 1, dtype)
-        nats, state = model.nats(params, inputs, targets, state, ws)
-        pieces.append(nats[:, 0])
-    return Score(np.concatenate(pieces))
+    """The surprise at each of ids (N,), N ≥ 2, after the first, from the zero state on."""
+    return Score(np.concatenate(list(surprises(model, params, ids))))

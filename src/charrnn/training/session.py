@@ -26,7 +26,7 @@ SAMPLE_LENGTH = 200
 SAMPLE_TEMPERATURE = 0.8
 # Evaluations come after so many training characters for each one of validation, which keeps their cost to a few
 # percent of the time, but not before so many steps.
-TRAIN_PER_VAL = 8
+TRAIN_PER_VAL = 16
 LEAST_EVAL_STEPS = 100
 SAMPLES_IN_A_RUN = 5
 SAMPLE_STEPS = 1000  # between samples where the budget is not counted in steps
