@@ -208,7 +208,8 @@ BUGS = [
         trajectory("lstm")),
     # --- evaluation and generation
     Bug("evaluation begins every window afresh", evaluation, "surprises", "nats, state = model.nats(",
-        "nats, _ = model.nats(", named(lambda: test_generation.test_scores_are_the_surprise_at_each_character(model()))),
+        "nats, _ = model.nats(",
+        named(lambda: test_generation.test_scores_are_the_surprise_at_each_character(model()))),
     Bug("evaluation counts the first character", evaluation, "evaluate", "total / (len(ids) - 1)", "total / len(ids)",
         named(lambda: test_generation.test_an_evaluation_is_the_mean_score(model()))),
     Bug("the nucleus leaves out the character that crosses p",
