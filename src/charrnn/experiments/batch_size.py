@@ -8,7 +8,7 @@ import numpy as np
 
 from charrnn.experiments.batching import roughness
 from charrnn.experiments.drawing import curve, training_curve
-from charrnn.experiments.job import Job
+from charrnn.experiments.job import BASE, Job
 from charrnn.experiments.lab import Lab, Report, Result, Row, Study, mean_and_spread
 from charrnn.figures.style import new_figure
 
@@ -19,21 +19,28 @@ VIEWS = {"step": "updates", "characters": "characters read", "cpu_seconds": "CPU
 def carry_out(lab: Lab) -> Report:
     """Equal epochs for every batch size; the three views are three readings of the same runs."""
     epochs = 2.0 if lab.quick else 5.0
+    # How many updates the largest batch makes: the smaller ones are measured there, too.
+    largest = max(BATCH_SIZES) * BASE.seq_len
+    updates = max(1, round(epochs * max(1, (len(lab.splits["train"]) - 1) // largest)))
     jobs = [
-        Job(f"batch {size}, seed {seed}", {"batching": "random", "batch_size": size, "seed": seed}, epochs)
+        Job(
+            f"batch {size}, seed {seed}",
+            {"batching": "random", "batch_size": size, "seed": seed},
+            epochs,
+            evals_at=(updates,),
+        )
         for size in BATCH_SIZES
         for seed in range(lab.seeds)
     ]
     results = lab.train(jobs)
     groups = {size: results[k * lab.seeds : (k + 1) * lab.seeds] for k, size in enumerate(BATCH_SIZES)}
-    updates = min(group[0]["steps"] for group in groups.values())
     seconds = min(r["cpu_seconds"] for group in groups.values() for r in group)
     rows = {size: _row(size, group, updates, seconds) for size, group in groups.items()}
     columns = {
         "label": "batch", "steps": "updates", "val_loss": f"validation after {epochs:g} epochs",
         "val_spread": "± over seeds", "at_equal_updates": f"validation after {updates:,} updates",
-        "at_equal_time": f"validation after {seconds:.1f} CPU s", "roughness": "roughness of training",
-        "cpu_seconds": "CPU s",
+        "at_equal_time": f"validation after {seconds:.1f} CPU s", "update_noise": "roughness, by update",
+        "roughness": "roughness, by equal characters", "cpu_seconds": "CPU s",
     }  # fmt: skip
     captions = {
         "views": "The same runs against updates, characters and time: three stories. Mean and range over seeds.",
@@ -52,6 +59,7 @@ def _row(size: int, group: list[Result], updates: int, seconds: float) -> Row:
         "best_val_loss": float(np.mean([r["best_val_loss"] for r in group])),
         "at_equal_updates": float(np.mean([value_at(r, "step", updates) for r in group])),
         "at_equal_time": float(np.mean([value_at(r, "cpu_seconds", seconds) for r in group])),
+        "update_noise": float(np.mean([r["update_noise"] for r in group])),
         "roughness": float(np.mean([roughness(r) for r in group])),
         "cpu_seconds": float(np.mean([r["cpu_seconds"] for r in group])), "seeds": len(group),
     }  # fmt: skip
@@ -106,12 +114,15 @@ def _findings(lab: Lab, rows: dict[int, Row], updates: int, seconds: float, epoc
         + ", ".join(f"{winners[key]} at {words}" for key, words in views.items())
         + ". A claim about batch sizes that does not say what was held equal says nothing."
     )
-    order = sorted(rows, key=lambda size: rows[size]["roughness"])
-    listed = ", ".join(f"batch {size} {rows[size]['roughness']:.4f}" for size in sorted(rows))
-    smoother = order == sorted(rows, reverse=True)
+    noise = {
+        key: ", ".join(f"batch {size} {rows[size][key]:.4f}" for size in rows) for key in ("update_noise", "roughness")
+    }
+    by_update = [rows[size]["update_noise"] for size in sorted(rows)]
+    smoother = by_update == sorted(by_update, reverse=True)
     found.append(
-        f"Roughness of the training curve (nats): {listed}. That larger batches are smoother is "
-        f"{'confirmed' if smoother else 'not confirmed at every step'}."
+        f"Roughness of the training curve from update to update (nats): {noise['update_noise']}. That larger batches are "
+        f"smoother is {'confirmed' if smoother else 'not confirmed'}. In bins of equal numbers of characters it is "
+        f"{noise['roughness']}: what a larger batch averages inside an update, a smaller one averages over several."
     )
     lower = [rows[size]["val_loss"] for size in sorted(rows)]
     found.append(

@@ -37,6 +37,7 @@ class Job:
     settings: Mapping[str, Any] = field(default_factory=dict)
     epochs: float = 5.0
     evals_per_epoch: float = 5.0
+    evals_at: tuple[int, ...] = ()  # further steps to evaluate at
     samples_at: tuple[int, ...] = ()  # steps at which the network writes a sample
     keep_model: bool = False
 
@@ -60,13 +61,14 @@ def run_job(job: Job, corpus: Corpus, splits: dict[str, Array], model_path: Path
     per_epoch = trainer.batcher.batches_per_epoch
     steps = max(1, round(job.epochs * per_epoch))
     evaluations = max(1, round(job.epochs * job.evals_per_epoch))
-    eval_steps = {round(k * steps / evaluations) for k in range(1, evaluations + 1)}
+    eval_steps = {round(k * steps / evaluations) for k in range(1, evaluations + 1)} | set(job.evals_at)
     bins = max(1, min(steps, round(BINS_PER_EPOCH * job.epochs)))
     ends = {round(k * steps / bins) for k in range(1, bins + 1)}
     points: list[dict[str, Any]] = []
     training: list[list[float]] = []  # [epoch, mean loss] of each bin
     samples: list[dict[str, Any]] = []
-    losses: list[float] = []
+    losses: list[float] = []  # of every step
+    binned = 0  # how many of them are in a bin already
     cpu_seconds = 0.0
 
     def measure(step: int) -> None:
@@ -97,8 +99,8 @@ def run_job(job: Job, corpus: Corpus, splits: dict[str, Array], model_path: Path
             cpu_seconds += time.process_time() - begun
             losses.append(record.loss)
             if step + 1 in ends:
-                training.append([(step + 1) / per_epoch, float(np.mean(losses))])
-                losses.clear()
+                training.append([(step + 1) / per_epoch, float(np.mean(losses[binned:]))])
+                binned = len(losses)
             if step + 1 in eval_steps:
                 measure(step + 1)
     if job.keep_model:
@@ -106,12 +108,21 @@ def run_job(job: Job, corpus: Corpus, splits: dict[str, Array], model_path: Path
     best = min(points, key=lambda p: p["val_loss"])
     assert all(math.isfinite(p["val_loss"]) for p in points)
     return {
-        "label": job.label, "settings": asdict(config), "epochs": job.epochs, "parameters": len(params.vector),
+        "label": job.label, "update_noise": _update_noise(losses), "settings": asdict(config), "epochs": job.epochs, "parameters": len(params.vector),
         "points": points, "training": training, "samples": samples,
         "best_val_loss": best["val_loss"], "best_epoch": best["epoch"], "val_loss": points[-1]["val_loss"],
         "val_loss_fresh": points[-1]["val_loss_fresh"], "cpu_seconds": cpu_seconds, "steps": steps,
         "model": model_path.name if job.keep_model else None,
     }  # fmt: skip
+
+
+def _update_noise(losses: list[float]) -> float:
+    """How much the loss of one update differs from the next by chance: the standard deviation of single losses, in nats.
+
+    From successive differences over the second half of a run, so that slow changes do not count.
+    """
+    half = np.array(losses[len(losses) // 2 :])
+    return float(np.diff(half).std() / math.sqrt(2)) if len(half) > 1 else 0.0
 
 
 def _sample(model: CharModel, trainer: Trainer, corpus: Corpus, seed: int) -> str:
