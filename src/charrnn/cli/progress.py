@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 
 from rich.console import Console
@@ -10,6 +9,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
 from charrnn.training.watcher import Evaluated, LineWatcher, Pulse, Watcher, evaluation_line
+from charrnn.units import bits
 
 
 def make_watcher(quiet: bool) -> Watcher:
@@ -43,7 +43,7 @@ class BarWatcher(Watcher):
         left = f", {_clock(pulse.seconds_left)} left" if pulse.seconds_left is not None else ""
         status = (
             f"step {pulse.step:,}, epoch {pulse.epoch:.1f}  training {pulse.train_loss:.3f} nats "
-            f"({pulse.train_loss / math.log(2):.3f} bits) per character  "
+            f"({bits(pulse.train_loss):.3f} bits) per character  "
             f"{pulse.chars_per_second:,.0f} characters/s{left}"
         )
         self.bar.update(self.task, completed=pulse.progress, status=status)

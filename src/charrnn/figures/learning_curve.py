@@ -11,6 +11,7 @@ import numpy as np
 from charrnn.arrays import Array
 from charrnn.errors import RunError
 from charrnn.figures.style import COLOURS, image, new_figure, smooth
+from charrnn.units import bits
 
 
 def draw_learning_curves(
@@ -44,8 +45,8 @@ def draw_learning_curves(
         axes.plot(epochs, losses, color=colour, linewidth=1.8, marker="o", markersize=4, label=f"{label}validation")
     axes.set(xlabel="epochs", ylabel="loss (nats per character)", title=title)
     axes.grid(alpha=0.25)
-    bits = axes.secondary_yaxis("right", functions=(to_bits, to_nats))
-    bits.set_ylabel("bits per character")
+    right = axes.secondary_yaxis("right", functions=(bits, to_nats))
+    right.set_ylabel("bits per character")
     axes.legend(frameon=False)
     return image(figure, file_format)
 
@@ -56,11 +57,6 @@ def series(records: Sequence[Mapping[str, Any]], key: str) -> tuple[Array, Array
     return np.array([e for e, _ in points]), np.array([v for _, v in points])
 
 
-def to_bits(nats: Any) -> Any:
-    """Nats to bits, for the right-hand axis."""
-    return nats / math.log(2)
-
-
-def to_nats(bits: Any) -> Any:
-    """Bits to nats."""
-    return bits * math.log(2)
+def to_nats(in_bits: Any) -> Any:
+    """Bits to nats, for the right-hand axis."""
+    return in_bits * math.log(2)

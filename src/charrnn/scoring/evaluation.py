@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from charrnn.arrays import Array
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
+from charrnn.units import bits, perplexity
 
 WINDOW = 256  # characters read at a time; the result does not depend on it
 
@@ -21,11 +21,11 @@ class Evaluation(NamedTuple):
 
     @property
     def bits_per_char(self) -> float:
-        return self.nats_per_char / math.log(2)
+        return bits(self.nats_per_char)
 
     @property
     def perplexity(self) -> float:
-        return math.exp(min(self.nats_per_char, 700.0))  # beyond it, more than a float can hold
+        return perplexity(self.nats_per_char)
 
 
 def evaluate(model: CharModel, params: Parameters, ids: Array) -> Evaluation:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +10,7 @@ from charrnn.arrays import Array
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
 from charrnn.scoring.evaluation import surprises
+from charrnn.units import bits, perplexity
 
 
 class Score(NamedTuple):
@@ -28,11 +28,11 @@ class Score(NamedTuple):
 
     @property
     def bits_per_char(self) -> float:
-        return self.nats_per_char / math.log(2)
+        return bits(self.nats_per_char)
 
     @property
     def perplexity(self) -> float:
-        return math.exp(min(self.nats_per_char, 700.0))  # beyond it, more than a float can hold
+        return perplexity(self.nats_per_char)
 
 
 def score(model: CharModel, params: Parameters, ids: Array) -> Score:

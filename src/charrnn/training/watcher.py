@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import NamedTuple, TextIO
 
+from charrnn.units import bits
+
 
 class Pulse(NamedTuple):
     """Where training stands, several times a second."""
@@ -58,8 +60,7 @@ class LineWatcher(Watcher):
 
 def evaluation_line(result: Evaluated) -> str:
     """An evaluation in words, with its splits and units."""
-    bits = result.val_loss / 0.6931471805599453
     return (
         f"step {result.step:,} (epoch {result.epoch:.2f}): training {result.train_loss:.4f}, "
-        f"validation {result.val_loss:.4f} nats ({bits:.4f} bits) per character{', best so far' if result.best else ''}"
+        f"validation {result.val_loss:.4f} nats ({bits(result.val_loss):.4f} bits) per character{', best so far' if result.best else ''}"
     )

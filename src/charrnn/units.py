@@ -1,0 +1,18 @@
+"""Losses in other units. Everything is computed and kept in nats per character."""
+
+from __future__ import annotations
+
+import math
+from typing import TypeVar
+
+Number = TypeVar("Number")  # a float or an array
+
+
+def bits(nats: Number) -> Number:
+    """Bits per character: nats / ln 2."""
+    return nats / math.log(2)  # type: ignore[operator,no-any-return]
+
+
+def perplexity(nats: float) -> float:
+    """e to the loss: among how many equally likely characters the model is undecided."""
+    return math.exp(min(nats, 700.0))  # beyond it, more than a float can hold
