@@ -21,7 +21,7 @@ class Evaluation(NamedTuple):
 
     @property
     def bits_per_char(self) -> float:
-        return bits(self.nats_per_char)
+        return float(bits(self.nats_per_char))
 
     @property
     def perplexity(self) -> float:

@@ -28,7 +28,7 @@ class Score(NamedTuple):
 
     @property
     def bits_per_char(self) -> float:
-        return bits(self.nats_per_char)
+        return float(bits(self.nats_per_char))
 
     @property
     def perplexity(self) -> float:

@@ -60,7 +60,8 @@ class LineWatcher(Watcher):
 
 def evaluation_line(result: Evaluated) -> str:
     """An evaluation in words, with its splits and units."""
+    mark = ", best so far" if result.best else ""
     return (
-        f"step {result.step:,} (epoch {result.epoch:.2f}): training {result.train_loss:.4f}, "
-        f"validation {result.val_loss:.4f} nats ({bits(result.val_loss):.4f} bits) per character{', best so far' if result.best else ''}"
+        f"step {result.step:,} (epoch {result.epoch:.2f}): training {result.train_loss:.4f}, validation "
+        f"{result.val_loss:.4f} nats ({bits(result.val_loss):.4f} bits) per character{mark}"
     )
