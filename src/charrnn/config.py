@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import numbers
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -65,6 +66,7 @@ class TrainConfig:
     encoding: str = setting("utf-8", "data", "how the bytes of the text files are read")
 
     epochs: float | None = setting(None, "budget", "stop after this many passes over the training text", above=0,
+                                    most=1e9,
                                     aliases=("max_epochs",))
     steps: int | None = setting(None, "budget", "stop after this many optimiser steps", least=1,
                                  aliases=("max_iters",))
@@ -79,9 +81,10 @@ class TrainConfig:
     log_every: int = setting(50, "watching", "steps between records in metrics.jsonl", least=1)
     eval_every: int | None = setting(None, "watching", "steps between evaluations [default: by the size of the text]",
                                       least=1)
-    sample_every: int | None = setting(None, "watching", "steps between samples [default: about five in a run]",
-                                        least=1)
-    patience: int | None = setting(None, "watching", "stop after this many evaluations without a better one", least=1)
+    sample_every: int | None = setting(None, "watching", "steps between samples [default: about five in a run, or 1000 "
+                                       "with --minutes]", least=1)
+    patience: int | None = setting(None, "watching", "stop after this many evaluations without a better one; 0 = off",
+                                   least=0)
 
     seed: int = setting(0, "run", "decides initialisation, batches and samples", least=0)
     dtype: str = setting("float32", "run", "precision of all arithmetic", choices=("float32", "float64"))
@@ -114,6 +117,13 @@ def make_config(values: Mapping[str, Any], base: TrainConfig | None = None) -> T
         raise ConfigError(
             f"dropout {config.dropout:g} has nothing to act on with num_layers 1: it drops what passes between layers"
         )
+    if config.chunk_len is not None and config.batching != "chunked":
+        raise ConfigError(
+            f"chunk_len {config.chunk_len} has no effect with batching '{config.batching}': add --batching chunked"
+        )
+    for name in ("eval_every", "patience"):
+        if config.val_fraction == 0 and getattr(config, name):
+            raise ConfigError(f"{name} {getattr(config, name)} has nothing to evaluate with val_fraction 0")
     if config.chunk_len is not None and config.chunk_len % config.seq_len:
         windows = max(1, round(config.chunk_len / config.seq_len))
         raise ConfigError(
@@ -149,17 +159,23 @@ def check_value(name: str, value: Any, kind: str, limits: Mapping[str, Any]) -> 
             return None
         raise ConfigError(f"{name} needs a value")
     if kind.startswith("int"):
-        if isinstance(value, bool) or not isinstance(value, int):
+        if isinstance(value, bool) or not isinstance(value, numbers.Integral):
             raise ConfigError(f"{name} must be a whole number, not {value!r}")
+        value = int(value)  # NumPy's integers, too
     elif kind.startswith("float"):
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        try:
+            number = math.nan if isinstance(value, bool) or not isinstance(value, numbers.Real) else float(value)
+        except OverflowError:
+            raise ConfigError(f"{name} must be a finite number, not one of {len(str(value)):,} digits") from None
+        if not math.isfinite(number):
             raise ConfigError(f"{name} must be a finite number, not {value!r}")
-        value = float(value)
+        value = number
     elif kind == "bool":
         if not isinstance(value, bool):
             raise ConfigError(f"{name} must be true or false, not {value!r}")
     elif not isinstance(value, str):
         raise ConfigError(f"{name} must be text, not {value!r}")
+    limits = {"choices": (), "least": None, "above": None, "most": None, "below": None, **limits}
     if limits["choices"] and value not in limits["choices"]:
         raise ConfigError(f"{name} '{value}' is not known{nearest(value, limits['choices'])}")
     if limits["least"] is not None and value < limits["least"]:

@@ -11,13 +11,14 @@ import numpy as np
 
 from charrnn.arrays import Array
 from charrnn.checkpoint.model_file import ModelFile, from_torch, read_model, to_torch, write_model
-from charrnn.config import ModelConfig
+from charrnn.config import ModelConfig, check_value
 from charrnn.errors import ConfigError, RunError, TextError
 from charrnn.generation import Writer, make_sampling
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
 from charrnn.scoring import Evaluation, Score, evaluate, score
 from charrnn.text.vocabulary import Vocabulary
+from charrnn.threads import blas_threads
 
 MODEL_FILE = "model.safetensors"
 
@@ -110,7 +111,8 @@ class LanguageModel:
         ConfigError
             A setting is out of range.
         """
-        return "".join(self.stream(prompt, length, stop=stop, seed=seed, on_unknown=on_unknown, **sampling))
+        with blas_threads(1):
+            return "".join(self.stream(prompt, length, stop=stop, seed=seed, on_unknown=on_unknown, **sampling))
 
     def stream(
         self,
@@ -127,17 +129,12 @@ class LanguageModel:
         writer = self._writer(prompt, length, sampling, seed, on_unknown, samples=[0])
 
         def characters() -> Iterator[str]:
-            held = ""  # a tail that a stop string may begin with
+            ending = _Ending(stops)
             for ids, _ in zip(writer, range(length), strict=False):
-                held += self.vocabulary.characters[ids[0]]
-                if any(held.endswith(s) for s in stops):
-                    cut = min(held.find(s) for s in stops if s in held)
-                    yield from held[:cut]
+                yield from ending.add(self.vocabulary.characters[ids[0]])
+                if ending.reached:
                     return
-                keep = max((n for s in stops for n in range(1, len(s)) if held.endswith(s[:n])), default=0)
-                yield from held[: len(held) - keep]
-                held = held[len(held) - keep :]
-            yield from held
+            yield from ending.rest()
 
         return characters()
 
@@ -153,30 +150,29 @@ class LanguageModel:
         **sampling: float,
     ) -> list[str]:
         """As `generate`, for several samples written side by side in one batch, each from its own random stream."""
-        if num_samples < 1:
-            raise ConfigError(f"num_samples {num_samples} is too small: it must be at least 1")
+        check_value("num_samples", num_samples, "int", {"least": 1})
         stops = _stops(stop)
-        writer = self._writer(prompt, length, sampling, seed, on_unknown, samples=range(num_samples))
+        writers = range(num_samples)
+        endings = [_Ending(stops) for _ in writers]
         texts = [""] * num_samples
-        writing = set(range(num_samples))
-        for ids, _ in zip(writer, range(length), strict=False):
-            for k in list(writing):
-                texts[k] += self.vocabulary.characters[ids[k]]
-                ended = [s for s in stops if texts[k].endswith(s)]
-                if ended:
-                    texts[k] = texts[k][: -max(map(len, ended))]
-                    writing.remove(k)
-            if not writing:
-                break
-        return texts
+        with blas_threads(1):
+            writer = self._writer(prompt, length, sampling, seed, on_unknown, samples=writers)
+            for ids, _ in zip(writer, range(length), strict=False):
+                for k, ending in enumerate(endings):
+                    texts[k] += ending.add(self.vocabulary.characters[ids[k]])
+                if all(ending.reached for ending in endings):
+                    break
+        return [text + ending.rest() for text, ending in zip(texts, endings, strict=True)]
 
     def score(self, text: str, on_unknown: str = "error") -> Score:
         """The surprise at each character of a text after the first, in nats; the state starts at zero."""
-        return score(self.model, self.params, self._encode(text, on_unknown))
+        with blas_threads(1):
+            return score(self.model, self.params, self._encode(text, on_unknown))
 
     def evaluate(self, text: str, on_unknown: str = "error") -> Evaluation:
         """The mean surprise over a text of any length, with the state carried through it."""
-        return evaluate(self.model, self.params, self._encode(text, on_unknown))
+        with blas_threads(1):
+            return evaluate(self.model, self.params, self._encode(text, on_unknown))
 
     def save(self, path: str | Path) -> None:
         """Write the model into one file, which `charrnn.load` and PyTorch can read."""
@@ -202,10 +198,9 @@ class LanguageModel:
         samples: Sequence[int],
     ) -> Writer:
         config = make_sampling(sampling)
-        if length < 0:
-            raise ConfigError(f"length {length} is too small: it must be at least 0")
-        if seed is not None and seed < 0:
-            raise ConfigError(f"seed {seed} is too small: it must be at least 0")
+        check_value("length", length, "int", {"least": 0})
+        if seed is not None:
+            check_value("seed", seed, "int", {"least": 0})
         ids = self.vocabulary.encode(prompt, on_unknown)
         if not len(ids):
             ids = self.vocabulary.encode(self.default_prompt())
@@ -226,6 +221,30 @@ def load(run: str | Path) -> LanguageModel:
     if not path.exists():
         raise RunError(f"there is no model at '{path}'")
     return LanguageModel(*read_model(path))
+
+
+class _Ending:
+    """Lets characters pass until a stop string is complete, and holds back those that one may begin with."""
+
+    def __init__(self, stops: tuple[str, ...]) -> None:
+        self.stops, self.held, self.reached = stops, "", False
+
+    def add(self, character: str) -> str:
+        """One more character; returns those that are certain now."""
+        if self.reached:
+            return ""
+        self.held += character
+        ended = [self.held.find(stop) for stop in self.stops if self.held.endswith(stop)]
+        if ended:
+            self.reached = True
+            return self.held[: min(ended)]
+        keep = max((n for s in self.stops for n in range(1, len(s)) if self.held.endswith(s[:n])), default=0)
+        certain, self.held = self.held[: len(self.held) - keep], self.held[len(self.held) - keep :]
+        return certain
+
+    def rest(self) -> str:
+        """What is still held back when no more characters come."""
+        return "" if self.reached else self.held
 
 
 def _stops(stop: str | Sequence[str]) -> tuple[str, ...]:

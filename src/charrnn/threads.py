@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from typing import Any
 
 
 @contextmanager
 def blas_threads(number: int) -> Iterator[None]:
-    """Limit NumPy's matrix products to a number of threads, inside the block only."""
-    from threadpoolctl import threadpool_limits
+    """Limit NumPy's matrix products to a number of threads, inside the block only.
 
-    with threadpool_limits(limits=number, user_api="blas"):
+    Our products are small: a second thread mostly waits, on a busy machine for seconds, and changes the last digits.
+    """
+    with _controller().limit(limits=number, user_api="blas"):
         yield
+
+
+@cache
+def _controller() -> Any:
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()

@@ -119,8 +119,8 @@ BUGS = [
         complex_step("gru")),
     Bug("the initial state is ignored", LAYER, "forward", "ws.states[:, 0] = state", "ws.states[:, 0] = 0.0",
         contract(PIECES, "rnn")),
-    Bug("d_state is left over from the last call", LAYER, "backward", "d_state[...] = d_final_state",
-        "d_state[...] += d_final_state", contract(POISON, "lstm")),
+    Bug("d_state is left over from the last call", LAYER, "backward", "d_state[...] = 0.0",
+        "d_state[...] += 0.0", contract(POISON, "lstm")),
     Bug("only the first gate reaches the layer below", LAYER, "_weight_gradients",
         "flat(ws.d_inputs)[...] += flat(d_gate) @ weight", "pass", complex_step("lstm", 2)),
     Bug("backward multiplies by an old copy of W", LAYER, "backward", "np.copyto(ws.weight_hh, weight_hh)",
@@ -253,6 +253,14 @@ def test_a_planted_bug_is_caught_by_its_test(bug: Bug) -> None:
     with planted(bug.owner, bug.function, bug.old, bug.new):
         assert caught(bug.caught_by), f"{bug.caught_by.__name__} does not see it"
     bug.caught_by()
+
+
+@pytest.mark.parametrize("against", [pytest.param(m, marks=needs_torch if m == "torch" else ()) for m in METHODS])
+def test_the_command_sees_both_ways_of_summing_by_character(against: str) -> None:
+    ways = {"one_hot @ rows": "0 * (one_hot @ rows)", "ones[: end - start]": "0 * ones[: end - start]"}
+    for old, new in ways.items():
+        with planted(one_hot, "sum_rows_by_id", old, new):
+            assert not all(r.passed for r in gradcheck(["rnn"], [against], [1], hidden_size=6, seq_len=25))
 
 
 @needs_torch

@@ -174,11 +174,15 @@ def test_resuming_refuses_what_would_make_another_run(book: Path, tmp_path: Path
         charrnn.train(resume=tmp_path, watcher=Listener())
     other = tmp_path / "other.txt"
     other.write_text(book.read_text().replace("cat", "act"))
-    with pytest.raises(RunError, match="the text has changed"):
-        charrnn.train(other, resume=resume, watcher=Listener())
-    other.write_text("xyz" * 1000)
-    with pytest.raises(RunError, match=r"does not fit the run|the text has changed"):
-        charrnn.train(other, resume=resume, watcher=Listener())
+    for text in (book.read_text().replace("cat", "act"), "xyz" * 1000, book.read_text() + "é", "short"):
+        other.write_text(text)
+        with pytest.raises(RunError, match=r"other\.txt is not the text that the run was trained on"):
+            charrnn.train(other, resume=resume, watcher=Listener())
+    moved = book.rename(book.with_name("moved.txt"))
+    with pytest.raises(RunError, match="if the text has moved: charrnn train TEXT --resume RUN"):
+        charrnn.train(resume=resume, watcher=Listener())
+    charrnn.train(moved, resume=resume, watcher=Listener())
+    assert charrnn.train(resume=resume, watcher=Listener()).step == 10  # where the text is now is remembered
 
 
 @pytest.mark.parametrize(
@@ -226,6 +230,78 @@ def test_divergence_keeps_the_best_evaluated_parameters(
         train(book, tmp_path / "run", steps=50, eval_every=10)
     assert charrnn.load(tmp_path / "run").provenance["step"] == 20
     assert read_arrays(tmp_path / "run" / "checkpoint.safetensors")[1]["progress"]["step"] < 24
+
+
+def test_parameters_that_diverged_are_never_saved(book: Path, tmp_path: Path) -> None:
+    settings = {**SMALL, "warmup_steps": 0, "learning_rate": 1e39, "grad_clip": 0.0, "log_every": 1}
+    for k, extra in enumerate(({"steps": 50}, {"steps": 1}, {"steps": 1, "val_fraction": 0.0})):
+        with pytest.raises(DivergenceError, match=r"the parameters of step 0 are saved"):
+            charrnn.train(book, out=tmp_path / f"run{k}", watcher=Listener(), **{**settings, **extra})
+        assert np.isfinite(charrnn.load(tmp_path / f"run{k}").params.vector).all()
+        arrays, _ = read_arrays(tmp_path / f"run{k}" / "checkpoint.safetensors")
+        assert np.isfinite(arrays["params"]).all()
+
+
+@pytest.mark.parametrize("val_fraction", [0.0, 0.1])
+def test_an_interrupted_run_has_a_model_even_before_the_first_evaluation(
+    val_fraction: float, book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        interrupt_at(7, patch)
+        with pytest.raises(KeyboardInterrupt):
+            train(book, tmp_path / "run", steps=50, val_fraction=val_fraction)
+    assert charrnn.load(tmp_path / "run").provenance["step"] == 7
+    run = charrnn.train(resume=tmp_path / "run", steps=5, watcher=Listener())  # less than is done already
+    assert (run.step, run.best_step, run.val) == (7, 7, None)
+
+
+def test_a_watcher_that_fails_does_not_cost_the_training(book: Path, tmp_path: Path) -> None:
+    class Broken(Listener):
+        def sample(self, step: int, text: str) -> None:
+            raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        train(book, tmp_path / "run", Broken(), steps=50, sample_every=30)
+    assert read_arrays(tmp_path / "run" / "checkpoint.safetensors")[1]["progress"]["step"] == 30
+
+
+def test_what_a_crash_left_half_written_is_cleared_away(book: Path, tmp_path: Path) -> None:
+    run = train(book, tmp_path / "run", steps=5)
+    (run.path / ".checkpoint.safetensors.abc.part").write_text("half")
+    charrnn.train(resume=run.path, watcher=Listener())
+    assert not list(run.path.glob(".*"))
+
+
+def test_patience_may_be_extended_and_switched_off(tmp_path: Path) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("ab" * 900 + "ba" * 20 + "bbaa" * 40)
+    run = train(text, tmp_path / "run", steps=400, eval_every=5, patience=2)
+    listener = Listener()
+    assert charrnn.train(resume=run.path, steps=500, watcher=listener).step == run.step
+    assert "the end of its patience: give a larger --patience, or 0 for none" in listener.remarks[-1]
+    assert charrnn.train(resume=run.path, patience=0, watcher=Listener()).step == 500
+
+
+def test_odd_names_of_files_and_figures(tmp_path: Path) -> None:
+    for name in ("_dollar$\\q$x.txt", "日本語.txt", "long" * 50 + ".txt"):
+        (tmp_path / name).write_text("abc def\n" * 100)
+        listener = Listener()
+        run = charrnn.train(tmp_path / name, out=tmp_path / f"{name[:9]}-run", watcher=listener, **SMALL, steps=10)
+        assert (run.path / "curve.png").is_file(), listener.remarks
+
+
+def test_old_spellings_and_numpys_numbers(book: Path, tmp_path: Path) -> None:
+    settings = {**SMALL, "hidden_size": np.int64(8), "learning_rate": np.float32(0.01)}
+    run = charrnn.train(book, out=tmp_path / "run", max_iters=np.int32(6), watcher=Listener(), **settings)
+    assert (run.step, run.config.hidden_size) == (6, 8)
+    assert charrnn.train(resume=run.path, max_iters=9, watcher=Listener()).step == 9
+
+
+def test_the_model_file_knows_the_settings(book: Path, tmp_path: Path) -> None:
+    run = train(book, tmp_path / "run", steps=5)
+    assert (
+        charrnn.load(run.path).provenance["settings"] == json.loads((run.path / "config.json").read_text())["settings"]
+    )
 
 
 def test_patience_ends_a_run_that_no_longer_improves(tmp_path: Path) -> None:

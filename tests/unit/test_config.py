@@ -35,8 +35,14 @@ def test_a_configuration_survives_its_own_json_form() -> None:
         ({"val_fraction": 1.0}, "val_fraction 1.0 is too large: it must be below 1"),
         ({"val_fraction": 0.6, "test_fraction": 0.5}, "leave nothing to train on"),
         ({"dtype": "float23"}, "dtype 'float23' is not known: did you mean 'float32'"),
-        ({"chunk_len": 100, "seq_len": 30}, "chunk_len 100 is not a multiple of seq_len 30: 90 would be 3 windows"),
+        (
+            {"chunk_len": 100, "seq_len": 30, "batching": "chunked"},
+            "chunk_len 100 is not a multiple of seq_len 30: 90 would be 3 windows",
+        ),
         ({"encoding": 3}, "encoding must be text"),
+        ({"chunk_len": 60, "seq_len": 30}, "chunk_len 60 has no effect with batching 'sequential'"),
+        ({"patience": 3, "val_fraction": 0}, "patience 3 has nothing to evaluate with val_fraction 0"),
+        ({"learning_rate": 10**400}, "not one of 401 digits"),
     ],
 )
 def test_values_out_of_range_name_value_limit_and_remedy(values: dict[str, object], message: str) -> None:

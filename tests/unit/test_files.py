@@ -161,15 +161,17 @@ def test_metrics_survive_a_torn_last_line(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     assert folder.read_metrics() == []
     for step in (1, 2, 3):
-        folder.append({"step": step})
+        folder.append({"step": step, "epoch": 0.5})
     with folder.metrics.open("a") as file:
         file.write('{"step": 4, "tra')
     assert [r["step"] for r in folder.read_metrics()] == [1, 2, 3]
-    folder.forget_metrics_after(2)
-    assert folder.metrics.read_text() == '{"step": 1}\n{"step": 2}\n'
-    folder.metrics.write_text('{"step": 1}\nnonsense\n{"step": 3}\n')
-    with pytest.raises(RunError, match="damaged at line 2"):
-        folder.read_metrics()
+    folder.clean(2)
+    line = '{"step": %d, "epoch": 0.5}\n'
+    assert folder.metrics.read_text() == line % 1 + line % 2
+    for nonsense in ("nonsense", "{}", "[1]"):
+        folder.metrics.write_text(f"{line % 1}{nonsense}\n{line % 3}")
+        with pytest.raises(RunError, match="damaged at line 2"):
+            folder.read_metrics()
 
 
 RECORDS = [

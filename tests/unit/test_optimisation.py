@@ -94,6 +94,8 @@ def test_schedules_start_at_one_and_never_rise(name: str) -> None:
 def test_warm_up_rises_in_a_straight_line() -> None:
     rates = [learning_rate_at(2.0, "constant", 4, step, 0.0) for step in range(6)]
     assert rates == [0.5, 1.0, 1.5, 2.0, 2.0, 2.0]
+    assert learning_rate_at(2.0, "constant", 100, 4, 0.05) == 1.0  # half of the longest warm-up
+    assert learning_rate_at(2.0, "constant", 100, 9, 0.1) == 2.0
     assert learning_rate_at(2.0, "cosine", 0, 0, 0.5) == pytest.approx(2.0 * (1 + FLOOR) / 2)
     assert learning_rate_at(2.0, "linear", 0, 99, 1.7) == pytest.approx(2.0 * FLOOR)
 

@@ -43,6 +43,9 @@ def test_a_byte_order_mark_and_crlf_are_mended_and_said(tmp_path: Path) -> None:
     [
         (b"", "is empty"),
         (b"abc\xff", "byte 0xFF at offset 3"),
+        (b"\xef\xbb\xbfabc\xff", "byte 0xFF at offset 6"),
+        (b"a\r\n\xff", "byte 0xFF at offset 3"),
+        (b"\xef\xbb\xbf", "is empty"),
         (b"ok \xe4\xb8", "at offset 3"),
         (b"ab\0cd", "zero byte, at character 2"),
         ("text".encode("utf-16"), "--encoding utf-16"),
@@ -66,6 +69,12 @@ def test_all_bytes_load_or_are_refused(data: bytes, tmp_path_factory: pytest.Tem
 def test_other_encodings(tmp_path: Path) -> None:
     assert read_bytes(tmp_path, "é".encode("latin-1"), "latin-1").text == "é"
     assert read_bytes(tmp_path, "é".encode("utf-16"), "utf-16").text == "é"
+    for spelling in ("utf8", "UTF-8", "U8"):
+        assert read_bytes(tmp_path, b"\xef\xbb\xbfa\r\n", spelling).text == "a\n"
+    with pytest.raises(TextError, match="surrogates not allowed"):
+        read_bytes(tmp_path, b"\\ud800", "unicode_escape")
+    with pytest.raises(TextError, match="encoding 'base64' is not known"):
+        read_bytes(tmp_path, b"x", "base64")
     with pytest.raises(TextError, match="encoding 'klingon' is not known"):
         read_bytes(tmp_path, b"x", "klingon")
 
@@ -74,7 +83,7 @@ def test_several_files_are_joined_at_line_ends(tmp_path: Path) -> None:
     for name, text in (("a", "one"), ("b", "two\n"), ("c", "three")):
         (tmp_path / name).write_text(text)
     reading = read_files([str(tmp_path / name) for name in "abc"])
-    assert (reading.text, reading.name) == ("one\ntwo\nthree", "a+b+c")
+    assert (reading.text, reading.name) == ("one\ntwo\nthree", "a-and-2-more")
 
 
 def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,3 +210,10 @@ def test_a_file_goes_before_a_library_text_of_the_same_name(tmp_path: Path, monk
     monkeypatch.chdir(tmp_path)
     Path("tinyshakespeare").write_text("mine")
     assert read_text(["tinyshakespeare"]).text == "mine"
+
+
+def test_library_texts_stand_alone_and_misspelled_ones_are_guessed(tmp_path: Path) -> None:
+    with pytest.raises(TextError, match="did you mean 'tinyshakespeare'"):
+        read_text(["tinyshakespear"])
+    with pytest.raises(TextError, match="cannot be joined with files"):
+        read_text([DEFAULT, "book.txt"])

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charrnn.errors import TextError, UnknownCharacterError
+from charrnn.errors import ConfigError, TextError, UnknownCharacterError
 from charrnn.text import vocabulary as module
 from charrnn.text.vocabulary import Vocabulary
 
@@ -53,5 +53,5 @@ def test_the_position_is_right_in_later_pieces(monkeypatch: pytest.MonkeyPatch) 
 def test_an_empty_vocabulary_and_an_unknown_policy_are_refused() -> None:
     with pytest.raises(TextError):
         Vocabulary("")
-    with pytest.raises(ValueError, match="on_unknown"):
+    with pytest.raises(ConfigError, match="on_unknown"):
         Vocabulary("a").encode("a", on_unknown="replace")

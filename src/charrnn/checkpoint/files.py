@@ -41,7 +41,7 @@ def write_atomic(path: Path, data: bytes) -> None:
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
-    write_atomic(path, (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode())
+    write_atomic(path, (json.dumps(values, indent=2) + "\n").encode())
 
 
 def read_json(path: Path) -> dict[str, Any]:

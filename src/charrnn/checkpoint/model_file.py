@@ -50,6 +50,8 @@ def read_model(path: Path) -> ModelFile:
         The file is missing, damaged, or not a model of this package.
     """
     arrays, header = read_arrays(path)
+    if "model" not in header:
+        raise RunError(f"'{path}' is not a model file (is it a checkpoint? the model is model.safetensors)")
     if header.get("format") != FORMAT:
         raise RunError(f"'{path}' has model format {header.get('format')!r}; this version reads format {FORMAT}")
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 import click
@@ -15,6 +16,7 @@ from charrnn.cli.plot import plot
 from charrnn.cli.sample import sample
 from charrnn.cli.train import train
 from charrnn.errors import CharRNNError
+from charrnn.threads import blas_threads
 from charrnn.version import __version__
 
 
@@ -36,8 +38,14 @@ for command in (train, sample, evaluate, gradcheck, experiment, plot, info, corp
 
 def main() -> None:
     """Run the command line. Exit status: 0 done, 1 a check failed, 2 bad usage or input, 130 interrupted."""
+    for stream in (sys.stdout, sys.stderr):  # what a terminal's encoding cannot show is no reason to lose a result
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
-        commands.main(prog_name="charrnn", standalone_mode=False)
+        with blas_threads(1):  # training sets its own number
+            commands.main(prog_name="charrnn", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as asked:
+        click.echo(asked.ctx.get_help() if asked.ctx else "")
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except click.ClickException as error:
@@ -46,6 +54,10 @@ def main() -> None:
         _fail(str(error), error.exit_status)
     except (KeyboardInterrupt, click.Abort):
         _fail("interrupted", 130)
+    except MemoryError as error:
+        _fail(f"not enough memory ({' '.join(str(error).split())}): lower hidden_size, batch_size or seq_len", 2)
+    except (OSError, OverflowError, UnicodeError) as error:
+        _fail(f"{type(error).__name__}: {' '.join(str(error).split())}", 2)
 
 
 def _fail(message: str, status: int) -> None:

@@ -26,6 +26,7 @@ Examples:
 @click.pass_context
 def corpora(context: click.Context, quiet: bool, as_json: bool) -> None:
     """The texts that have names: one is bundled, others are downloaded when asked for, and checked."""
+    context.obj = {"quiet": quiet, "as_json": as_json}
     if context.invoked_subcommand is not None:
         return
     rows = [{**asdict(text), "path": str(local_path(text) or "") or None} for text in LIBRARY.values()]
@@ -33,6 +34,9 @@ def corpora(context: click.Context, quiet: bool, as_json: bool) -> None:
         echo_json(rows)
         return
     for row in rows:
+        if quiet:
+            click.echo(row["name"])
+            continue
         where = "bundled" if row["url"] is None else "downloaded" if row["path"] else "not downloaded"
         click.echo(f"{row['name']:<16} {row['characters']:>9,} characters, {row['distinct']:>2} distinct, {where:<15}"
                    f"{row['title']} ({row['licence']})")  # fmt: skip
@@ -43,13 +47,14 @@ def corpora(context: click.Context, quiet: bool, as_json: bool) -> None:
 @click.option("--from", "copy", metavar="FILE", help="Take a copy that you brought by other means.")
 @quiet_option
 @json_option
-def fetch_command(name: str, copy: str | None, quiet: bool, as_json: bool) -> None:
+@click.pass_obj
+def fetch_command(group: dict[str, bool], name: str, copy: str | None, quiet: bool, as_json: bool) -> None:
     """Download the corpus NAME into the cache, or copy it there, and verify its checksum."""
     if name not in LIBRARY:
         raise TextError(f"no corpus is called '{name}'{nearest(name, LIBRARY)}")
     text = LIBRARY[name]
     path = (local_path(text) if copy is None else None) or fetch(text, copy)
-    if as_json:
+    if as_json or group["as_json"]:
         echo_json({"name": name, "path": str(path), "sha256": text.sha256})
-    elif not quiet:
+    elif not (quiet or group["quiet"]):
         click.echo(f"{name}: {path}")

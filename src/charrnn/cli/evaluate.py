@@ -8,12 +8,12 @@ import click
 
 from charrnn.arrays import Array
 from charrnn.cli.options import echo_json, json_option, on_unknown_option, quiet_option
-from charrnn.errors import RunError, TextError
+from charrnn.errors import ConfigError, RunError, TextError
 from charrnn.language_model import LanguageModel, load
 from charrnn.scoring import evaluate as evaluate_ids
-from charrnn.text.corpus import SPLITS, Corpus, text_sha256
+from charrnn.text.corpus import SPLITS, text_sha256
 from charrnn.text.library import read_text
-from charrnn.threads import blas_threads
+from charrnn.text.reading import Reading
 from charrnn.training.folder import RunFolder
 
 NAMES = {"train": "training split", "val": "validation split", "test": "test split", "text": "whole text"}
@@ -28,38 +28,44 @@ Examples:
 )
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("text", nargs=-1)
-@click.option(
-    "--split", type=click.Choice(SPLITS), default="val", show_default=True, help="Part of the run's own text."
-)
+@click.option("--split", type=click.Choice(SPLITS), help="Part of the run's own text [default: val].")
 @click.option("--encoding", default="utf-8", show_default=True, help="How the bytes of TEXT are read.")
 @on_unknown_option
 @quiet_option
 @json_option
 def evaluate(
-    run: Path, text: tuple[str, ...], split: str, encoding: str, on_unknown: str, quiet: bool, as_json: bool
+    run: Path, text: tuple[str, ...], split: str | None, encoding: str, on_unknown: str, quiet: bool, as_json: bool
 ) -> None:
     """How well the model of RUN predicts a text, in nats and bits per character.
 
-    Without TEXT, the whole validation split of the run's own text; with it, all of TEXT. The state starts at zero and
-    is carried through; every character after the first is predicted.
+    Without TEXT, the whole validation split of the run's own text; with it, all of TEXT (or, if it is the run's own,
+    the part that --split names). The state starts at zero and is carried through; every character after the first is
+    predicted.
     """
     model = load(run)
-    if text:
-        reading = read_text(text, encoding)
-        ids, split, sha256 = model.vocabulary.encode(reading.text, on_unknown), "text", text_sha256(reading.text)
-        if not quiet:
-            for remark in reading.remarks:
-                click.echo(remark, err=True)
-            if len(ids) < len(reading.text):
-                click.echo(f"skipped {len(reading.text) - len(ids):,} unknown characters", err=True)
+    reading = read_text(text, encoding) if text else _own_text(run)
+    sha256 = text_sha256(reading.text)
+    ours = sha256 == model.provenance.get("text_sha256")
+    if not text and not ours:
+        raise RunError(f"the text {reading.name} has changed since the run: name a TEXT to evaluate it on")
+    if split and not ours:
+        raise ConfigError(
+            f"--split {split} is a part of the run's own text, and {reading.name} is another: leave it out"
+        )
+    ids = model.vocabulary.encode(reading.text, on_unknown)
+    if not quiet and text:
+        for remark in reading.remarks:
+            click.echo(remark, err=True)
+        if len(ids) < len(reading.text):
+            click.echo(f"skipped {len(reading.text) - len(ids):,} unknown characters", err=True)
+    if ours and (split or not text):
+        split = split or "val"
+        ids = _own_splits(model, ids)[split]
     else:
-        corpus = _own_text(run, model)
-        ids = _own_splits(model, corpus)[split]
-        sha256 = corpus.sha256
+        split = "text"
     if len(ids) < 2:
         raise TextError(f"the {NAMES[split]} has {len(ids)} characters: it takes at least 2 to predict one")
-    with blas_threads(1):  # as in training: the same numbers to the last digit
-        result = evaluate_ids(model.model, model.params, ids)
+    result = evaluate_ids(model.model, model.params, ids)
     if as_json:
         echo_json(
             {
@@ -78,8 +84,8 @@ def evaluate(
         )
 
 
-def _own_text(run: Path, model: LanguageModel) -> Corpus:
-    """The text that a run was trained on, read again and compared."""
+def _own_text(run: Path) -> Reading:
+    """The text that a run was trained on, read again."""
     if not run.is_dir():
         raise RunError(f"'{run}' is a model without its text: name a TEXT to evaluate it on")
     saved = RunFolder.open(run).read_config()
@@ -87,18 +93,16 @@ def _own_text(run: Path, model: LanguageModel) -> Corpus:
         sources, encoding = list(saved["sources"]), str(saved["settings"]["encoding"])
     except (KeyError, TypeError):
         raise RunError(f"'{run}/config.json' is damaged: it does not say where the text is") from None
-    if sources == ["-"]:
-        raise RunError("the run's text came from standard input and was not kept: name a TEXT to evaluate it on")
-    reading = read_text(sources, encoding)
-    if text_sha256(reading.text) != model.provenance.get("text_sha256"):
-        raise RunError(f"the text {reading.name} has changed since the run: name a TEXT to evaluate it on")
-    return Corpus.from_reading(reading, model.vocabulary)
+    try:
+        return read_text(sources, encoding)
+    except TextError as error:
+        raise RunError(f"{error}; if the text has moved, name it: charrnn evaluate RUN TEXT --split val") from None
 
 
-def _own_splits(model: LanguageModel, corpus: Corpus) -> dict[str, Array]:
+def _own_splits(model: LanguageModel, ids: Array) -> dict[str, Array]:
     """The parts as they were in training."""
     parts, start = {}, 0
     for name, size in model.provenance["splits"].items():
-        parts[name] = corpus.ids[start : start + size]
+        parts[name] = ids[start : start + size]
         start += size
     return parts

@@ -34,9 +34,9 @@ Examples:
     "--num-layers", type=click.IntRange(1, 9), multiple=True, default=(1, 2, 3), show_default=True,
     help="Layers of the network; may be repeated.",
 )  # fmt: skip
-@click.option("--hidden-size", type=click.IntRange(1), default=200, show_default=True, help="Units in each layer.")
+@click.option("--hidden-size", type=click.IntRange(4), default=200, show_default=True, help="Units in each layer.")
 @click.option("--seq-len", type=click.IntRange(2), default=25, show_default=True, help="Characters in the window.")
-@click.option("--batch-size", type=click.IntRange(1), default=3, show_default=True, help="Lanes of the batch.")
+@click.option("--batch-size", type=click.IntRange(1), default=12, show_default=True, help="Lanes of the batch.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Decides the network and its data.")
 @click.option("--figure", type=click.Path(path_type=Path), help="Draw the errors: a .png, .svg or .pdf file.")
 @quiet_option
@@ -63,7 +63,11 @@ def gradcheck(
     methods = list(METHODS) if against == EVERY else [against]
     if against == EVERY and "torch" not in available():
         methods.remove("torch")
-        click.echo("left out: the comparison with PyTorch, which is not installed: pip install torch==2.13.0", err=True)
+        click.echo(
+            "left out: the comparisons with PyTorch (gradients, and thirty steps of training), which is not installed: "
+            "pip install torch==2.13.0",
+            err=True,
+        )
     results = []
     for name in CELLS if cell == EVERY else [cell]:
         found = list(

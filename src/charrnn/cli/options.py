@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from charrnn.errors import ConfigError
+from charrnn.text.vocabulary import ON_UNKNOWN
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -18,7 +19,7 @@ quiet_option = click.option("--quiet", is_flag=True, help="No progress and no re
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output, nothing else.")
 on_unknown_option = click.option(
     "--on-unknown",
-    type=click.Choice(["error", "skip"]),
+    type=click.Choice(ON_UNKNOWN),
     default="error",
     show_default=True,
     help="What to do with characters that the model's vocabulary lacks.",

@@ -25,8 +25,8 @@ class BarWatcher(Watcher):
     def __init__(self) -> None:
         self.console = Console(stderr=True, highlight=False)
         self.bar = Progress(
-            BarColumn(bar_width=None),
-            TextColumn("{task.percentage:3.0f}%  {task.fields[status]}"),
+            BarColumn(bar_width=12),
+            TextColumn("{task.percentage:3.0f}% {task.fields[status]}"),
             console=self.console,
             transient=True,
         )
@@ -40,11 +40,10 @@ class BarWatcher(Watcher):
         if not self.started:
             self.bar.start()
             self.started = True
-        left = f", {_clock(pulse.seconds_left)} left" if pulse.seconds_left is not None else ""
-        status = (
-            f"step {pulse.step:,}, epoch {pulse.epoch:.1f}  training {pulse.train_loss:.3f} nats "
-            f"({bits(pulse.train_loss):.3f} bits) per character  "
-            f"{pulse.chars_per_second:,.0f} characters/s{left}"
+        left = f" {_clock(pulse.seconds_left)} left" if pulse.seconds_left is not None else ""
+        status = (  # 80 columns
+            f"training {pulse.train_loss:.3f} nats {bits(pulse.train_loss):.3f} bits/char, "
+            f"{pulse.chars_per_second / 1000:,.0f}k char/s,{left}"
         )
         self.bar.update(self.task, completed=pulse.progress, status=status)
 

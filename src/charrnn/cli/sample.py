@@ -35,8 +35,10 @@ Examples:
 @click.option("--length", type=int, default=500, show_default=True, help="Characters to write after the prompt.")
 @config_options(SamplingConfig)
 @click.option("--stop", multiple=True, metavar="STRING", help="Stop before this string; may be repeated.")
-@click.option("--num-samples", type=int, default=1, show_default=True, help="Samples to write, side by side.")
-@click.option("--seed", type=int, help="Equal seeds give equal texts [default: a new one each time].")
+@click.option(
+    "--num-samples", type=click.IntRange(1), default=1, show_default=True, help="Samples to write, side by side."
+)
+@click.option("--seed", type=click.IntRange(0), help="Equal seeds give equal texts [default: a new one each time].")
 @on_unknown_option
 @quiet_option
 @json_option
@@ -57,10 +59,8 @@ def sample(
     RUN is a run folder or a model.safetensors file. A single sample is printed as it is written; the prompt stands
     before it and does not count in --length.
     """
-    if num_samples < 1:
-        raise ConfigError(f"num_samples {num_samples} is too small: it must be at least 1")
     model = load(run)
-    prompt = _read_prompt(prompt)
+    prompt = _read_prompt(prompt, quiet)
     known = model.vocabulary.decode(model.vocabulary.encode(prompt, on_unknown))
     if known != prompt and not quiet:
         click.echo(f"skipped {len(prompt) - len(known)} unknown characters of the prompt", err=True)
@@ -68,22 +68,21 @@ def sample(
     if not quiet:
         click.echo(f"seed {seed}", err=True)
     options = {"stop": stop, "seed": seed, **given(settings)}
-    if as_json:
-        texts = model.generate_many(num_samples, known, length, **options)
-        echo_json({"prompt": known, "seed": seed, "samples": texts})
-    elif num_samples == 1:
-        pieces = model.stream(known, length, **options)
-        try:
-            for piece in itertools.chain(known, pieces, "\n"):
+    try:
+        if as_json:
+            texts = model.generate_many(num_samples, known, length, **options)
+            echo_json({"prompt": known, "seed": seed, "samples": texts})
+        elif num_samples == 1:
+            for piece in itertools.chain(known, model.stream(known, length, **options), "\n"):
                 click.echo(piece, nl=False)
-        except BrokenPipeError:  # the reader of our output, such as `head`, has gone: there is nothing more to say
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    else:
-        for number, text in enumerate(model.generate_many(num_samples, known, length, **options), 1):
-            click.echo(f"--- sample {number} of {num_samples} ---\n{known}{text}")
+        else:
+            for number, text in enumerate(model.generate_many(num_samples, known, length, **options), 1):
+                click.echo(f"--- sample {number} of {num_samples} ---\n{known}{text}")
+    except BrokenPipeError:  # the reader of our output, such as `head`, has gone: there is nothing more to say
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _read_prompt(prompt: str) -> str:
+def _read_prompt(prompt: str, quiet: bool) -> str:
     source = STDIN if prompt == STDIN else prompt[len(FILE) :] if prompt.startswith(FILE) else None
     if source is None:
         try:
@@ -91,7 +90,10 @@ def _read_prompt(prompt: str) -> str:
         except UnicodeEncodeError:
             raise ConfigError("the prompt is not valid text in this terminal's encoding") from None
         return prompt
+    if source != STDIN and not Path(source).is_file():
+        raise ConfigError(f"the prompt's file '{source}' does not exist")
     reading = read_files([source])
-    for remark in reading.remarks:
-        print(remark, file=sys.stderr)
+    if not quiet:
+        for remark in reading.remarks:
+            click.echo(remark, err=True)
     return reading.text

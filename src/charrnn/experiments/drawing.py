@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from charrnn.experiments.text_measures import words
-from charrnn.figures.style import COLOURS, STYLES, smooth
+from charrnn.figures.style import COLOURS, STYLES, plain, smooth
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,7 +51,7 @@ def panel_of_text(axes: Axes, text: str, title: str, width: int, lines: int, kno
         for match in re.finditer(r"\S+", line):
             invented = any(word not in known for word in words(match[0]))
             note = axes.annotate(
-                match[0].replace("$", r"\$"),  # matplotlib would take dollars for mathematics
+                plain(match[0]),
                 (0.0, 1.0), xycoords="axes fraction", textcoords="offset points",
                 xytext=(match.start() * LETTER_PT, -(number + 1) * LINE_PT), fontsize=FONT_PT, family="monospace",
                 color=COLOURS[1] if invented else "black", style="italic" if invented else "normal",

@@ -10,7 +10,7 @@ from charrnn.experiments.drawing import panel_of_text
 from charrnn.experiments.job import Job
 from charrnn.experiments.lab import Lab, Report, Row, Study, load_model
 from charrnn.experiments.text_measures import distinct_ngrams, longest_copy, share_of_words, words
-from charrnn.figures.style import COLOURS, STYLES, new_figure
+from charrnn.figures.style import COLOURS, STYLES, new_figure, plain
 from charrnn.generation.filters import apply_filters, make_sampling, probabilities
 from charrnn.language_model import LanguageModel
 
@@ -140,7 +140,7 @@ def _nucleus(model: LanguageModel, prompt: str) -> Any:
             axes.axvline(kept - 0.5, color=COLOURS[1], linestyle="--")
         axes.set_title(f"temperature {temperature:g}: a nucleus of 0.9 keeps {kept} of {len(probs)}", fontsize=9)
     figure.axes[0].set_ylabel("probability")
-    figure.suptitle("after “…" + prompt[-40:].replace("\n", "⏎").replace("$", r"\$") + "”", fontsize=9)
+    figure.suptitle("after “…" + plain(prompt[-40:].replace("\n", "⏎")) + "”", fontsize=9)
     return figure
 
 

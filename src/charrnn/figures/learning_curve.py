@@ -10,7 +10,7 @@ import numpy as np
 
 from charrnn.arrays import Array
 from charrnn.errors import RunError
-from charrnn.figures.style import COLOURS, image, new_figure, smooth
+from charrnn.figures.style import COLOURS, image, new_figure, plain, smooth
 from charrnn.units import bits
 
 
@@ -38,12 +38,12 @@ def draw_learning_curves(
         epochs, losses = series(records, "train_loss")
         if not len(losses):
             raise RunError(f"run '{name}' has no recorded losses to draw")
-        label = f"{name}: " if len(runs) > 1 else ""
+        label = plain(f"{name}: ") if len(runs) > 1 else ""
         axes.plot(epochs, losses, color=colour, alpha=0.2, linewidth=0.8)
         axes.plot(epochs, smooth(losses), color=colour, linewidth=1.4, linestyle="--", label=f"{label}training")
         epochs, losses = series(records, "val_loss")
         axes.plot(epochs, losses, color=colour, linewidth=1.8, marker="o", markersize=4, label=f"{label}validation")
-    axes.set(xlabel="epochs", ylabel="loss (nats per character)", title=title)
+    axes.set(xlabel="epochs", ylabel="loss (nats per character)", title=plain(title))
     axes.grid(alpha=0.25)
     right = axes.secondary_yaxis("right", functions=(bits, to_nats))
     right.set_ylabel("bits per character")

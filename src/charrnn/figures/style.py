@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,8 +42,16 @@ def image(figure: Figure, file_format: str) -> bytes:
         file_format, {"CreationDate": None}
     )  # type: ignore[assignment]  # None leaves the entry out
     data = io.BytesIO()
-    figure.savefig(data, format=file_format, metadata=metadata)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from")  # a box in a figure is better than a warning
+        figure.savefig(data, format=file_format, metadata=metadata)
     return data.getvalue()
+
+
+def plain(text: str) -> str:
+    """Text that matplotlib shows as it is: dollars are not mathematics, and an underscore in front hides no label."""
+    text = text.replace("$", r"\$")
+    return f"\u200b{text}" if text.startswith("_") else text
 
 
 def smooth(values: Array) -> Array:

@@ -65,7 +65,7 @@ def make_case(
     *,
     hidden_size: int = 200,
     seq_len: int = 25,
-    batch_size: int = 3,
+    batch_size: int = 12,
     vocab_size: int = 80,
     dropout: float = 0.0,
     dtype: npt.DTypeLike = np.float64,

@@ -14,6 +14,7 @@ from charrnn.gradcheck.finite_difference import compare_with_finite_differences
 from charrnn.gradcheck.torch_oracle import MODULES, compare_with_torch
 from charrnn.gradcheck.trajectory import STEPS, TRAJECTORY_TOLERANCE, follow_torch
 from charrnn.nn.cells import CELLS
+from charrnn.threads import blas_threads
 
 
 class Method(NamedTuple):
@@ -30,6 +31,7 @@ METHODS = {
 # programs' roundings: three vanilla layers come to 1.2e-15.
 REFERENCE = {"layers": 1, "hidden_size": 200, "seq_len": 25}
 REFERENCE_TOLERANCE = 1e-15
+ONE_LANE = "one lane: the largest error"
 LOSSES = f"losses of {STEPS} training steps"
 PARAMETERS = f"parameters after {STEPS} steps"
 
@@ -61,7 +63,7 @@ def gradcheck(
     *,
     hidden_size: int = 200,
     seq_len: int = 25,
-    batch_size: int = 3,
+    batch_size: int = 12,
     seed: int = 0,
 ) -> Iterator[Result]:
     """Compare gradients by back-propagation, on the code that trains, with other methods, array by array.
@@ -92,15 +94,23 @@ def gradcheck(
             raise ConfigError("comparing with PyTorch needs it: pip install torch==2.13.0")
     for cell in cells:
         for layers in num_layers:
-            case = make_case(cell, layers, hidden_size=hidden_size, seq_len=seq_len, batch_size=batch_size, seed=seed)
+            case, alone = (
+                make_case(cell, layers, hidden_size=hidden_size, seq_len=seq_len, batch_size=lanes, seed=seed)
+                for lanes in (batch_size, 1)
+            )
             for method in against:
                 if method == "torch" and cell not in MODULES:
                     continue
                 reference = {"layers": layers, "hidden_size": hidden_size, "seq_len": seq_len} == REFERENCE
                 tolerance = REFERENCE_TOLERANCE if method == "torch" and reference else METHODS[method].tolerance
-                for parameter, error in METHODS[method].compare(case):
+                with blas_threads(1):
+                    errors = dict(METHODS[method].compare(case))
+                    # A single lane takes shorter ways through the products and the sums by character.
+                    errors[ONE_LANE] = max(error for _, error in METHODS[method].compare(alone))
+                for parameter, error in errors.items():
                     yield Result(cell, layers, parameter, method, error, tolerance)
                 if method == "torch":
-                    path = follow_torch(cell, layers, hidden_size=hidden_size, seq_len=seq_len, seed=seed)
+                    with blas_threads(1):
+                        path = follow_torch(cell, layers, hidden_size=hidden_size, seq_len=seq_len, seed=seed)
                     yield Result(cell, layers, LOSSES, method, path.losses, TRAJECTORY_TOLERANCE)
                     yield Result(cell, layers, PARAMETERS, method, path.parameters, TRAJECTORY_TOLERANCE)

@@ -149,7 +149,7 @@ class CharModel:
             assert d_outputs is not None
             if dropout_rng is not None and k < len(ws.dropouts):
                 ws.dropouts[k].backward_(d_outputs)
-            d_outputs, _ = self.layers[k].backward(params, d_outputs, 0.0, ws.layers[k], grads)
+            d_outputs, _ = self.layers[k].backward(params, d_outputs, ws.layers[k], grads)
         return nats.mean().item(), final_state
 
     def initial_state_grad(self, ws: ModelWorkspace) -> Array:

@@ -95,7 +95,7 @@ class RecurrentLayer:
         return ws.states[0, 1:]
 
     def backward(
-        self, params: Parameters, d_outputs: Array, d_final_state: Array | float, ws: Workspace, grads: Parameters
+        self, params: Parameters, d_outputs: Array, ws: Workspace, grads: Parameters
     ) -> tuple[Array | None, Array]:
         """Back through the window of the last forward pass; this layer's arrays in `grads` are overwritten.
 
@@ -106,7 +106,7 @@ class RecurrentLayer:
         if ws.scratch.shape[0] > 1:
             np.copyto(ws.weight_hh, weight_hh)  # with few rows, a product with a transposed matrix is up to 4x slower
             weight_hh = ws.weight_hh
-        ws.steps[-1].d_state[...] = d_final_state
+        ws.steps[-1].d_state[...] = 0.0  # nothing comes from beyond the window: the gradient is truncated there
         for t in range(len(ws.steps) - 1, -1, -1):
             step = ws.steps[t]
             step.d_state[0] += d_outputs[t]

@@ -7,6 +7,7 @@ CHARRNN_MIRROR names a folder on a server (https, or http on this machine) that 
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import os
 import shutil
@@ -17,7 +18,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from charrnn.errors import TextError
-from charrnn.text.reading import Reading, read_files
+from charrnn.text.reading import STDIN, Reading, read_files
 
 DEFAULT = "clockmakers-cup"
 MIRROR = "CHARRNN_MIRROR"
@@ -66,8 +67,15 @@ LIBRARY = {
 def read_text(sources: Sequence[str], encoding: str = "utf-8") -> Reading:
     """The text that a user named: files, `-`, the name of a library text, or nothing for the bundled novel."""
     sources = sources or [DEFAULT]
-    if len(sources) == 1 and sources[0] in LIBRARY and not Path(sources[0]).exists():
-        return read_library(sources[0])
+    named = [source for source in sources if source in LIBRARY and not Path(source).exists()]
+    if named and len(sources) > 1:
+        raise TextError(f"'{named[0]}' is a library text, which cannot be joined with files: name it alone")
+    if named:
+        return read_library(named[0])
+    if len(sources) == 1 and sources[0] != STDIN and not Path(sources[0]).exists():
+        close = difflib.get_close_matches(sources[0], LIBRARY, n=1)
+        if close:
+            raise TextError(f"'{sources[0]}' is neither a file nor the name of a corpus: did you mean '{close[0]}'?")
     return read_files(sources, encoding)
 
 
@@ -126,7 +134,10 @@ def _address(text: LibraryText) -> str:
     mirror = os.environ.get(MIRROR)
     if not mirror:
         return text.url
-    parts = urlsplit(mirror)
+    try:
+        parts = urlsplit(mirror)
+    except ValueError as error:
+        raise TextError(f"{MIRROR} is '{mirror}', which is no address: {error}") from None
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")):
         raise TextError(f"{MIRROR} is '{mirror}': it must be an https address (http is allowed on this machine only)")
     return f"{mirror.rstrip('/')}/{text.file_name}"
@@ -140,10 +151,13 @@ def _take_copy(text: LibraryText, source: Path, folder: Path) -> Path:
     found = _sha256(source)
     if found != text.sha256:
         raise TextError(f"'{source}' is not {text.name}: its SHA-256 is {found}, expected {text.sha256}")
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f"{text.file_name}.part"
-    shutil.copyfile(source, part)
-    return part.replace(folder / text.file_name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        part = folder / f"{text.file_name}.part"
+        shutil.copyfile(source, part)
+        return part.replace(folder / text.file_name)
+    except OSError as error:
+        raise TextError(f"cannot keep '{text.name}' in '{folder}': {error.strerror}; set {CACHE}") from None
 
 
 def _sha256(path: Path) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from charrnn.arrays import Array
-from charrnn.errors import TextError, UnknownCharacterError
+from charrnn.errors import ConfigError, TextError, UnknownCharacterError
 
 PIECE = 1 << 20  # characters encoded at a time, so that temporary arrays stay small beside the text
 ON_UNKNOWN = ("error", "skip")
@@ -58,7 +58,7 @@ class Vocabulary:
             Names the first unknown character, its code point and its position.
         """
         if on_unknown not in ON_UNKNOWN:
-            raise ValueError(f"on_unknown must be one of {ON_UNKNOWN}, not {on_unknown!r}")
+            raise ConfigError(f"on_unknown {on_unknown!r} is not known: choose from {', '.join(ON_UNKNOWN)}")
         ids = np.empty(len(text), self.id_dtype)
         filled = 0
         for start in range(0, len(text), PIECE):

@@ -24,6 +24,7 @@ class RunFolder:
         self.model = path / MODEL_FILE
         self.checkpoint = path / "checkpoint.safetensors"
         self.samples = path / "samples"
+        self.text = path / "text.txt"  # only where the text came from standard input
         self.curve = path / "curve.png"
 
     @classmethod
@@ -35,16 +36,16 @@ class RunFolder:
         RunError
             `out` exists and is not empty: an existing run is never overwritten.
         """
-        if out is not None:
-            if out.exists() and (not out.is_dir() or any(out.iterdir())):
-                raise RunError(f"'{out}' exists and is never overwritten: choose another --out, or --resume it")
-            path = out
-        else:
-            number, path = 1, Path("runs") / name
-            while path.exists():
-                number += 1
-                path = Path("runs") / f"{name}-{number}"
+        path = out or Path("runs") / name
         try:
+            if out is not None:
+                if out.exists() and (not out.is_dir() or any(out.iterdir())):
+                    raise RunError(f"'{out}' exists and is never overwritten: choose another --out, or --resume it")
+            else:
+                number = 1
+                while path.exists():
+                    number += 1
+                    path = Path("runs") / f"{name}-{number}"
             (path / "samples").mkdir(parents=True)
         except OSError as error:
             raise RunError(f"cannot make the run folder '{path}': {error.strerror}") from None
@@ -83,15 +84,20 @@ class RunFolder:
             raise RunError(f"cannot read '{self.metrics}': {error}") from None
         for number, line in enumerate(lines, 1):
             try:
-                records.append(json.loads(line))
+                record = json.loads(line)
+                if not (isinstance(record, dict) and {"step", "epoch"} <= record.keys()):
+                    raise ValueError("not a record")
+                records.append(record)
             except ValueError:  # noqa: PERF203 (each line may fail on its own)
                 if number < len(lines):
                     raise RunError(f"'{self.metrics}' is damaged at line {number}") from None
         return records
 
-    def forget_metrics_after(self, step: int) -> None:
-        """Drop what was recorded after a checkpoint's step: a resumed run will record it again."""
+    def clean(self, step: int) -> None:
+        """Drop what was recorded after a checkpoint's step, and what a crash has left half written."""
         kept = [record for record in self.read_metrics() if record["step"] <= step]
+        for part in self.path.rglob(".*.part"):
+            part.unlink(missing_ok=True)
         write_atomic(self.metrics, "".join(json.dumps(record) + "\n" for record in kept).encode())
 
     def write_sample(self, step: int, text: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-import sys
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -13,15 +13,15 @@ import numpy as np
 
 from charrnn.batching import BATCHERS, make_batcher
 from charrnn.checkpoint.files import write_atomic
-from charrnn.config import BUDGET, MAY_CHANGE, ModelConfig, TrainConfig, make_config
-from charrnn.errors import ConfigError, RunError
+from charrnn.config import BUDGET, MAY_CHANGE, ModelConfig, TrainConfig, check_values, make_config
+from charrnn.errors import ConfigError, RunError, TextError
 from charrnn.figures.learning_curve import draw_learning_curves
 from charrnn.language_model import LanguageModel
 from charrnn.nn.model import CharModel
 from charrnn.randomness import stream
 from charrnn.recipes import read_recipe
 from charrnn.scoring import Evaluation, evaluate
-from charrnn.text.corpus import Corpus
+from charrnn.text.corpus import Corpus, text_sha256
 from charrnn.text.library import read_text
 from charrnn.text.reading import STDIN
 from charrnn.threads import blas_threads
@@ -69,7 +69,7 @@ def train(
         The run folder; `runs/TEXT-CELL` by default. An existing run is never overwritten.
     resume : path, optional
         A run folder to go on with. Only the budget and what is watched may be changed.
-    recipe : str, optional
+    recipe : str or path, optional
         A named recipe or a TOML file; `settings` go before it.
     watcher : Watcher, optional
         Hears of progress; lines on standard error by default.
@@ -90,19 +90,22 @@ def train(
         Ctrl-C, after saving.
     """
     watcher = watcher or LineWatcher()
+    settings = check_values(TrainConfig, settings)
     sources = [str(source) for source in ([text] if isinstance(text, str | Path) else text)]
     try:
-        if resume is not None:
-            if out is not None or recipe is not None:
-                raise ConfigError("a resumed run keeps its folder and recipe: leave out --out and --recipe")
-            session, splits = _reopen(RunFolder.open(resume), sources, settings, watcher)
-        else:
-            session, splits = _begin(sources, Path(out) if out else None, recipe, settings, watcher)
+        with blas_threads(1):
+            if resume is not None:
+                if out is not None or recipe is not None:
+                    raise ConfigError("a resumed run keeps its folder and recipe: leave out --out and --recipe")
+                session, splits = _reopen(RunFolder.open(resume), sources, settings, watcher)
+            else:
+                recipe = None if recipe is None else str(recipe)
+                session, splits = _begin(sources, Path(out) if out else None, recipe, settings, watcher)
         with blas_threads(session.config.threads):
             ended = session.run()
             _draw_curve(session)
             if ended.startswith("signal"):
-                hint = f"go on with: charrnn train --resume {session.folder.path}"
+                hint = f"go on with: charrnn train --resume {shlex.quote(str(session.folder.path))}"
                 raise Interrupted(f"saved at step {session.progress.step:,}; {hint}", int(ended.split()[1]))
             return _finished(session, splits, ended)
     finally:
@@ -118,18 +121,19 @@ def _begin(
     for remark in reading.remarks:
         watcher.remark(remark)
     corpus = Corpus.from_reading(reading)
-    del reading  # as long as the ids, and not needed any more
     splits = corpus.split(config.val_fraction, config.test_fraction)
     config = _fit_to_text(config, settings, len(splits["train"]), watcher)
     trainer = _trainer(config, corpus, splits["train"])
-    folder = RunFolder.create(out, f"{Path(corpus.name).stem}-{config.cell}")
-    provenance = _provenance(corpus, splits)
+    folder = RunFolder.create(out, f"{corpus.name.removesuffix('.txt')[:60]}-{config.cell}")
+    if sources == [STDIN]:  # it cannot be read again: the run keeps it
+        write_atomic(folder.text, reading.text.encode())
+        sources = [str(folder.text)]
+    del reading  # as long as the ids, and not needed any more
+    provenance = _provenance(corpus, splits, config)
     folder.write_config(
         {
-            "charrnn": __version__,
-            "settings": asdict(config),
             "recipe": recipe,
-            "sources": [s if s == STDIN or not Path(s).exists() else str(Path(s).resolve()) for s in sources],
+            "sources": _absolute(sources),
             **provenance,
             "parameters": len(trainer.params.vector),
             "versions": {"python": platform.python_version(), "numpy": np.__version__},
@@ -152,24 +156,32 @@ def _reopen(
     """A run to go on with, from its last checkpoint."""
     saved = folder.read_config()
     try:
-        config, sources = make_config(saved["settings"]), sources or list(saved["sources"])
+        config, wanted = make_config(saved["settings"]), str(saved["text_sha256"])
+        given, sources = bool(sources), sources or list(saved["sources"])
     except (KeyError, TypeError, AttributeError) as error:
         raise RunError(f"'{folder.config}' is damaged: {error!r}") from None
-    if sources == [STDIN] and sys.stdin is not None and sys.stdin.isatty():
-        raise RunError("the run's text came from standard input: give it again, as in: charrnn train FILE --resume RUN")
     config = _changed(config, changes)
-    corpus = Corpus.from_reading(read_text(sources, config.encoding))
+    try:
+        reading = read_text(sources, config.encoding)
+    except TextError as error:
+        if given:
+            raise
+        raise RunError(f"{error}; if the text has moved: charrnn train TEXT --resume RUN") from None
+    if text_sha256(reading.text) != wanted:
+        raise RunError(f"{reading.name} is not the text that the run was trained on: its SHA-256 differs")
+    corpus = Corpus.from_reading(reading)
     splits = corpus.split(config.val_fraction, config.test_fraction)
     session = Session(
         _trainer(config, corpus, splits["train"]),
-        config, folder, watcher, corpus.vocabulary, splits["val"], _provenance(corpus, splits),
+        config, folder, watcher, corpus.vocabulary, splits["val"], _provenance(corpus, splits, config),
     )  # fmt: skip
     session.restore()
-    if asdict(config) != saved["settings"]:
-        folder.write_config({**saved, "settings": asdict(config)})
+    folder.write_config({**saved, "settings": asdict(config), "sources": _absolute(sources)})
     watcher.remark(f"resuming {folder.path} at step {session.progress.step:,}")
-    if session.ended() is not None:
+    if session.ended() == "budget":
         watcher.remark("the run has already reached its budget: give a larger one, such as --steps or --minutes")
+    elif session.ended() == "patience":
+        watcher.remark("the run has already reached the end of its patience: give a larger --patience, or 0 for none")
     return session, splits
 
 
@@ -194,7 +206,7 @@ def _fit_to_text(config: TrainConfig, chosen: Mapping[str, Any], characters: int
         return config
     fitted = config
     windows = 8 if config.batching == "chunked" else 1
-    if not chosen.keys() & {"seq_len", "seq_length", "chunk_len"}:
+    if not chosen.keys() & {"seq_len", "chunk_len"}:
         fitted = replace(fitted, seq_len=max(1, min(config.seq_len, (characters - 1) // windows)))
     if "batch_size" not in chosen:
         fitted = replace(fitted, batch_size=max(1, min(config.batch_size, (characters - 1) // fitted.seq_len)))
@@ -214,8 +226,15 @@ def _trainer(config: TrainConfig, corpus: Corpus, train_ids: np.ndarray) -> Trai
     return Trainer(model, params, make_batcher(train_ids, config), config)
 
 
-def _provenance(corpus: Corpus, splits: dict[str, np.ndarray]) -> dict[str, Any]:
+def _absolute(sources: Sequence[str]) -> list[str]:
+    """Files by their full paths; names of library texts as they are."""
+    return [str(Path(source).resolve()) if Path(source).exists() else source for source in sources]
+
+
+def _provenance(corpus: Corpus, splits: dict[str, np.ndarray], config: TrainConfig) -> dict[str, Any]:
     return {
+        "charrnn": __version__,
+        "settings": asdict(config),
         "text": corpus.name,
         "text_sha256": corpus.sha256,
         "characters": len(corpus.ids),
@@ -224,14 +243,14 @@ def _provenance(corpus: Corpus, splits: dict[str, np.ndarray]) -> dict[str, Any]
 
 
 def _draw_curve(session: Session) -> None:
-    """curve.png; a run without matplotlib, or too short for a record, goes without."""
+    """curve.png; a run without matplotlib, or too short for a record, goes without. No figure is worth a run."""
     records = session.folder.read_metrics()
     title = f"{session.provenance['text']}: first {session.provenance['splits']['train']:,} characters train"
     if len(session.val_ids):
         title += f", next {len(session.val_ids):,} validate"
     try:
         write_atomic(session.folder.curve, draw_learning_curves({session.folder.path.name: records}, title))
-    except RunError as error:
+    except Exception as error:
         session.watcher.remark(f"no curve.png: {error}")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+LONGEST_WARMUP = 0.1  # of the budget
 FLOOR = 0.01  # where decaying schedules end: the last steps still do something
 
 
@@ -30,6 +31,9 @@ SCHEDULES: dict[str, Callable[[float], float]] = {"constant": constant, "cosine"
 
 
 def learning_rate_at(base: float, schedule: str, warmup_steps: int, step: int, progress: float) -> float:
-    """The rate of a step (counted from 0): the schedule's, times a straight rise over the first warmup_steps."""
-    warmup = min(1.0, (step + 1) / warmup_steps) if warmup_steps else 1.0
+    """The rate of a step (counted from 0): the schedule's, times a straight rise over the first warmup_steps.
+
+    The rise is over, at the latest, when a tenth of the budget is used up, so that short runs reach their rate, too.
+    """
+    warmup = min(1.0, max((step + 1) / warmup_steps, progress / LONGEST_WARMUP)) if warmup_steps else 1.0
     return base * warmup * SCHEDULES[schedule](min(1.0, progress))

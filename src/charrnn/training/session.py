@@ -6,6 +6,8 @@ import math
 import time
 from typing import Any
 
+import numpy as np
+
 from charrnn.arrays import Array
 from charrnn.checkpoint.model_file import ModelFile, write_model
 from charrnn.checkpoint.training_state import Progress, TrainingState, read_state, write_state
@@ -53,8 +55,13 @@ class Session:
         self.sample_every = config.sample_every or self._default_sample_every()
         self.progress = Progress()
         self.best = trainer.params.vector.copy()  # by validation loss; without a validation split, the latest
-        self._good_step, self._good = 0, self.best.copy()
+        self._good_step, self._good = 0, self.best.copy()  # the last parameters that are known to give a finite loss
+        self._candidate_step, self._candidate = (
+            0,
+            self.best.copy(),
+        )  # those of the last record, until the next loss shows
         self._smoothed = math.nan
+        self._in_step = False  # the trainer's values are between two states
         self._saved_at = self._pulsed_at = time.monotonic()
         self._logged_chars, self._logged_seconds = 0, 0.0
 
@@ -66,21 +73,30 @@ class Session:
         DivergenceError
             The loss or gradient stopped being finite; the best parameters so far are saved.
         """
-        if self.progress.step == 0:
-            self.save_checkpoint()
+        try:
+            ended = self._run()
+        except DivergenceError as error:
+            raise DivergenceError(f"{error}; {self._keep_good()}{self._advice()}") from None
+        return ended
+
+    def _run(self) -> str:
         try:
             with StopRequest() as stop:
+                if self.progress.step == 0:
+                    self.save_checkpoint()
                 while (ended := self.ended()) is None:
                     self._step()
                     if stop.signal is not None:
                         ended = f"signal {stop.signal}"
                         break
-                if not ended.startswith("signal") and not len(self.val_ids):
-                    self._keep_latest()
                 self._pulse()
                 self.save_checkpoint()
-        except DivergenceError as error:
-            raise DivergenceError(f"{error}; {self._keep_good()}{self._advice()}") from None
+        except DivergenceError:
+            raise
+        except Exception:
+            if not self._in_step:  # a watcher failed, or a file: what was trained so far need not be lost with it
+                self.save_checkpoint()
+            raise
         return ended
 
     def language_model(self, best: bool = True) -> LanguageModel:
@@ -99,8 +115,16 @@ class Session:
         return "budget" if self.budget.progress(self.progress.step, self.progress.seconds) >= 1 else None
 
     def save_checkpoint(self) -> None:
-        """Everything an exact resume needs."""
+        """Everything an exact resume needs; and, as long as no evaluation has chosen one, the latest model."""
         self._saved_at = time.monotonic()
+        if not np.isfinite(self.trainer.params.vector).all():
+            raise DivergenceError(
+                f"training diverged by step {self.progress.step:,}: a parameter is not a finite number"
+            )
+        if self.progress.best_val_loss is None:
+            self.progress.best_step = self.progress.step
+            self.best[...] = self.trainer.params.vector
+            self._write_model()
         write_state(
             self.folder.checkpoint, TrainingState(self._arrays(), self.progress, self.provenance["text_sha256"])
         )
@@ -110,17 +134,15 @@ class Session:
         arrays = self._arrays()
         state = read_state(self.folder.checkpoint, arrays)
         if state.text_sha256 != self.provenance["text_sha256"]:
-            raise RunError(
-                f"the text has changed: its SHA-256 is {self.provenance['text_sha256'][:12]}…, "
-                f"the run was trained on {state.text_sha256[:12]}…; give the same text to --resume"
-            )
+            raise RunError(f"'{self.folder.checkpoint}' is another run's: it was trained on another text")
         for name, array in arrays.items():
             array[...] = state.arrays[name]
         self.progress = state.progress
         self.trainer.step_count = self.trainer.optimizer.t = state.progress.step
-        self._good_step, self._good = state.progress.step, self.trainer.params.vector.copy()
+        self._good_step = self._candidate_step = state.progress.step
+        self._good[...] = self._candidate[...] = self.trainer.params.vector
         self._logged_seconds = state.progress.seconds
-        self.folder.forget_metrics_after(state.progress.step)
+        self.folder.clean(state.progress.step)
 
     def _arrays(self) -> dict[str, Array]:
         optimizer = self.trainer.optimizer
@@ -134,9 +156,13 @@ class Session:
 
     def _step(self) -> None:
         progress, config = self.progress, self.config
-        begun = time.perf_counter()
+        self._in_step, begun = True, time.perf_counter()
         record = self.trainer.step(self.budget.progress(progress.step, progress.seconds))
         progress.seconds += time.perf_counter() - begun
+        self._in_step = False
+        if self._candidate_step == progress.step:  # the loss that was just computed with them is finite
+            self._good_step = self._candidate_step
+            self._good[...] = self._candidate
         progress.step = record.step
         progress.loss_sum += record.loss
         progress.grad_norm_sum += record.grad_norm
@@ -176,8 +202,8 @@ class Session:
         self._logged_chars, self._logged_seconds = 0, progress.seconds
         if end_of_interval:
             progress.loss_sum, progress.grad_norm_sum, progress.count = 0.0, 0.0, 0
-            self._good_step = progress.step
-            self._good[...] = self.trainer.params.vector
+            self._candidate_step = progress.step
+            self._candidate[...] = self.trainer.params.vector
 
     def _evaluate(self, train_loss: float) -> float:
         progress = self.progress
@@ -193,12 +219,6 @@ class Session:
         self.watcher.evaluated(Evaluated(progress.step, self.epoch, train_loss, val_loss, is_best))
         return val_loss
 
-    def _keep_latest(self) -> None:
-        """Without a validation split to choose by, the last parameters are the run's."""
-        self.progress.best_step = self.progress.step
-        self.best[...] = self.trainer.params.vector
-        self._write_model()
-
     def _sample(self) -> None:
         """Write a little with the parameters as they are. Its randomness depends on seed and step alone."""
         writer = self.language_model(best=False)
@@ -212,7 +232,7 @@ class Session:
         share = self.budget.progress(p.step, p.seconds)
         pace = p.step * self.config.seq_len * self.config.batch_size / p.seconds if p.seconds else 0.0
         left = self.budget.seconds_left(p.step, p.seconds)
-        self.watcher.pulse(Pulse(p.step, self.budget.steps, self.epoch, min(1.0, share), self._smoothed, pace, left))
+        self.watcher.pulse(Pulse(p.step, self.epoch, min(1.0, share), self._smoothed, pace, left))
 
     def _write_model(self) -> None:
         params = Parameters(self.trainer.params.layout, self.best)
@@ -224,7 +244,7 @@ class Session:
 
     def _keep_good(self) -> str:
         """After a divergence: make sure that the last good parameters are saved, and say where."""
-        if self.progress.best_step is None:
+        if self.progress.best_val_loss is None:
             self.progress.best_step = self._good_step
             self.best[...] = self._good
             self._write_model()

@@ -12,7 +12,6 @@ class Pulse(NamedTuple):
     """Where training stands, several times a second."""
 
     step: int
-    steps: int | None  # of the whole budget, if it is counted in steps
     epoch: float
     progress: float  # share of the budget used up, 0 to 1
     train_loss: float  # smoothed, nats per character

@@ -13,8 +13,7 @@ bias of its own since the reset gate multiplies y_n. d_x is dL/dx.
     d_r = d_x_n · y_n;   d_y_n = d_x_n · r                               [gru.7]
     d_x_k = d_y_k = d_k · k · (1 − k) for k in r, z                      [gru.8]
 
-The paper applies r to h_prev before the product, and swaps the roles of z and 1 − z. Derived line by line in
-docs/derivations/gru.md.
+The paper, as published, applies r to h_prev before the product. Derived line by line in docs/derivations/gru.md.
 """
 
 from __future__ import annotations
