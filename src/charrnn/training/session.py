@@ -55,11 +55,9 @@ class Session:
         self.sample_every = config.sample_every or self._default_sample_every()
         self.progress = Progress()
         self.best = trainer.params.vector.copy()  # by validation loss; without a validation split, the latest
-        self._good_step, self._good = 0, self.best.copy()  # the last parameters that are known to give a finite loss
-        self._candidate_step, self._candidate = (
-            0,
-            self.best.copy(),
-        )  # those of the last record, until the next loss shows
+        # The last parameters known to give a finite loss; and those of the last record, of which the next loss will tell.
+        self._good_step, self._good = 0, self.best.copy()
+        self._candidate_step, self._candidate = 0, self.best.copy()
         self._smoothed = math.nan
         self._in_step = False  # the trainer's values are between two states
         self._saved_at = self._pulsed_at = time.monotonic()
@@ -80,6 +78,7 @@ class Session:
         return ended
 
     def _run(self) -> str:
+        """The loop itself, and a last checkpoint, whatever ends it."""
         try:
             with StopRequest() as stop:
                 if self.progress.step == 0:
