@@ -55,7 +55,7 @@ class Session:
         self.sample_every = config.sample_every or self._default_sample_every()
         self.progress = Progress()
         self.best = trainer.params.vector.copy()  # by validation loss; without a validation split, the latest
-        # The last parameters known to give a finite loss; and those of the last record, of which the next loss will tell.
+        # The last parameters known to give a finite loss, and those of the last record, of which the next will tell.
         self._good_step, self._good = 0, self.best.copy()
         self._candidate_step, self._candidate = 0, self.best.copy()
         self._smoothed = math.nan
