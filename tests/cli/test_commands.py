@@ -135,6 +135,9 @@ def test_standard_input_is_trained_on_and_resumed_with(charrnn: Run, book: Path,
         process = start("train", "-", *settings, "--steps", 10, cwd=tmp_path, stdin=text)
         assert process.communicate()[1] == ""
     assert json.loads(charrnn("evaluate", "run", "--json").out)["split"] == "val"  # the run has kept its text
+    with book.open() as text:
+        process = start("train", "-", "--resume", "run", "--steps", 12, "--quiet", cwd=tmp_path, stdin=text)
+        assert process.communicate()[1] == ""
     assert json.loads(charrnn("train", "--resume", "run", "--steps", 15, "--quiet", "--json").out)["step"] == 15
 
 

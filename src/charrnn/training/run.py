@@ -176,7 +176,8 @@ def _reopen(
         config, folder, watcher, corpus.vocabulary, splits["val"], _provenance(corpus, splits, config),
     )  # fmt: skip
     session.restore()
-    folder.write_config({**saved, "settings": asdict(config), "sources": _absolute(sources)})
+    kept = saved["sources"] if sources == [STDIN] else _absolute(sources)
+    folder.write_config({**saved, "settings": asdict(config), "sources": kept})
     watcher.remark(f"resuming {folder.path} at step {session.progress.step:,}")
     if session.ended() == "budget":
         watcher.remark("the run has already reached its budget: give a larger one, such as --steps or --minutes")
