@@ -135,6 +135,20 @@ def test_a_run_that_was_interrupted_and_resumed_is_the_run_that_was_not(
     assert contents(tmp_path / "parts") == contents(tmp_path / "whole")
 
 
+@pytest.mark.parametrize("cell", EVERY_CELL)
+def test_every_cell_resumes_exactly_with_dropout_too(
+    cell: str, book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {"cell": cell, "num_layers": 2, "dropout": 0.3, "steps": 30, "eval_every": 8, "sample_every": 10}
+    train(book, tmp_path / "whole", **settings)
+    with monkeypatch.context() as patch:
+        interrupt_at(13, patch)
+        with pytest.raises(KeyboardInterrupt, match="saved at step 13"):
+            train(book, tmp_path / "parts", **settings)
+    charrnn.train(resume=tmp_path / "parts", watcher=Listener())
+    assert contents(tmp_path / "parts") == contents(tmp_path / "whole")
+
+
 def test_what_was_recorded_after_the_last_checkpoint_is_done_again(book: Path, tmp_path: Path) -> None:
     """As after `kill -9`: the checkpoint is older than the metrics."""
     settings = {"steps": 40, "eval_every": 10, "sample_every": 10}
