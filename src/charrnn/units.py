@@ -14,3 +14,17 @@ def bits(nats: Any) -> Any:
 def perplexity(nats: float) -> float:
     """e to the loss: among how many equally likely characters the model is undecided."""
     return math.exp(min(nats, 700.0))  # beyond it, more than a float can hold
+
+
+class InOtherUnits:
+    """What follows from a loss in nats per character, for whatever has one."""
+
+    nats_per_char: float
+
+    @property
+    def bits_per_char(self) -> float:
+        return float(bits(self.nats_per_char))
+
+    @property
+    def perplexity(self) -> float:
+        return perplexity(self.nats_per_char)

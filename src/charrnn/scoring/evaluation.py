@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from charrnn.arrays import Array
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
-from charrnn.units import bits, perplexity
+from charrnn.units import InOtherUnits
 
 WINDOW = 256  # characters read at a time; the result does not depend on it
 
 
-class Evaluation(NamedTuple):
+@dataclass(frozen=True)
+class Evaluation(InOtherUnits):
     """The mean over `characters` predictions: every character of the text after the first."""
 
     characters: int
     nats_per_char: float
-
-    @property
-    def bits_per_char(self) -> float:
-        return float(bits(self.nats_per_char))
-
-    @property
-    def perplexity(self) -> float:
-        return perplexity(self.nats_per_char)
 
 
 def evaluate(model: CharModel, params: Parameters, ids: Array) -> Evaluation:

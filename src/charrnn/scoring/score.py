@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,10 +10,11 @@ from charrnn.arrays import Array
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
 from charrnn.scoring.evaluation import surprises
-from charrnn.units import bits, perplexity
+from charrnn.units import InOtherUnits
 
 
-class Score(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Score(InOtherUnits):
     """The surprise of a model at a text. The first character has nothing before it and is not scored."""
 
     per_char: Array  # (N − 1,) float64, nats: −log of the probability that the model gave to each character
@@ -23,16 +24,8 @@ class Score(NamedTuple):
         return len(self.per_char)
 
     @property
-    def nats_per_char(self) -> float:
+    def nats_per_char(self) -> float:  # type: ignore[override]  # derived here, a field elsewhere
         return float(self.per_char.mean())
-
-    @property
-    def bits_per_char(self) -> float:
-        return float(bits(self.nats_per_char))
-
-    @property
-    def perplexity(self) -> float:
-        return perplexity(self.nats_per_char)
 
 
 def score(model: CharModel, params: Parameters, ids: Array) -> Score:
