@@ -72,10 +72,12 @@ class TrainConfig:
                                  aliases=("max_iters",))
     minutes: float | None = setting(None, "budget", "stop after this many minutes of training", above=0)
 
-    learning_rate: float = setting(0.003, "optimiser", "Adam's step size", above=0)
+    optimizer: str = setting("adam", "optimiser", "how a gradient becomes a step")
+    learning_rate: float = setting(0.003, "optimiser", "step size; good ones differ by optimiser: adam 0.003, rmsprop "
+                                   "0.001, adagrad 0.02, sgd 0.2", above=0)
     schedule: str = setting("cosine", "optimiser", "how the learning rate falls towards the end of the budget")
     warmup_steps: int = setting(100, "optimiser", "steps over which the learning rate rises at the start", least=0)
-    weight_decay: float = setting(0.0, "optimiser", "decoupled weight decay (AdamW)", least=0)
+    weight_decay: float = setting(0.0, "optimiser", "decoupled weight decay (AdamW, with adam)", least=0)
     grad_clip: float = setting(1.0, "optimiser", "largest global norm of the gradient; 0 = off", least=0)
 
     log_every: int = setting(50, "watching", "steps between records in metrics.jsonl", least=1)

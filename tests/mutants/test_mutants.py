@@ -29,7 +29,7 @@ from charrnn.nn.dropout import Dropout
 from charrnn.nn.model import CharModel
 from charrnn.scoring import evaluation
 from charrnn.training import gradients, schedules
-from charrnn.training.optimizers import Adam
+from charrnn.training.optimizers import Adam, Optimizer
 from charrnn.training.trainer import Trainer
 from tests.contracts import test_batchers, test_cells, test_filters
 from tests.gradients import test_reference
@@ -165,16 +165,16 @@ BUGS = [
         "k < len(ws.dropouts) and (dropout_rng := dropout_rng or np.random.default_rng())",
         named(test_dropout.test_evaluation_drops_nothing)),
     # --- the optimiser
-    Bug("the first moment is not corrected", Adam, "step", "m_correction = 1.0 - self.beta1**self.t",
+    Bug("the first moment is not corrected", Adam, "update", "m_correction = 1.0 - self.beta1**self.t",
         "m_correction = 1.0", named(test_optimisation.test_adam_equals_the_paper_number_by_number, 0.0, rng(1))),
-    Bug("the second moment is corrected without its root", Adam, "step", "(1.0 - self.beta2**self.t) ** 0.5",
+    Bug("the second moment is corrected without its root", Adam, "update", "(1.0 - self.beta2**self.t) ** 0.5",
         "1.0 - self.beta2**self.t",
         named(test_optimisation.test_adam_equals_the_paper_number_by_number, 0.0, rng(1))),
-    Bug("ε is added before the correction", Adam, "step",
-        "scratch /= sqrt_v_correction\n        scratch += self.eps",
-        "scratch += self.eps\n        scratch /= sqrt_v_correction",
+    Bug("ε is added before the correction", Adam, "update",
+        "scratch /= sqrt_v_correction\n    scratch += self.eps",
+        "scratch += self.eps\n    scratch /= sqrt_v_correction",
         named(test_optimisation.test_adam_equals_the_paper_number_by_number, 0.0, rng(1))),
-    Bug("weight decay goes through the moments' scale", Adam, "step", "1.0 - learning_rate * self.weight_decay",
+    Bug("weight decay goes through the moments' scale", Optimizer, "step", "1.0 - learning_rate * self.weight_decay",
         "1.0 - self.weight_decay",
         named(test_optimisation.test_adam_equals_the_paper_number_by_number, 0.1, rng(1))),
     Bug("clipping divides by the square of the norm", gradients, "clip_by_global_norm_", "grads *= max_norm / norm",

@@ -15,6 +15,7 @@ from charrnn.checkpoint.files import read_arrays, write_arrays
 from charrnn.errors import ConfigError, DivergenceError, RunError, TextError
 from charrnn.training import session as session_module
 from charrnn.training.folder import RunFolder
+from charrnn.training.optimizers import OPTIMIZERS
 from charrnn.training.watcher import Evaluated, Pulse, Watcher
 from tests.networks import EVERY_CELL
 
@@ -135,11 +136,15 @@ def test_a_run_that_was_interrupted_and_resumed_is_the_run_that_was_not(
     assert contents(tmp_path / "parts") == contents(tmp_path / "whole")
 
 
-@pytest.mark.parametrize("cell", EVERY_CELL)
-def test_every_cell_resumes_exactly_with_dropout_too(
-    cell: str, book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "setting",
+    [*({"cell": cell, "dropout": 0.3} for cell in EVERY_CELL), *({"optimizer": name} for name in OPTIMIZERS)],
+    ids=lambda setting: next(iter(setting.values())),
+)
+def test_every_cell_with_dropout_and_every_optimizer_resume_exactly(
+    setting: dict[str, object], book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = {"cell": cell, "num_layers": 2, "dropout": 0.3, "steps": 30, "eval_every": 8, "sample_every": 10}
+    settings = {"num_layers": 2, "steps": 30, "eval_every": 8, "sample_every": 10, **setting}
     train(book, tmp_path / "whole", **settings)
     with monkeypatch.context() as patch:
         interrupt_at(13, patch)
@@ -393,6 +398,7 @@ def test_a_text_too_small_for_what_was_chosen_is_refused_and_nothing_written(tmp
     [
         ({"cell": "rmn"}, "cell 'rmn' is not known: did you mean 'rnn'"),
         ({"batching": "chunk"}, "batching 'chunk' is not known: did you mean 'chunked'"),
+        ({"optimizer": "adamm"}, "optimizer 'adamm' is not known: did you mean 'adam'"),
         ({"schedule": "cosin"}, "schedule 'cosin' is not known: did you mean 'cosine'"),
     ],
 )

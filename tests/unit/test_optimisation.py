@@ -1,4 +1,4 @@
-"""Adam, clipping, schedules and the budget."""
+"""Adam and the other rules, clipping, schedules and the budget."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from charrnn.config import DEFAULT_STEPS, make_config
 from charrnn.training.budget import Budget
 from charrnn.training.gradients import clip_by_global_norm_
-from charrnn.training.optimizers import SLICE, SWEEP, Adam
+from charrnn.training.optimizers import OPTIMIZERS, SLICE, SWEEP, Adam
 from charrnn.training.schedules import FLOOR, SCHEDULES, learning_rate_at
 from tests.reference.adam import adam
 
@@ -41,6 +41,36 @@ def test_adam_follows_pytorch(rng: np.random.Generator) -> None:
     np.testing.assert_allclose(params, theirs.detach().numpy(), rtol=1e-12, atol=1e-15)
 
 
+PEERS = {"adagrad": ("Adagrad", {}), "rmsprop": ("RMSprop", {}), "sgd": ("SGD", {"momentum": 0.9})}
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_the_other_rules_follow_pytorch(name: str, rng: np.random.Generator) -> None:
+    torch = pytest.importorskip("torch", reason="PyTorch is the oracle here: pip install torch==2.13.0")
+    params, gradients = rng.normal(size=SLICE + 10), rng.normal(size=(30, SLICE + 10))
+    theirs = torch.nn.Parameter(torch.tensor(params.copy()))
+    peer, settings = PEERS[name]
+    oracle = getattr(torch.optim, peer)([theirs], lr=0.02, **settings)
+    optimizer = OPTIMIZERS[name](len(params), params.dtype)
+    for g in gradients:
+        optimizer.step(params, g, 0.02)
+        theirs.grad = torch.tensor(g)
+        oracle.step()
+    np.testing.assert_allclose(params, theirs.detach().numpy(), rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_rule_goes_downhill_and_forgets_nothing_between_slices(name: str) -> None:
+    whole, parts = np.linspace(-1, 1, 2 * SLICE), np.linspace(-1, 1, 2 * SLICE)
+    one, first, second = (OPTIMIZERS[name](size, whole.dtype, 0.1) for size in (2 * SLICE, SLICE, SLICE))
+    for _ in range(20):
+        one.step(whole, whole.copy(), 0.01)
+        first.step(parts[:SLICE], parts[:SLICE].copy(), 0.01)
+        second.step(parts[SLICE:], parts[SLICE:].copy(), 0.01)
+    np.testing.assert_array_equal(whole, parts)
+    assert np.square(whole).mean() < 0.9 / 3
+
+
 def test_adam_ignores_the_scale_of_the_gradient(rng: np.random.Generator) -> None:
     small, large = np.zeros(5), np.zeros(5)
     one, two = Adam(5, small.dtype), Adam(5, large.dtype)
@@ -63,9 +93,9 @@ def test_the_moments_of_characters_no_longer_seen_do_not_become_denormal() -> No
     optimizer.step(params, np.ones(2, np.float32), 0.001)
     for _ in range(4 * SWEEP):
         optimizer.step(params, np.array([0, 1], np.float32), 0.001)
-    assert optimizer.m[0] == 0.0
-    assert optimizer.m[1] == pytest.approx(1.0, rel=1e-5)
-    assert optimizer.v[0] > 0
+    assert optimizer.memory["m"][0] == 0.0
+    assert optimizer.memory["m"][1] == pytest.approx(1.0, rel=1e-5)
+    assert optimizer.memory["v"][0] > 0
 
 
 def test_clipping_keeps_the_direction_and_returns_the_norm_before(rng: np.random.Generator) -> None:

@@ -15,6 +15,7 @@ from charrnn.config import TrainConfig
 from charrnn.nn.cells import CELLS
 from charrnn.scoring import Evaluation
 from charrnn.training.interrupts import Interrupted
+from charrnn.training.optimizers import OPTIMIZERS
 from charrnn.training.run import Run
 from charrnn.training.run import train as train_run
 from charrnn.training.schedules import SCHEDULES
@@ -36,7 +37,12 @@ Examples:
 @click.option("--out", type=click.Path(path_type=Path), help="The run folder [default: runs/TEXT-CELL].")
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with a run.")
 @click.option("--recipe", metavar="NAME|FILE.toml", help="Named settings, such as 'reference', or a file of yours.")
-@config_options(TrainConfig, {"cell": list(CELLS), "batching": list(BATCHERS), "schedule": list(SCHEDULES)})
+@config_options(
+    TrainConfig,
+    {
+        "cell": list(CELLS), "batching": list(BATCHERS), "schedule": list(SCHEDULES), "optimizer": list(OPTIMIZERS),
+    },
+)  # fmt: skip
 @quiet_option
 @json_option
 def train(

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from charrnn.experiments import batch_size, batching, cells, progress, sampling
+from charrnn.experiments import batch_size, batching, cells, optimizers, progress, sampling
 from charrnn.experiments.lab import Lab, Study
 
 STUDIES: dict[str, Study] = {
-    study.name: study for study in (batching.STUDY, batch_size.STUDY, sampling.STUDY, progress.STUDY, cells.STUDY)
+    study.name: study
+    for study in (
+        batching.STUDY,
+        batch_size.STUDY,
+        optimizers.STUDY,
+        sampling.STUDY,
+        progress.STUDY,
+        cells.STUDY,
+    )
 }
 
 __all__ = ["STUDIES", "Lab", "Study"]

@@ -1,29 +1,29 @@
-"""Adam, on the flat vector of all parameters."""
+"""How a gradient becomes a step. A new rule is one class here and one line in OPTIMIZERS.
+
+All work on the flat vector of parameters θ with its gradient g, a slice at a time.
+"""
 
 from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import numpy as np
 
 from charrnn.arrays import Array
 
-SLICE = 16384  # numbers updated at a time, so that the five arrays of a slice stay in the processor's cache
+SLICE = 16384  # numbers updated at a time, so that the arrays of a slice stay in the processor's cache
 SWEEP = 256  # steps between sweeps for denormal numbers
 
 
-class Adam:
-    """Adam (Kingma & Ba 2015, Algorithm 1), with decoupled weight decay (Loshchilov & Hutter 2019) if asked for.
+class Optimizer(ABC):
+    """What all rules share: their memory of past gradients, and decoupled weight decay (Loshchilov & Hutter 2019).
 
-    With gradient g, learning rate α and t = 1, 2, …:
+        θ ← θ − α λ θ                               [adam.5]   before the step, where λ > 0
 
-        m ← β₁ m + (1 − β₁) g                       [adam.1]
-        v ← β₂ v + (1 − β₂) g²                      [adam.2]
-        m̂ = m / (1 − β₁ᵗ);   v̂ = v / (1 − β₂ᵗ)      [adam.3]
-        θ ← θ − α m̂ / (√v̂ + ε)                      [adam.4]
-        θ ← θ − α λ θ                               [adam.5]   before [adam.4], where λ > 0
-
-    Libraries differ on where ε goes: as here it is added to √v̂, after the bias correction, as in the paper and in
-    PyTorch. Where a gradient stays exactly zero, m and v decay into denormal numbers, which cost the processor up to
-    three times the time of an update; a sweep every 256 steps sets what is far below any effect to zero.
+    Where a gradient stays exactly zero, what is remembered of it decays into denormal numbers, which cost the
+    processor up to three times the time of an update; a sweep every 256 steps sets what is far below any effect to
+    zero.
 
     Parameters
     ----------
@@ -31,46 +31,135 @@ class Adam:
         P, the number of parameters.
     """
 
-    def __init__(
-        self,
-        size: int,
-        dtype: np.dtype,
-        beta1: float = 0.9,
-        beta2: float = 0.999,
-        eps: float = 1e-8,
-        weight_decay: float = 0.0,
-    ) -> None:
-        self.beta1, self.beta2, self.eps, self.weight_decay = beta1, beta2, eps, weight_decay
+    # What is remembered, one number for each parameter, and how many times the smallest normal number counts as zero.
+    remembered: ClassVar[dict[str, float]]
+
+    def __init__(self, size: int, dtype: np.dtype, weight_decay: float = 0.0) -> None:
+        self.weight_decay = weight_decay
         self.t = 0
-        self.m = np.zeros(size, dtype)
-        self.v = np.zeros(size, dtype)
+        self.memory = {name: np.zeros(size, dtype) for name in self.remembered}
         self._scratch = np.empty(min(size, SLICE), dtype)
 
     def step(self, params: Array, grads: Array, learning_rate: float) -> None:
         """Update params (P,) in place from grads (P,)."""
         self.t += 1
-        m_correction = 1.0 - self.beta1**self.t
-        sqrt_v_correction = (1.0 - self.beta2**self.t) ** 0.5
         for start in range(0, len(params), SLICE):
             span = slice(start, start + SLICE)
-            theta, g, m, v = params[span], grads[span], self.m[span], self.v[span]
-            scratch = self._scratch[: len(g)]
-            np.multiply(g, 1.0 - self.beta1, out=scratch)
-            m *= self.beta1
-            m += scratch  # [adam.1]
-            np.multiply(g, g, out=scratch)
-            scratch *= 1.0 - self.beta2
-            v *= self.beta2
-            v += scratch  # [adam.2]
-            np.sqrt(v, out=scratch)
-            scratch /= sqrt_v_correction
-            scratch += self.eps
-            np.divide(m, scratch, out=scratch)
-            scratch *= learning_rate / m_correction  # [adam.3]
+            theta, g = params[span], grads[span]
             if self.weight_decay:
                 theta *= 1.0 - learning_rate * self.weight_decay  # [adam.5]
-            theta -= scratch  # [adam.4]
+            memory = [m[span] for m in self.memory.values()]
+            self.update(theta, g, memory, self._scratch[: len(g)], learning_rate)
         if self.t % SWEEP == 0:
-            tiny = np.finfo(self.m.dtype).tiny
-            self.m[np.abs(self.m) < tiny * 1e8] = 0.0
-            self.v[self.v < tiny * 1e2] = 0.0
+            for name, negligible in self.remembered.items():
+                m = self.memory[name]
+                m[np.abs(m) < np.finfo(m.dtype).tiny * negligible] = 0.0
+
+    @abstractmethod
+    def update(self, theta: Array, g: Array, memory: list[Array], scratch: Array, learning_rate: float) -> None:
+        """Update a slice; memory has one array for each name in `remembered`, and all arrays have one length."""
+
+
+class Adam(Optimizer):
+    """Adam (Kingma & Ba 2015, Algorithm 1).
+
+    With learning rate α and t = 1, 2, …:
+
+        m ← β₁ m + (1 − β₁) g                       [adam.1]
+        v ← β₂ v + (1 − β₂) g²                      [adam.2]
+        m̂ = m / (1 − β₁ᵗ);   v̂ = v / (1 − β₂ᵗ)      [adam.3]
+        θ ← θ − α m̂ / (√v̂ + ε)                      [adam.4]
+
+    Libraries differ on where ε goes: as here it is added to √v̂, after the bias correction, as in the paper and in
+    PyTorch.
+    """
+
+    remembered: ClassVar[dict[str, float]] = {"m": 1e8, "v": 1e2}
+    beta1, beta2, eps = 0.9, 0.999, 1e-8
+
+    def update(self, theta: Array, g: Array, memory: list[Array], scratch: Array, learning_rate: float) -> None:
+        """One slice."""
+        m, v = memory
+        m_correction = 1.0 - self.beta1**self.t
+        sqrt_v_correction = (1.0 - self.beta2**self.t) ** 0.5
+        np.multiply(g, 1.0 - self.beta1, out=scratch)
+        m *= self.beta1
+        m += scratch  # [adam.1]
+        np.multiply(g, g, out=scratch)
+        scratch *= 1.0 - self.beta2
+        v *= self.beta2
+        v += scratch  # [adam.2]
+        np.sqrt(v, out=scratch)
+        scratch /= sqrt_v_correction
+        scratch += self.eps
+        np.divide(m, scratch, out=scratch)
+        scratch *= learning_rate / m_correction  # [adam.3]
+        theta -= scratch  # [adam.4]
+
+
+class AdaGrad(Optimizer):
+    """AdaGrad (Duchi, Hazan & Singer 2011, diagonal form): steps shrink with all the gradients there ever were.
+
+    s ← s + g²                                  [adagrad.1]
+    θ ← θ − α g / (√s + ε)                      [adagrad.2]
+    """
+
+    remembered: ClassVar[dict[str, float]] = {"s": 0.0}
+    eps = 1e-10
+
+    def update(self, theta: Array, g: Array, memory: list[Array], scratch: Array, learning_rate: float) -> None:
+        """One slice."""
+        (s,) = memory
+        np.multiply(g, g, out=scratch)
+        s += scratch  # [adagrad.1]
+        np.sqrt(s, out=scratch)
+        scratch += self.eps
+        np.divide(g, scratch, out=scratch)
+        scratch *= learning_rate
+        theta -= scratch  # [adagrad.2]
+
+
+class RMSProp(Optimizer):
+    """RMSProp (Hinton 2012, lecture 6e): AdaGrad with a memory that fades.
+
+    v ← ρ v + (1 − ρ) g²                        [rmsprop.1]
+    θ ← θ − α g / (√v + ε)                      [rmsprop.2]
+    """
+
+    remembered: ClassVar[dict[str, float]] = {"v": 1e2}
+    rho, eps = 0.99, 1e-8
+
+    def update(self, theta: Array, g: Array, memory: list[Array], scratch: Array, learning_rate: float) -> None:
+        """One slice."""
+        (v,) = memory
+        np.multiply(g, g, out=scratch)
+        scratch *= 1.0 - self.rho
+        v *= self.rho
+        v += scratch  # [rmsprop.1]
+        np.sqrt(v, out=scratch)
+        scratch += self.eps
+        np.divide(g, scratch, out=scratch)
+        scratch *= learning_rate
+        theta -= scratch  # [rmsprop.2]
+
+
+class SGD(Optimizer):
+    """Gradient descent with momentum (Polyak 1964).
+
+    m ← μ m + g                                 [sgd.1]
+    θ ← θ − α m                                 [sgd.2]
+    """
+
+    remembered: ClassVar[dict[str, float]] = {"m": 1e8}
+    momentum = 0.9
+
+    def update(self, theta: Array, g: Array, memory: list[Array], scratch: Array, learning_rate: float) -> None:
+        """One slice."""
+        (m,) = memory
+        m *= self.momentum
+        m += g  # [sgd.1]
+        np.multiply(m, learning_rate, out=scratch)
+        theta -= scratch  # [sgd.2]
+
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {"adam": Adam, "adagrad": AdaGrad, "rmsprop": RMSProp, "sgd": SGD}

@@ -147,8 +147,7 @@ class Session:
         optimizer = self.trainer.optimizer
         return {
             "params": self.trainer.params.vector,
-            "adam_m": optimizer.m,
-            "adam_v": optimizer.v,
+            **{f"{self.config.optimizer}_{name}": array for name, array in optimizer.memory.items()},
             "state": self.trainer.state,
             "best_params": self.best,
         }

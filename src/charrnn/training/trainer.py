@@ -14,7 +14,7 @@ from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
 from charrnn.randomness import stream
 from charrnn.training.gradients import clip_by_global_norm_
-from charrnn.training.optimizers import Adam
+from charrnn.training.optimizers import OPTIMIZERS
 from charrnn.training.schedules import SCHEDULES, learning_rate_at
 
 
@@ -31,10 +31,12 @@ class Trainer:
     def __init__(self, model: CharModel, params: Parameters, batcher: Batcher, config: TrainConfig) -> None:
         if config.schedule not in SCHEDULES:
             raise ConfigError(f"schedule '{config.schedule}' is not known{nearest(config.schedule, SCHEDULES)}")
+        if config.optimizer not in OPTIMIZERS:
+            raise ConfigError(f"optimizer '{config.optimizer}' is not known{nearest(config.optimizer, OPTIMIZERS)}")
         self.model, self.params, self.batcher, self.config = model, params, batcher, config
         dtype = params.vector.dtype
         self.grads = params.zeros_like()
-        self.optimizer = Adam(len(params.vector), dtype, weight_decay=config.weight_decay)
+        self.optimizer = OPTIMIZERS[config.optimizer](len(params.vector), dtype, config.weight_decay)
         self.workspace = model.workspace(config.seq_len, config.batch_size, dtype)
         self.state = model.zero_state(config.batch_size, dtype)
         self.step_count = 0
