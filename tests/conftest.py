@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the suite runs one process per core
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # PyTorch, likewise
 
 import numpy as np
 import pytest

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from charrnn.gradcheck.case import Case, make_case
-from charrnn.nn.cells import CELLS
+from charrnn.nn.dropout import Dropout
+from charrnn.nn.layers import LAYERS
 from charrnn.nn.model import ModelWorkspace
+from charrnn.nn.rms_norm import NormWorkspace
 
 T, B, V, H = 5, 3, 7, 6
-EVERY_CELL = sorted(CELLS)
+EVERY_CELL = sorted(LAYERS)
 # Layers, and dropout between them.
 EVERY_STACK = [(1, 0.0), (2, 0.0), (3, 0.4)]
 
@@ -24,5 +26,9 @@ def small_case(
 
 def float_arrays(ws: ModelWorkspace) -> list[np.ndarray]:
     """Every floating-point buffer of a workspace."""
-    parts = [*ws.layers, ws.readout, *ws.dropouts]
-    return [a for part in parts for a in vars(part).values() if isinstance(a, np.ndarray) and a.dtype.kind in "fc"]
+    parts = [*ws.layers, ws.readout]
+    values = [value for part in parts for value in vars(part).values()]
+    values += [
+        inner for value in values if isinstance(value, Dropout | NormWorkspace) for inner in vars(value).values()
+    ]
+    return [a for a in values if isinstance(a, np.ndarray) and a.dtype.kind in "fc"]

@@ -48,7 +48,7 @@ class TrainConfig:
     """All settings of a training run. Build one with `make_config`, which checks names, types and ranges."""
 
     # fmt: off
-    cell: str = setting("rnn", "model", "the kind of recurrent cell")
+    cell: str = setting("rnn", "model", "the kind of recurrent cell or layer")
     hidden_size: int = setting(256, "model", "units in each layer", least=1, aliases=("rnn_size",))
     num_layers: int = setting(1, "model", "recurrent layers, one above the other", least=1)
     dropout: float = setting(0.0, "model", "share of the numbers dropped between layers while training", least=0,
@@ -114,10 +114,6 @@ def make_config(values: Mapping[str, Any], base: TrainConfig | None = None) -> T
         raise ConfigError(
             f"val_fraction {config.val_fraction:g} + test_fraction {config.test_fraction:g} leave nothing to train "
             "on: together they must stay below 1"
-        )
-    if config.dropout and config.num_layers == 1:
-        raise ConfigError(
-            f"dropout {config.dropout:g} has nothing to act on with num_layers 1: it drops what passes between layers"
         )
     if config.chunk_len is not None and config.batching != "chunked":
         raise ConfigError(

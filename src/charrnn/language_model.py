@@ -49,7 +49,7 @@ class LanguageModel:
         vocabulary = Vocabulary(characters)
         if vocabulary.characters != characters:
             raise ConfigError("the characters of a vocabulary must be sorted and distinct: ids are their ranks")
-        layers = sum(name.startswith("recurrent.weight_hh_l") for name in arrays)
+        layers = len({name.rsplit("_l", 1)[1] for name in arrays if name.startswith("recurrent.weight_")})
         try:
             hidden_size = arrays["readout.weight"].shape[1]
             model = CharModel(ModelConfig(len(vocabulary), cell, hidden_size, layers))

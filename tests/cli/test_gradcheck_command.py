@@ -13,6 +13,7 @@ from charrnn.gradcheck import METHODS, available
 from charrnn.nn.cells.gru import GRU
 from charrnn.nn.cells.lstm import LSTM
 from charrnn.nn.cells.rnn import RNN
+from charrnn.nn.layers import LAYERS
 from tests.cli.conftest import Run
 from tests.mutants.planting import planted
 
@@ -22,7 +23,7 @@ TINY = ["--hidden-size", 8, "--seq-len", 6, "--num-layers", 2]
 def test_every_cell_against_every_method(charrnn: Run) -> None:
     result = charrnn("gradcheck", *TINY)
     assert result.status == 0
-    assert [line.split(",")[0] for line in result.out.splitlines() if ", 2 layers" in line] == ["rnn", "lstm", "gru"]
+    assert [line.split(",")[0] for line in result.out.splitlines() if ", 2 layers" in line] == [*LAYERS]
     assert result.out.splitlines()[-1].startswith("all ")
     assert result.out.splitlines()[-1].endswith(" gradients and states agree")
 

@@ -16,7 +16,7 @@ from charrnn.experiments.batching import roughness
 from charrnn.experiments.cells import parameters, size_for
 from charrnn.experiments.job import Job, run_job
 from charrnn.experiments.text_measures import distinct_ngrams, longest_copy, share_of_words, words
-from charrnn.nn.cells import CELLS
+from charrnn.nn.layers import LAYERS
 from charrnn.text.corpus import Corpus
 from charrnn.text.reading import Reading
 from tests.cli.conftest import Run, charrnn  # noqa: F401  (a fixture)
@@ -104,7 +104,7 @@ def test_a_job_measures_what_it_says(story: Path, tmp_path: Path) -> None:
 
 def test_sizes_of_equal_parameters() -> None:
     wanted = parameters("rnn", 80, 200)
-    for cell in CELLS:
+    for cell in LAYERS:
         assert parameters(cell, 80, size_for(cell, 80, wanted)) == pytest.approx(wanted, rel=0.02)
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from charrnn.gradcheck import METHODS
+from charrnn.gradcheck.case import make_case
+from charrnn.gradcheck.complex_step import compare_with_complex_step
 from charrnn.nn.one_hot import SMALL, gather_rows, sum_rows_by_id
-from tests.networks import small_case
+from tests.networks import EVERY_CELL, small_case
 from tests.reference import rnn
 
 
@@ -40,3 +43,9 @@ def test_rows_gathered_and_summed_by_id_equal_one_hot_products(count: int, rng: 
     summed = np.full((vocab_size, width), np.nan)
     sum_rows_by_id(rows, ids, summed)
     np.testing.assert_allclose(summed, one_hot.T @ rows, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("cell", EVERY_CELL)
+def test_a_window_shorter_than_the_vocabulary(cell: str) -> None:
+    case = make_case(cell, 2, hidden_size=6, seq_len=5, batch_size=3, vocab_size=40)
+    assert max(error for _, error in compare_with_complex_step(case)) <= METHODS["complex-step"].tolerance

@@ -20,12 +20,13 @@ from charrnn.generation import filters
 from charrnn.gradcheck import METHODS, available, gradcheck
 from charrnn.gradcheck.complex_step import compare_with_complex_step
 from charrnn.gradcheck.trajectory import TRAJECTORY_TOLERANCE, follow_torch
-from charrnn.nn import numerics, one_hot, readout, recurrent
+from charrnn.nn import numerics, one_hot, readout, rms_norm
 from charrnn.nn.cells import CELLS
 from charrnn.nn.cells.gru import GRU
 from charrnn.nn.cells.lstm import LSTM
 from charrnn.nn.cells.rnn import RNN
 from charrnn.nn.dropout import Dropout
+from charrnn.nn.layers import quasi_recurrent, quasi_recurrent_lowest, recurrent
 from charrnn.nn.model import CharModel
 from charrnn.scoring import evaluation
 from charrnn.training import gradients, schedules
@@ -94,6 +95,8 @@ class Bug(NamedTuple):
 
 
 LAYER = recurrent.RecurrentLayer
+QRNN, STREAM = quasi_recurrent.QuasiRecurrentLayer, quasi_recurrent.StreamLayer
+LOWEST = quasi_recurrent_lowest.CharacterLayer
 UNPACK_LSTM = "(i, f, g, o), (d_i, d_f, d_g, d_o) = step.gates, step.d_gates"
 POISON = test_cells.test_every_number_in_the_buffers_is_written_before_it_is_read
 SECOND = test_cells.test_a_second_step_in_the_same_workspace_gives_the_same_result
@@ -142,6 +145,30 @@ BUGS = [
     Bug("RNN: tanh' is 1 − h", RNN, "backward", "np.multiply(h, h, out=d_a)", "np.multiply(h, 1.0, out=d_a)",
         complex_step("rnn", 1)),
     Bug("σ(x) is σ(2x)", numerics, "sigmoid_", "x *= 0.5\n    np.tanh", "np.tanh", complex_step("lstm", 1)),
+    # --- the quasi-recurrent layer
+    Bug("QRNN: the memory's gradient stops at once", QRNN, "backward", "np.add(d_c_before, part, out=d_c_before)",
+        "pass", complex_step("qrnn", 1)),
+    Bug("QRNN: d_f takes the memory after the step", QRNN, "backward", "np.subtract(ws.cells[:-1], z, out=d_f)",
+        "np.subtract(ws.cells[1:], z, out=d_f)", complex_step("qrnn", 1)),
+    Bug("QRNN: the stream's own gradient is lost", STREAM, "project_back", "d_u += d_outputs", "pass",
+        complex_step("qrnn", 2)),
+    Bug("QRNN: the pair's left half is the same step", STREAM, "project",
+        "pairs[1:, :, :H] = pairs[:-1, :, H:]", "pairs[1:, :, :H] = pairs[1:, :, H:]", pytorch("qrnn", 2)),
+    Bug("QRNN: u of the state is ignored", STREAM, "project", "pairs[0, :, :H] = u_before", "pairs[0, :, :H] = 0.0",
+        contract(PIECES, "qrnn")),
+    Bug("QRNN: the left half sends nothing back", STREAM, "project_back", "d_u[:-1] += d_pairs[1:, :, :H]", "pass",
+        complex_step("qrnn", 2)),
+    Bug("QRNN: the state before the table has no row of its own", LOWEST, "project", "np.arange(B)", "0",
+        contract(PIECES, "qrnn", 1)),
+    Bug("QRNN: the embedding goes without the stream's gradient", LOWEST, "project_back", "d_u[B:] += ws.table  #",
+        "pass  #", complex_step("qrnn", 1)),
+    Bug("QRNN: a short window keeps one of each character's gradients", LOWEST, "project_back",
+        "sum_rows_by_id(d_u[B:], ws.inputs.ravel(), out=grads[self.embedding].T)",
+        "grads[self.embedding].T[...] = 0.0; grads[self.embedding].T[ws.inputs.ravel()] = d_u[B:]",
+        named(test_reference.test_a_window_shorter_than_the_vocabulary, "qrnn")),
+    Bug("RMSNorm: the row's own length is taken as given", rms_norm.RMSNorm, "backward_", "d_u -= ws.scratch", "pass",
+        complex_step("qrnn", 1)),
+    Bug("RMSNorm: the mean is a sum", rms_norm.RMSNorm, "forward", "ws.r /= self.size", "pass", pytorch("qrnn", 1)),
     # --- characters, loss, state, dropout
     Bug("a repeated character keeps its last gradient only", one_hot, "sum_rows_by_id",
         "out[present] = one_hot @ rows", "out[ids] = rows",
@@ -155,14 +182,14 @@ BUGS = [
         "logits -= logits.real.max(axis=1, keepdims=True)", "pass",
         named(test_network.test_huge_logits_do_not_overflow, np.float64)),
     Bug("the returned state is a view of the workspace", CharModel, "forward",
-        "np.stack([w.states[:, -1] for w in ws.layers])", "ws.layers[0].states[None, :, -1]",
+        "np.stack([w.final_state for w in ws.layers])", "ws.layers[0].final_state[None]",
         contract(PIECES, "rnn", 1)),
-    Bug("the dropout mask is forgotten on the way back", CharModel, "loss_and_grads",
-        "ws.dropouts[k].backward_(d_outputs)", "pass", complex_step("gru", 2, 0.4)),
+    Bug("the dropout mask is forgotten on the way back", LAYER, "_weight_gradients",
+        "ws.dropout.backward_(ws.d_inputs)", "pass", complex_step("gru", 2, 0.4)),
     Bug("the kept numbers are not scaled up", Dropout, "forward", "self.mask /= 1.0 - self.rate", "pass",
         named(test_dropout.test_numbers_are_dropped_at_the_rate_and_the_mean_is_kept, 0.5)),
-    Bug("dropout goes on in evaluation", CharModel, "forward", "dropout_rng is not None and k < len(ws.dropouts)",
-        "k < len(ws.dropouts) and (dropout_rng := dropout_rng or np.random.default_rng())",
+    Bug("dropout goes on in evaluation", LAYER, "forward", "if dropout_rng is not None and ws.dropout",
+        "if (dropout_rng := dropout_rng or np.random.default_rng()) and ws.dropout",
         named(test_dropout.test_evaluation_drops_nothing)),
     # --- the optimiser
     Bug("the first moment is not corrected", Adam, "update", "m_correction = 1.0 - self.beta1**self.t",
@@ -273,9 +300,20 @@ def test_a_bug_in_both_passes_is_caught_by_pytorch(what: str, owner: Any, change
         assert caught(test)
 
 
-def statements(cell: str) -> list[tuple[int, int]]:
-    """First and last line of each statement in a cell's backward, within its source."""
-    source = textwrap.dedent(inspect.getsource(CELLS[cell].backward))
+# Every function of a way back, and the network that shows it: cell and number of layers.
+BACKWARDS = [
+    *((kind, "backward", cell, 1) for cell, kind in CELLS.items()),
+    (QRNN, "backward", "qrnn", 1),
+    (STREAM, "project_back", "qrnn", 2),
+    (LOWEST, "project_back", "qrnn", 1),
+    (rms_norm.RMSNorm, "backward_", "qrnn", 1),
+]
+HARMLESS = {"sum_rows_by_id(d_u[B:], ws.inputs.ravel(), out=grads[self.embedding].T)"}  # of short windows: tested above
+
+
+def statements(owner: Any, name: str) -> list[tuple[int, int]]:
+    """First and last line of each statement in a function, within its source."""
+    source = textwrap.dedent(inspect.getsource(getattr(owner, name)))
     (function,) = ast.parse(source).body
     assert isinstance(function, ast.FunctionDef)
     lines = [
@@ -289,13 +327,28 @@ def statements(cell: str) -> list[tuple[int, int]]:
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-@pytest.mark.parametrize(("cell", "span"), [(cell, span) for cell in CELLS for span in statements(cell)])
-def test_every_line_of_every_backward_matters(cell: str, span: tuple[int, int]) -> None:
-    lines = textwrap.dedent(inspect.getsource(CELLS[cell].backward)).splitlines()
+@pytest.mark.parametrize(
+    ("owner", "name", "cell", "num_layers", "span"),
+    [
+        pytest.param(*place, span, id=f"{place[0].__name__}.{place[1]}-{span[0]}")
+        for place in BACKWARDS
+        for span in statements(*place[:2])
+    ],
+)
+def test_every_line_of_every_backward_matters(
+    owner: Any, name: str, cell: str, num_layers: int, span: tuple[int, int]
+) -> None:
+    lines = textwrap.dedent(inspect.getsource(getattr(owner, name))).splitlines()
     statement = "\n".join(lines[span[0] - 1 : span[1]])
     indent = statement[: len(statement) - len(statement.lstrip())]
-    with planted(CELLS[cell], "backward", statement, f"{indent}pass"):
-        assert caught(complex_step(cell, 1))
+    if statement.strip() in HARMLESS or statement.strip().startswith('"""'):
+        return
+    with planted(owner, name, statement, f"{indent}pass"):
+        assert (
+            caught(complex_step(cell, num_layers))
+            or caught(contract(POISON, cell, num_layers))
+            or caught(complex_step(cell, num_layers, 0.4))
+        )
 
 
 def test_there_are_at_least_twenty_planted_bugs() -> None:

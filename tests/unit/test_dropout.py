@@ -3,9 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from charrnn.config import make_config
+from charrnn.config import ModelConfig
 from charrnn.errors import ConfigError
 from charrnn.nn.dropout import Dropout
+from charrnn.nn.model import CharModel
 from tests.networks import small_case
 
 
@@ -41,5 +42,6 @@ def test_evaluation_drops_nothing() -> None:
 
 def test_dropout_without_a_layer_above_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"dropout 0\.2 has nothing to act on with num_layers 1"):
-        make_config({"dropout": 0.2})
-    assert make_config({"dropout": 0.2, "num_layers": 2}).dropout == 0.2
+        CharModel(ModelConfig(5, "rnn", 4, dropout=0.2))
+    assert CharModel(ModelConfig(5, "rnn", 4, 2, dropout=0.2)).layers[1].dropout == 0.2
+    assert CharModel(ModelConfig(5, "qrnn", 4, dropout=0.2)).layers[0].dropout == 0.2

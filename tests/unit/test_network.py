@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charrnn.config import ModelConfig
-from charrnn.nn.cells import CELLS
 from charrnn.nn.initializers import orthogonal_
+from charrnn.nn.layers import LAYERS
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
 from charrnn.nn.readout import Readout
@@ -41,7 +41,7 @@ def test_orthogonal_blocks_keep_lengths(rng: np.random.Generator) -> None:
         np.testing.assert_allclose(block @ block.T, np.eye(4), atol=1e-12)
 
 
-@pytest.mark.parametrize("cell", sorted(CELLS))
+@pytest.mark.parametrize("cell", sorted(LAYERS))
 def test_initial_parameters_depend_on_the_seed_alone(cell: str) -> None:
     model = CharModel(ModelConfig(9, cell, 8, 2))
     one, two, other = (model.init_parameters(stream(s, "initialisation")).vector for s in (0, 0, 1))

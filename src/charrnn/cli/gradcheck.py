@@ -13,7 +13,7 @@ from charrnn.cli.options import check_figure, echo_json, json_option, quiet_opti
 from charrnn.figures.gradient_errors import draw_gradient_errors
 from charrnn.gradcheck import METHODS, Result, available
 from charrnn.gradcheck import gradcheck as run_gradcheck
-from charrnn.nn.cells import CELLS
+from charrnn.nn.layers import LAYERS
 
 EVERY = "all"
 
@@ -26,7 +26,9 @@ Examples:
   charrnn gradcheck --cell gru --num-layers 2 --hidden-size 20 --json
   charrnn gradcheck --figure errors.png"""
 )
-@click.option("--cell", type=click.Choice([*CELLS, EVERY]), default=EVERY, show_default=True, help="The cell to check.")
+@click.option(
+    "--cell", type=click.Choice([*LAYERS, EVERY]), default=EVERY, show_default=True, help="The cell to check."
+)
 @click.option(
     "--against", type=click.Choice([*METHODS, EVERY]), default=EVERY, show_default=True, help="What to compare with."
 )
@@ -69,7 +71,7 @@ def gradcheck(
             err=True,
         )
     results = []
-    for name in CELLS if cell == EVERY else [cell]:
+    for name in LAYERS if cell == EVERY else [cell]:
         found = list(
             run_gradcheck(
                 [name], methods, sorted(set(num_layers)),

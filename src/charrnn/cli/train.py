@@ -12,7 +12,7 @@ from charrnn.batching import BATCHERS
 from charrnn.cli.options import config_options, echo_json, given, json_option, quiet_option
 from charrnn.cli.progress import make_watcher
 from charrnn.config import TrainConfig
-from charrnn.nn.cells import CELLS
+from charrnn.nn.layers import LAYERS
 from charrnn.scoring import Evaluation
 from charrnn.training.interrupts import Interrupted
 from charrnn.training.optimizers import OPTIMIZERS
@@ -40,7 +40,7 @@ Examples:
 @config_options(
     TrainConfig,
     {
-        "cell": list(CELLS), "batching": list(BATCHERS), "schedule": list(SCHEDULES), "optimizer": list(OPTIMIZERS),
+        "cell": list(LAYERS), "batching": list(BATCHERS), "schedule": list(SCHEDULES), "optimizer": list(OPTIMIZERS),
     },
 )  # fmt: skip
 @quiet_option

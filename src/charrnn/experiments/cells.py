@@ -12,7 +12,7 @@ from charrnn.experiments.drawing import curve
 from charrnn.experiments.job import Job
 from charrnn.experiments.lab import Lab, Report, Result, Row, Study, mean_and_spread
 from charrnn.figures.style import new_figure
-from charrnn.nn.cells import CELLS
+from charrnn.nn.layers import LAYERS
 from charrnn.nn.model import CharModel
 
 RNN_SIZE = 200
@@ -23,7 +23,7 @@ def carry_out(lab: Lab) -> Report:
     """Every registered cell, at the size whose number of parameters is nearest to the RNN's."""
     epochs = 1.0 if lab.quick else 5.0
     vocab_size = len(lab.corpus.vocabulary)
-    sizes = {cell: size_for(cell, vocab_size, parameters("rnn", vocab_size, RNN_SIZE)) for cell in CELLS}
+    sizes = {cell: size_for(cell, vocab_size, parameters("rnn", vocab_size, RNN_SIZE)) for cell in LAYERS}
     jobs = [
         Job(f"{cell} {size}, seed {seed}", _settings(cell, size, seed), epochs)
         for cell, size in sizes.items()

@@ -76,8 +76,10 @@ def make_case(
     model = CharModel(ModelConfig(vocab_size, cell, hidden_size, num_layers, dropout))
     params = model.init_parameters(rng, dtype)
     for name in params:
-        if "bias" in name:
+        if "bias" in name or "norm" in name:
             params[name][...] += rng.normal(0.0, 0.3, params[name].shape)
+        if "embedding" in name:
+            params[name][...] *= 10.0  # about as large as training makes it
     ids = rng.integers(0, vocab_size, (seq_len + 1, batch_size))
     ids[1] = ids[0]  # at least one character is repeated in every lane
     state = rng.normal(0.0, 0.5, (*model.state_shape, batch_size, hidden_size)).astype(dtype)

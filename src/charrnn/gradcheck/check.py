@@ -11,9 +11,9 @@ from charrnn.errors import ConfigError
 from charrnn.gradcheck.case import Case, make_case
 from charrnn.gradcheck.complex_step import compare_with_complex_step
 from charrnn.gradcheck.finite_difference import compare_with_finite_differences
-from charrnn.gradcheck.torch_oracle import MODULES, compare_with_torch
+from charrnn.gradcheck.torch_oracle import TWINS, compare_with_torch
 from charrnn.gradcheck.trajectory import STEPS, TRAJECTORY_TOLERANCE, follow_torch
-from charrnn.nn.cells import CELLS
+from charrnn.nn.layers import LAYERS
 from charrnn.threads import blas_threads
 
 
@@ -57,7 +57,7 @@ def available() -> list[str]:
 
 
 def gradcheck(
-    cells: Sequence[str] = tuple(CELLS),
+    cells: Sequence[str] = tuple(LAYERS),
     against: Sequence[str] = tuple(METHODS),
     num_layers: Sequence[int] = (1, 2, 3),
     *,
@@ -71,7 +71,7 @@ def gradcheck(
     Parameters
     ----------
     cells : sequence of str
-        Names of registered cells. A cell that PyTorch has no module for is not compared with it.
+        Names of registered cells. A cell without a twin in PyTorch is not compared with it.
     against : sequence of {"torch", "complex-step", "finite-difference"}
     num_layers : sequence of int
     hidden_size, seq_len, batch_size, seed : int
@@ -85,8 +85,8 @@ def gradcheck(
         training.
     """
     for cell in cells:
-        if cell not in CELLS:
-            raise ConfigError(f"cell '{cell}' is not known{nearest(cell, CELLS)}")
+        if cell not in LAYERS:
+            raise ConfigError(f"cell '{cell}' is not known{nearest(cell, LAYERS)}")
     for method in against:
         if method not in METHODS:
             raise ConfigError(f"method '{method}' is not known{nearest(method, METHODS)}")
@@ -99,7 +99,7 @@ def gradcheck(
                 for lanes in (batch_size, 1)
             )
             for method in against:
-                if method == "torch" and cell not in MODULES:
+                if method == "torch" and cell not in TWINS:
                     continue
                 reference = {"layers": layers, "hidden_size": hidden_size, "seq_len": seq_len} == REFERENCE
                 tolerance = REFERENCE_TOLERANCE if method == "torch" and reference else METHODS[method].tolerance

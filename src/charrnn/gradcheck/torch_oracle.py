@@ -10,10 +10,12 @@ import numpy as np
 from charrnn.arrays import Array
 from charrnn.checkpoint.model_file import to_torch
 from charrnn.gradcheck.case import INITIAL_STATE, Case, relative_error
+from charrnn.gradcheck.torch_qrnn import TorchQRNN
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
 
 MODULES = {"rnn": "RNN", "lstm": "LSTM", "gru": "GRU"}
+TWINS = (*MODULES, "qrnn")  # the cells that there is a network in PyTorch for
 
 
 class TorchTwin:
@@ -50,9 +52,14 @@ class TorchTwin:
         return loss, list(final) if len(states) > 1 else [final]
 
 
+def torch_twin(model: CharModel, params: Parameters) -> TorchTwin | TorchQRNN:
+    """The same network in PyTorch: of its modules where it has one, else of plain tensors."""
+    return (TorchTwin if model.config.cell in MODULES else TorchQRNN)(model, params)
+
+
 def compare_with_torch(case: Case) -> Iterator[tuple[str, float]]:
     """The relative error of each array's gradient, of the initial state's, of the final state and of the loss."""
-    twin = TorchTwin(case.model, case.params)
+    twin = torch_twin(case.model, case.params)
     states = [twin.torch.tensor(case.state[:, k], requires_grad=True) for k in range(case.state.shape[1])]
     loss, finals = twin.loss(case.inputs, case.targets, states)
     loss.backward()

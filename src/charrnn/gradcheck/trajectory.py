@@ -13,7 +13,7 @@ import numpy as np
 from charrnn.batching import make_batcher
 from charrnn.config import ModelConfig, make_config
 from charrnn.gradcheck.case import relative_error
-from charrnn.gradcheck.torch_oracle import TorchTwin
+from charrnn.gradcheck.torch_oracle import torch_twin
 from charrnn.nn.model import CharModel
 from charrnn.randomness import stream
 from charrnn.training.trainer import Trainer
@@ -45,7 +45,7 @@ def follow_torch(
     model = CharModel(ModelConfig(VOCAB_SIZE, cell, hidden_size, num_layers))
     params = model.init_parameters(stream(seed, "initialisation"), np.float64)
     trainer = Trainer(model, params, make_batcher(ids, config), config)
-    twin = TorchTwin(model, params)
+    twin = torch_twin(model, params)
     torch = twin.torch
     theirs = twin.parameters()
     optimizer = torch.optim.Adam(theirs.values(), lr=LEARNING_RATE)

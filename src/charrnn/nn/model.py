@@ -1,4 +1,4 @@
-"""The character model: recurrent layers and a readout, as a frozen description that holds no arrays.
+"""The character model: layers and a readout, as a frozen description that holds no arrays.
 
 Parameters, state and workspace are values that are passed in, so that one description can train, be evaluated in
 mid-training and write text at the same time without any of them disturbing another.
@@ -14,38 +14,40 @@ import numpy.typing as npt
 from charrnn.arrays import Array
 from charrnn.config import ModelConfig, nearest
 from charrnn.errors import ConfigError
-from charrnn.nn.cells import CELLS
-from charrnn.nn.dropout import Dropout
+from charrnn.nn.layers import LAYERS
+from charrnn.nn.layers.layer import Layer, LayerWorkspace
 from charrnn.nn.parameters import Parameters
 from charrnn.nn.readout import Readout, ReadoutWorkspace
-from charrnn.nn.recurrent import RecurrentLayer, Workspace
 
 
 class ModelWorkspace(NamedTuple):
     """Every array that a window of seq_len steps over batch_size lanes needs. It belongs to one caller at a time."""
 
-    layers: list[Workspace]
+    layers: list[LayerWorkspace]
     readout: ReadoutWorkspace
-    dropouts: list[Dropout]  # between the layers; empty without dropout
 
 
 class CharModel:
-    """A stack of recurrent layers that predicts the next character.
+    """A stack of layers that predicts the next character.
 
-    Shapes: T seq_len, B batch_size, V vocab_size, H hidden_size, L num_layers, S states of the cell.
+    Shapes: T seq_len, B batch_size, V vocab_size, H hidden_size, L num_layers, S states of a layer.
     """
 
     def __init__(self, config: ModelConfig) -> None:
         self.config = config
-        if config.cell not in CELLS:
-            raise ConfigError(f"cell '{config.cell}' is not known{nearest(config.cell, CELLS)}")
-        cell = CELLS[config.cell]()
-        sizes = [config.vocab_size] + [config.hidden_size] * (config.num_layers - 1)
-        self.layers = [RecurrentLayer(cell, k, size, config.hidden_size) for k, size in enumerate(sizes)]
-        self.readout = Readout(config.hidden_size, config.vocab_size)
-        self.state_shape = (config.num_layers, len(cell.states))
+        if config.cell not in LAYERS:
+            raise ConfigError(f"cell '{config.cell}' is not known{nearest(config.cell, LAYERS)}")
+        self.layers = [LAYERS[config.cell](k, config) for k in range(config.num_layers)]
+        residual = self.layers[0].residual
+        if config.dropout and config.num_layers == 1 and not residual:
+            raise ConfigError(
+                f"dropout {config.dropout:g} has nothing to act on with num_layers 1: "
+                "it drops what passes between layers"
+            )
+        self.readout = Readout(config.hidden_size, config.vocab_size, normalise=residual)
+        self.state_shape = (config.num_layers, len(self.layers[0].states))
         self.layout: dict[str, tuple[int, ...]] = {}
-        self.parts: list[RecurrentLayer | Readout] = [*self.layers, self.readout]
+        self.parts: list[Layer | Readout] = [*self.layers, self.readout]
         for part in self.parts:
             self.layout.update(part.layout)
 
@@ -62,10 +64,7 @@ class CharModel:
 
     def workspace(self, seq_len: int, batch_size: int, dtype: npt.DTypeLike = np.float32) -> ModelWorkspace:
         layers = [layer.workspace(seq_len, batch_size, dtype) for layer in self.layers]
-        shape = (seq_len, batch_size, self.config.hidden_size)
-        between = len(layers) - 1 if self.config.dropout else 0
-        dropouts = [Dropout(self.config.dropout, shape, dtype) for _ in range(between)]
-        return ModelWorkspace(layers, self.readout.workspace(seq_len, batch_size, dtype), dropouts)
+        return ModelWorkspace(layers, self.readout.workspace(seq_len, batch_size, dtype))
 
     def forward(
         self,
@@ -95,11 +94,9 @@ class CharModel:
         """
         x = inputs
         for k, (layer, w) in enumerate(zip(self.layers, ws.layers, strict=True)):
-            x = layer.forward(params, x, state[k], w)
-            if dropout_rng is not None and k < len(ws.dropouts):
-                x = ws.dropouts[k].forward(x, dropout_rng)
+            x = layer.forward(params, x, state[k], w, dropout_rng)
         logits = self.readout.forward(params, x, ws.readout)
-        return logits, np.stack([w.states[:, -1] for w in ws.layers])
+        return logits, np.stack([w.final_state for w in ws.layers])
 
     def nats(
         self,
@@ -143,15 +140,12 @@ class CharModel:
             The state after the window, a copy.
         """
         nats, final_state = self.nats(params, inputs, targets, state, ws, dropout_rng)
-        outputs = ws.layers[-1].states[0, 1:]
-        d_outputs: Array | None = self.readout.backward(params, outputs, targets, ws.readout, grads)
-        for k in range(len(self.layers) - 1, -1, -1):
+        d_outputs: Array | None = self.readout.backward(params, targets, ws.readout, grads)
+        for layer, w in zip(reversed(self.layers), reversed(ws.layers), strict=True):
             assert d_outputs is not None
-            if dropout_rng is not None and k < len(ws.dropouts):
-                ws.dropouts[k].backward_(d_outputs)
-            d_outputs, _ = self.layers[k].backward(params, d_outputs, ws.layers[k], grads)
+            d_outputs = layer.backward(params, d_outputs, w, grads)
         return nats.mean().item(), final_state
 
     def initial_state_grad(self, ws: ModelWorkspace) -> Array:
         """dL/d(initial state) of the last `loss_and_grads`, (L, S, B, H)."""
-        return np.stack([w.steps[0].d_prev_state for w in ws.layers])
+        return np.stack([w.d_initial_state for w in ws.layers])

@@ -14,7 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from charrnn.arrays import Array
+from charrnn.config import ModelConfig
+from charrnn.nn.cells import CELLS
 from charrnn.nn.cells.cell import Cell, Step
+from charrnn.nn.dropout import Dropout
 from charrnn.nn.numerics import flat
 from charrnn.nn.one_hot import gather_rows, sum_rows_by_id
 from charrnn.nn.parameters import Parameters
@@ -23,8 +26,7 @@ from charrnn.nn.parameters import Parameters
 class Workspace:
     """The arrays of one layer for a window of T steps, allocated once. It belongs to one caller at a time."""
 
-    def __init__(self, cell: Cell, seq_len: int, batch_size: int, hidden_size: int, dtype: npt.DTypeLike) -> None:
-        T, B, H = seq_len, batch_size, hidden_size
+    def __init__(self, cell: Cell, T: int, B: int, H: int, dropout: float, dtype: npt.DTypeLike) -> None:
         G, S, K = len(cell.gates), len(cell.states), len(cell.saved)
         own_d_hidden = cell.gates_the_hidden_projection
         self.gates = np.empty((G, T, B, H), dtype)
@@ -38,7 +40,12 @@ class Workspace:
         self.weight_hh = np.empty((G * H, H), dtype)  # W in C order, for the products of the backward loop
         self.back = np.empty((G, B, H), dtype)
         self.scratch = np.empty((B, H), dtype)
-        self.inputs: Array | None = None  # of the last forward pass: ids (T, B), or the outputs of the layer below
+        self.dropout = Dropout(dropout, (T, B, H), dtype) if dropout else None
+        self.dropped = False  # whether the last forward pass dropped anything
+        self.inputs: Array | None = None  # of the last forward pass: ids (T, B), or what the layer below let through
+        self.outputs = self.states[0, 1:]
+        self.final_state = self.states[:, -1]
+        self.d_initial_state = self.d_states[0]
         self.steps = [
             Step(
                 gates=self.gates[:, t],
@@ -61,11 +68,16 @@ class RecurrentLayer:
     """Layer number `index` of a network; layer 0 reads characters, the others the outputs of the layer below.
 
     Array names and shapes are those of `torch.nn.RNN`, `LSTM` and `GRU`, except that one bias does where PyTorch's two
-    are only ever added (`bias_hh` exists just for cells that gate the hidden projection).
+    are only ever added (`bias_hh` exists just for cells that gate the hidden projection). Dropout acts on the inputs
+    from the layer below.
     """
 
-    def __init__(self, cell: Cell, index: int, input_size: int, hidden_size: int) -> None:
+    residual = False
+
+    def __init__(self, cell: Cell, index: int, input_size: int, hidden_size: int, dropout: float = 0.0) -> None:
         self.cell, self.index, self.input_size, self.hidden_size = cell, index, input_size, hidden_size
+        self.dropout = dropout if index else 0.0
+        self.states = cell.states
         rows = len(cell.gates) * hidden_size
         shapes = {"weight_ih": (rows, input_size), "weight_hh": (rows, hidden_size), "bias_ih": (rows,)}
         if cell.gates_the_hidden_projection:
@@ -78,11 +90,21 @@ class RecurrentLayer:
         self.cell.initialize(weights, rng, active_inputs=1 if self.index == 0 else self.input_size)
 
     def workspace(self, seq_len: int, batch_size: int, dtype: npt.DTypeLike) -> Workspace:
-        return Workspace(self.cell, seq_len, batch_size, self.hidden_size, dtype)
+        return Workspace(self.cell, seq_len, batch_size, self.hidden_size, self.dropout, dtype)
 
-    def forward(self, params: Parameters, inputs: Array, state: Array, ws: Workspace) -> Array:
+    def forward(
+        self,
+        params: Parameters,
+        inputs: Array,
+        state: Array,
+        ws: Workspace,
+        dropout_rng: np.random.Generator | None = None,
+    ) -> Array:
         """Run a window. inputs (T, B) ids or (T, B, I); state (S, B, H) is read; returns outputs (T, B, H), a view."""
         bias_hh = params[self.names["bias_hh"]].reshape(-1, 1, self.hidden_size) if "bias_hh" in self.names else None
+        ws.dropped = dropout_rng is not None and ws.dropout is not None
+        if dropout_rng is not None and ws.dropout is not None:
+            inputs = ws.dropout.forward(inputs, dropout_rng)
         ws.inputs = inputs
         ws.states[:, 0] = state
         self._project_inputs(params, inputs, ws)
@@ -92,15 +114,12 @@ class RecurrentLayer:
             if bias_hh is not None:
                 ws.hidden_proj += bias_hh
             self.cell.forward(step)
-        return ws.states[0, 1:]
+        return ws.outputs
 
-    def backward(
-        self, params: Parameters, d_outputs: Array, ws: Workspace, grads: Parameters
-    ) -> tuple[Array | None, Array]:
+    def backward(self, params: Parameters, d_outputs: Array, ws: Workspace, grads: Parameters) -> Array | None:
         """Back through the window of the last forward pass; this layer's arrays in `grads` are overwritten.
 
-        Returns the gradients of the inputs (T, B, I), None where they are characters, and of the initial state
-        (S, B, H). Both are views of the workspace.
+        Returns the gradient of the inputs (T, B, I), a view, or None where they are characters.
         """
         weight_hh = params[self.names["weight_hh"]]
         if ws.scratch.shape[0] > 1:
@@ -116,7 +135,7 @@ class RecurrentLayer:
                 step.d_prev_state[0] += ws.scratch
             else:
                 self._project_back(step.d_hidden_proj, weight_hh, step.d_prev_state[0], ws.back)
-        return self._weight_gradients(params, ws, grads), ws.steps[0].d_prev_state
+        return self._weight_gradients(params, ws, grads)
 
     def _project_inputs(self, params: Parameters, inputs: Array, ws: Workspace) -> None:
         """U x_t + b for the whole window at once: a gather where x_t is a character, else one product for each gate."""
@@ -149,6 +168,8 @@ class RecurrentLayer:
         np.matmul(flat(ws.d_gates[0]), blocks[0], out=flat(ws.d_inputs))
         for d_gate, weight in zip(ws.d_gates[1:], blocks[1:], strict=True):
             flat(ws.d_inputs)[...] += flat(d_gate) @ weight
+        if ws.dropped and ws.dropout is not None:
+            ws.dropout.backward_(ws.d_inputs)
         return ws.d_inputs
 
     def _hidden_product(self, weight_hh: Array, hidden_proj: Array) -> tuple[Array, Array, Callable[..., Array]]:
@@ -171,3 +192,9 @@ class RecurrentLayer:
         """The rows of each gate, as views: (H, …) for each of G."""
         H = self.hidden_size
         return [array[k * H : (k + 1) * H] for k in range(len(self.cell.gates))]
+
+
+def recurrent_layer(index: int, config: ModelConfig) -> RecurrentLayer:
+    """Layer number `index` of a network of recurrent layers."""
+    input_size = config.hidden_size if index else config.vocab_size
+    return RecurrentLayer(CELLS[config.cell](), index, input_size, config.hidden_size, config.dropout)

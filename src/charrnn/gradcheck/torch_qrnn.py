@@ -1,0 +1,53 @@
+"""The quasi-recurrent network for PyTorch's autograd, from plain tensors: PyTorch has no module for it.
+
+Written step by step as in the paper, without tables or products over the window, so that it shares nothing with
+the code it checks.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from charrnn.arrays import Array
+from charrnn.nn.model import CharModel
+from charrnn.nn.parameters import Parameters
+from charrnn.nn.rms_norm import EPS
+
+
+class TorchQRNN:
+    """The network in float64, with the weights copied by name."""
+
+    def __init__(self, model: CharModel, params: Parameters) -> None:
+        import torch
+
+        self.torch, self.config = torch, model.config
+        self.arrays = {
+            name: torch.tensor(np.array(array, order="C"), requires_grad=True) for name, array in params.items()
+        }
+
+    def parameters(self) -> dict[str, Any]:
+        """The trained parameters under our names."""
+        return dict(self.arrays)
+
+    def loss(self, inputs: Array, targets: Array, states: list[Any]) -> tuple[Any, list[Any]]:
+        """The mean cross-entropy of a window, and the states after it; a state is (L, B, H)."""
+        torch, p = self.torch, self.arrays
+        cells, before = ([s[k] for k in range(self.config.num_layers)] for s in states)
+        total: Any = 0.0
+        for ids, following in zip(inputs.astype(np.int64), targets.astype(np.int64), strict=True):
+            x = p["recurrent.embedding"].t()[torch.from_numpy(ids)]  # (B, H)
+            for k in range(self.config.num_layers):
+                u = self._norm(x, p[f"recurrent.norm_l{k}"])
+                a = torch.cat([before[k], u], dim=1) @ p[f"recurrent.weight_l{k}"].t() + p[f"recurrent.bias_l{k}"]
+                z, f, o = a.chunk(3, dim=1)
+                f, before[k] = torch.sigmoid(f), u
+                cells[k] = f * cells[k] + (1 - f) * torch.tanh(z)
+                x = x + torch.sigmoid(o) * cells[k]
+            logits = self._norm(x, p["readout.norm"]) @ p["readout.weight"].t() + p["readout.bias"]
+            total = total + torch.nn.functional.cross_entropy(logits, torch.from_numpy(following))
+        return total / len(inputs), [torch.stack(cells), torch.stack(before)]
+
+    def _norm(self, x: Any, scale: Any) -> Any:
+        return x / self.torch.sqrt((x * x).mean(dim=1, keepdim=True) + EPS) * scale

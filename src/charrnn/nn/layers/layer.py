@@ -1,0 +1,50 @@
+"""What every layer offers to the model, whatever goes on inside.
+
+T seq_len, B batch_size, H hidden_size, S the states that the kind of layer carries from window to window.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from charrnn.arrays import Array
+from charrnn.nn.parameters import Parameters
+
+
+class LayerWorkspace(Protocol):
+    """The arrays of one layer for a window, allocated once. It belongs to one caller at a time."""
+
+    outputs: Array  # (T, B, H) of the last forward pass
+    final_state: Array  # (S, B, H) after the window
+    d_initial_state: Array  # (S, B, H) of the last backward pass
+
+
+class Layer(Protocol):
+    """Layer number `index` of a network; layer 0 reads characters, the others the outputs of the layer below."""
+
+    layout: dict[str, tuple[int, ...]]
+    states: tuple[str, ...]  # what is carried over time
+    residual: bool  # adds to its inputs, so that the sum wants normalising before it is read out
+
+    def initialize(self, params: Parameters, rng: np.random.Generator) -> None:
+        """Fill this layer's arrays, which are zero so far."""
+
+    def workspace(self, seq_len: int, batch_size: int, dtype: npt.DTypeLike) -> Any:
+        """A new LayerWorkspace."""
+
+    def forward(
+        self, params: Parameters, inputs: Array, state: Array, ws: Any, dropout_rng: np.random.Generator | None = None
+    ) -> Array:
+        """Run a window. inputs (T, B) ids or (T, B, H); state (S, B, H) is read; returns outputs (T, B, H), a view.
+
+        Dropout needs a generator; without it nothing is dropped.
+        """
+
+    def backward(self, params: Parameters, d_outputs: Array, ws: Any, grads: Parameters) -> Array | None:
+        """Back through the window of the last forward pass; this layer's arrays in `grads` are overwritten.
+
+        Returns the gradient of the inputs (T, B, H), a view, or None where they are characters.
+        """
