@@ -25,10 +25,10 @@ def small_case(
 
 
 def float_arrays(ws: ModelWorkspace) -> list[np.ndarray]:
-    """Every floating-point buffer of a workspace."""
+    """Every floating-point buffer of a workspace, constants aside."""
     parts = [*ws.layers, ws.readout]
     values = [value for part in parts for value in vars(part).values()]
     values += [
         inner for value in values if isinstance(value, Dropout | NormWorkspace) for inner in vars(value).values()
     ]
-    return [a for a in values if isinstance(a, np.ndarray) and a.dtype.kind in "fc"]
+    return [a for a in values if isinstance(a, np.ndarray) and a.dtype.kind in "fc" and a.flags.writeable]

@@ -21,6 +21,8 @@ from charrnn.nn.numerics import flat
 from charrnn.nn.parameters import Parameters
 from charrnn.nn.rms_norm import NormWorkspace, RMSNorm
 
+LARGE = 60.0  # exp(60) is far from the largest float32, and exp(−60) from the smallest
+
 
 class ReadoutWorkspace:
     """The arrays of the readout for N = T·B characters, allocated once."""
@@ -29,7 +31,9 @@ class ReadoutWorkspace:
         self.norm: NormWorkspace | None = None
         self.h = np.empty((0, hidden_size), dtype)  # (T·B, H) of the last forward pass
         self.logits = np.empty((seq_len, batch_size, vocab_size), dtype)  # becomes d_logits in backward
-        self.log_norm = np.empty((seq_len * batch_size, 1), dtype)
+        self.norm_sum = np.empty(seq_len * batch_size, dtype)  # Σ_j exp(o_j)
+        self.ones = np.ones(vocab_size, np.empty(0, dtype).real.dtype)  # a product with it is a sum over the vocabulary
+        self.ones.flags.writeable = False
         self.d_outputs = np.empty((seq_len, batch_size, hidden_size), dtype)
         self.rows = np.arange(seq_len * batch_size)
 
@@ -67,26 +71,29 @@ class Readout:
         return ws.logits
 
     def nats(self, targets: Array, ws: ReadoutWorkspace) -> Array:
-        """−log p[target] of every character, (T·B,) in float64. The logits become probabilities.
+        """−log p[target] of every character, (T·B,) in float64. The logits become exp(o), as yet undivided.
 
-        The largest logit is subtracted first, which changes nothing but rules out overflow. `.real` lets a complex
-        step pass through undisturbed: any constant may be subtracted.
+        Where any logit is large, each row's largest is subtracted first: it changes nothing, but rules out overflow and
+        a row that vanishes. Not always, since the maxima cost as much as the exponentials. `.real` lets a complex step
+        pass through undisturbed: any constant may be subtracted.
         """
         logits = flat(ws.logits)
-        logits -= logits.real.max(axis=1, keepdims=True)
+        real = logits.real
+        if not (real.max() < LARGE and real.min() > -LARGE):  # NaN, too
+            logits -= real.max(axis=1, keepdims=True)
         target_logits = logits[ws.rows, targets.ravel()]
         np.exp(logits, out=logits)
-        np.sum(logits, axis=1, keepdims=True, out=ws.log_norm)
-        logits /= ws.log_norm  # [readout.2]
-        np.log(ws.log_norm, out=ws.log_norm)
+        np.matmul(logits, ws.ones, out=ws.norm_sum)
         exact = np.result_type(logits.dtype, np.float64)
-        return ws.log_norm[:, 0].astype(exact) - target_logits  # [readout.3]
+        return np.log(ws.norm_sum).astype(exact) - target_logits  # [readout.3]
 
     def backward(self, params: Parameters, targets: Array, ws: ReadoutWorkspace, grads: Parameters) -> Array:
         """After `nats`: gradients of the mean loss into `grads`; returns d_outputs (T, B, H), a view."""
         d_logits = flat(ws.logits)
-        d_logits[ws.rows, targets.ravel()] -= 1.0
-        d_logits /= len(d_logits)  # [readout.4]
+        N = len(d_logits)
+        np.multiply(ws.norm_sum, N, out=ws.norm_sum)
+        d_logits /= ws.norm_sum[:, None]  # [readout.2], and the mean
+        d_logits[ws.rows, targets.ravel()] -= 1.0 / N  # [readout.4]
         np.matmul(ws.h.T, d_logits, out=grads["readout.weight"].T)
         np.sum(d_logits, axis=0, out=grads["readout.bias"])
         np.matmul(d_logits, params["readout.weight"], out=flat(ws.d_outputs))  # [readout.5]

@@ -70,6 +70,14 @@ class Adam(Optimizer):
         m̂ = m / (1 − β₁ᵗ);   v̂ = v / (1 − β₂ᵗ)      [adam.3]
         θ ← θ − α m̂ / (√v̂ + ε)                      [adam.4]
 
+    m and v are kept divided by 1 − β, and all constants are gathered in two, so that there are ten passes over memory
+    instead of thirteen:
+
+        m' ← β₁ m' + g;   v' ← β₂ v' + g²           [adam.6]
+        θ ← θ − α' m' / (√v' + ε')                  [adam.7]
+        ε' = ε √(1 − β₂ᵗ) / √(1 − β₂)
+        α' = α (1 − β₁) √(1 − β₂ᵗ) / ((1 − β₁ᵗ) √(1 − β₂))
+
     Libraries differ on where ε goes: as here it is added to √v̂, after the bias correction, as in the paper and in
     PyTorch.
     """
@@ -80,21 +88,18 @@ class Adam(Optimizer):
     def update(self, theta: Array, g: Array, memory: list[Array], scratch: Array, learning_rate: float) -> None:
         """One slice."""
         m, v = memory
-        m_correction = 1.0 - self.beta1**self.t
-        sqrt_v_correction = (1.0 - self.beta2**self.t) ** 0.5
-        np.multiply(g, 1.0 - self.beta1, out=scratch)
+        m_correction = (1.0 - self.beta1**self.t) / (1.0 - self.beta1)
+        v_correction = (1.0 - self.beta2**self.t) / (1.0 - self.beta2)
         m *= self.beta1
-        m += scratch  # [adam.1]
+        m += g
         np.multiply(g, g, out=scratch)
-        scratch *= 1.0 - self.beta2
         v *= self.beta2
-        v += scratch  # [adam.2]
+        v += scratch  # [adam.6]
         np.sqrt(v, out=scratch)
-        scratch /= sqrt_v_correction
-        scratch += self.eps
+        scratch += self.eps * v_correction**0.5
         np.divide(m, scratch, out=scratch)
-        scratch *= learning_rate / m_correction  # [adam.3]
-        theta -= scratch  # [adam.4]
+        scratch *= learning_rate * v_correction**0.5 / m_correction
+        theta -= scratch  # [adam.7]
 
 
 class AdaGrad(Optimizer):

@@ -13,18 +13,24 @@ from charrnn.arrays import Array
 
 
 class Step(NamedTuple):
-    """Views of one time step's arrays, made once with the workspace, so that the loop slices nothing."""
+    """Views of one time step's arrays, made once with the workspace, so that the loop slices nothing.
 
-    gates: Array  # (G, B, H)  holds the input projections; forward makes them gates; backward reads them
-    hidden_proj: Array  # (G, B, H)  forward reads
-    h_prev: Array  # (B, H)  prev_state[0]
-    prev_state: Array  # (S, B, H)  read
-    state: Array  # (S, B, H)  forward writes, backward reads
-    saved: Array  # (K, B, H)  forward writes, backward reads
-    d_state: Array  # (S, B, H)  backward reads and may overwrite
-    d_gates: Array  # (G, B, H)  backward writes: with respect to the input projections
-    d_hidden_proj: Array  # (G, B, H)  backward writes: the same array as d_gates unless a gate multiplies it
-    d_prev_state: Array  # (S, B, H)  backward writes: the paths that bypass the products
+    Making a view takes as long as the arithmetic on a single lane. Each field but the blocks is therefore a tuple of
+    (B, H) views, one for each gate, state or saved array; a block is all gates as one array.
+    """
+
+    gates: tuple[Array, ...]  # G: hold the input projections; forward makes them gates; backward reads them
+    gates_block: Array  # (G, B, H)
+    hidden_proj: tuple[Array, ...]  # G: forward reads
+    hidden_proj_block: Array  # (G, B, H)
+    prev_state: tuple[Array, ...]  # S: read
+    state: tuple[Array, ...]  # S: forward writes, backward reads
+    saved: tuple[Array, ...]  # K: forward writes, backward reads
+    d_state: tuple[Array, ...]  # S: backward reads and may overwrite
+    d_gates: tuple[Array, ...]  # G: backward writes, with respect to the input projections
+    d_hidden_proj: tuple[Array, ...]  # G: backward writes; the same arrays as d_gates unless a gate multiplies it
+    d_hidden_proj_block: Array  # (G, B, H)
+    d_prev_state: tuple[Array, ...]  # S: backward writes: the paths that bypass the products
     scratch: Array  # (B, H)
 
 

@@ -40,11 +40,12 @@ class GRU(Cell):
         weights["bias_ih"][size : 2 * size] = 1.0  # the update gate starts near "keep", so that memory is the default
 
     def forward(self, step: Step) -> None:
-        gates, (r, z, n) = step.gates, step.gates
+        (r, z, n), (y_r, y_z, y_hidden) = step.gates, step.hidden_proj
         (h,), (h_prev,), (y_n,) = step.state, step.prev_state, step.saved
-        gates[:2] += step.hidden_proj[:2]
-        sigmoid_(gates[:2])  # [gru.1]
-        y_n[...] = step.hidden_proj[2]
+        r += y_r
+        z += y_z
+        sigmoid_(step.gates_block[:2])  # [gru.1]
+        y_n[...] = y_hidden
         np.multiply(r, y_n, out=h)  # h holds r · y_n until [gru.3]
         n += h
         np.tanh(n, out=n)  # [gru.2]
@@ -65,4 +66,5 @@ class GRU(Cell):
         np.multiply(d_n, r, out=step.d_hidden_proj[2])  # [gru.7]
         sigmoid_backward_(d_r, r, scratch)
         sigmoid_backward_(d_z, z, scratch)  # [gru.8]
-        step.d_hidden_proj[:2] = step.d_gates[:2]
+        step.d_hidden_proj[0][...] = d_r
+        step.d_hidden_proj[1][...] = d_z

@@ -39,9 +39,9 @@ class LSTM(Cell):
         weights["bias_ih"][size : 2 * size] = 1.0  # the forget gate starts open, so that memory is the default
 
     def forward(self, step: Step) -> None:
-        gates, (i, f, g, o) = step.gates, step.gates
+        gates, (i, f, g, o) = step.gates_block, step.gates
         (h, c), (_, c_prev), (tanh_c,) = step.state, step.prev_state, step.saved
-        gates += step.hidden_proj
+        gates += step.hidden_proj_block
         sigmoid_(gates[:2])  # i and f
         np.tanh(g, out=g)
         sigmoid_(o)  # [lstm.1]

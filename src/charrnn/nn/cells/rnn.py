@@ -35,8 +35,8 @@ class RNN(Cell):
         orthogonal_(weights["weight_hh"], rng)  # the state neither fades nor explodes over the window
 
     def forward(self, step: Step) -> None:
-        (h,) = step.state
-        np.add(step.gates[0], step.hidden_proj[0], out=h)  # [rnn.1]
+        (h,), (projected,), (from_state,) = step.state, step.gates, step.hidden_proj
+        np.add(projected, from_state, out=h)  # [rnn.1]
         np.tanh(h, out=h)  # [rnn.2]
 
     def backward(self, step: Step) -> None:

@@ -48,16 +48,18 @@ class Workspace:
         self.d_initial_state = self.d_states[0]
         self.steps = [
             Step(
-                gates=self.gates[:, t],
-                hidden_proj=self.hidden_proj,
-                h_prev=self.states[0, t],
-                prev_state=self.states[:, t],
-                state=self.states[:, t + 1],
-                saved=self.saved[:, t],
-                d_state=self.d_states[(t + 1) % 2],
-                d_gates=self.d_gates[:, t],
-                d_hidden_proj=self.d_hidden_proj[:, t],
-                d_prev_state=self.d_states[t % 2],
+                gates=tuple(self.gates[:, t]),
+                gates_block=self.gates[:, t],
+                hidden_proj=tuple(self.hidden_proj),
+                hidden_proj_block=self.hidden_proj,
+                prev_state=tuple(self.states[:, t]),
+                state=tuple(self.states[:, t + 1]),
+                saved=tuple(self.saved[:, t]),
+                d_state=tuple(self.d_states[(t + 1) % 2]),
+                d_gates=tuple(self.d_gates[:, t]),
+                d_hidden_proj=tuple(self.d_hidden_proj[:, t]),
+                d_hidden_proj_block=self.d_hidden_proj[:, t],
+                d_prev_state=tuple(self.d_states[t % 2]),
                 scratch=self.scratch,
             )
             for t in range(T)
@@ -110,7 +112,7 @@ class RecurrentLayer:
         self._project_inputs(params, inputs, ws)
         weight, hidden_proj, product = self._hidden_product(params[self.names["weight_hh"]], ws.hidden_proj)
         for step in ws.steps:
-            product(step.h_prev, weight, out=hidden_proj)  # W h_prev for every gate
+            product(step.prev_state[0], weight, out=hidden_proj)  # W h_prev for every gate
             if bias_hh is not None:
                 ws.hidden_proj += bias_hh
             self.cell.forward(step)
@@ -125,16 +127,21 @@ class RecurrentLayer:
         if ws.scratch.shape[0] > 1:
             np.copyto(ws.weight_hh, weight_hh)  # with few rows, a product with a transposed matrix is up to 4x slower
             weight_hh = ws.weight_hh
-        ws.steps[-1].d_state[...] = 0.0  # nothing comes from beyond the window: the gradient is truncated there
-        for t in range(len(ws.steps) - 1, -1, -1):
-            step = ws.steps[t]
-            step.d_state[0] += d_outputs[t]
+        blocks = weight_hh.reshape(-1, self.hidden_size, self.hidden_size)
+        # Nothing comes from beyond the window: the gradient is truncated there.
+        ws.d_states[len(ws.steps) % 2] = 0.0
+        for step, d_output in zip(reversed(ws.steps), d_outputs[::-1], strict=True):
+            d_h, d_h_prev = step.d_state[0], step.d_prev_state[0]
+            np.add(d_h, d_output, out=d_h)
             self.cell.backward(step)
-            if self.cell.hidden_bypasses:
-                self._project_back(step.d_hidden_proj, weight_hh, ws.scratch, ws.back)
-                step.d_prev_state[0] += ws.scratch
+            through_products = ws.scratch if self.cell.hidden_bypasses else d_h_prev  # Wᵀ d_a, summed over the gates
+            if len(blocks) == 1:
+                np.dot(step.d_hidden_proj[0], weight_hh, out=through_products)
             else:
-                self._project_back(step.d_hidden_proj, weight_hh, step.d_prev_state[0], ws.back)
+                np.matmul(step.d_hidden_proj_block, blocks, out=ws.back)
+                np.sum(ws.back, axis=0, out=through_products)
+            if self.cell.hidden_bypasses:
+                np.add(d_h_prev, through_products, out=d_h_prev)
         return self._weight_gradients(params, ws, grads)
 
     def _project_inputs(self, params: Parameters, inputs: Array, ws: Workspace) -> None:
@@ -178,15 +185,6 @@ class RecurrentLayer:
         if G == 1 or B == 1:  # (G, B, H) and (B, G·H) are then the same numbers in the same order: one product for all
             return weight_hh.T, hidden_proj.reshape(B, G * H), np.dot
         return weight_hh.reshape(G, H, H).transpose(0, 2, 1), hidden_proj, np.matmul
-
-    def _project_back(self, d_hidden_proj: Array, weight_hh: Array, out: Array, scratch: Array) -> None:
-        """Wᵀ d_a summed over the gates: d_hidden_proj (G, B, H), weight_hh (G·H, H), out (B, H), scratch (G, B, H)."""
-        G, _, H = d_hidden_proj.shape
-        if G == 1:
-            np.dot(d_hidden_proj[0], weight_hh, out=out)
-        else:
-            np.matmul(d_hidden_proj, weight_hh.reshape(G, H, H), out=scratch)
-            np.sum(scratch, axis=0, out=out)
 
     def _blocks(self, array: Array) -> list[Array]:
         """The rows of each gate, as views: (H, …) for each of G."""
