@@ -107,8 +107,9 @@ BUGS = [
     # --- the gradient of a layer
     Bug("all gradients are zero", LAYER, "_weight_gradients", "flat(ws.d_gates[k]), flat(ws.d_hidden_proj[k])",
         "0 * flat(ws.d_gates[k]), 0 * flat(ws.d_hidden_proj[k])", complex_step("rnn")),
-    Bug("the first time step is skipped", LAYER, "backward", "zip(reversed(ws.steps), d_outputs[::-1], strict=True)",
-        "zip(reversed(ws.steps[1:]), d_outputs[:0:-1], strict=True)", complex_step("lstm")),
+    Bug("the first time step is skipped", LAYER, "backward",
+        "zip(reversed(ws.steps), lanes(d_outputs)[::-1], strict=True)",
+        "zip(reversed(ws.steps[1:]), lanes(d_outputs)[:0:-1], strict=True)", complex_step("lstm")),
     Bug("dW pairs d_a with the state after the step", LAYER, "_weight_gradients", "ws.states[0, :-1]",
         "ws.states[0, 1:]", complex_step("rnn", 1)),
     Bug("gradients begin as a copy of the parameters", LAYER, "_weight_gradients",

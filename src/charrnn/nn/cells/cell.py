@@ -16,7 +16,8 @@ class Step(NamedTuple):
     """Views of one time step's arrays, made once with the workspace, so that the loop slices nothing.
 
     Making a view takes as long as the arithmetic on a single lane. Each field but the blocks is therefore a tuple of
-    (B, H) views, one for each gate, state or saved array; a block is all gates as one array.
+    (B, H) views, one for each gate, state or saved array; a block is all gates as one array. Where B = 1 the views are
+    vectors, (H,), and blocks (G, H).
     """
 
     gates: tuple[Array, ...]  # G: hold the input projections; forward makes them gates; backward reads them
