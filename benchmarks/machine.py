@@ -1,21 +1,49 @@
-"""What a measurement was made on."""
+"""What a measurement is made on, and the same conditions for every library. To be imported before any of them."""
 
 from __future__ import annotations
 
 import os
 import platform
 import subprocess
+import sys
 from pathlib import Path
 
-import numpy as np
-
-import charrnn
-
 ROOT = Path(__file__).parents[1]
+# Every library takes the kernels that it thinks best for the processor, whatever the environment asks for.
+for forced in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
+    os.environ.pop(forced, None)
+
+
+def _threads_from_arguments() -> int:
+    """The number after --threads, or 1. One thread stays on one core."""
+    arguments = sys.argv[1:]
+    threads = int(arguments[arguments.index("--threads") + 1]) if "--threads" in arguments else 1
+    for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[variable] = str(threads)
+    if threads == 1:
+        os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+        os.sched_setaffinity(0, {0})
+    return threads
+
+
+THREADS = _threads_from_arguments()
+
+
+def limit_torch(threads: int) -> None:
+    import torch
+
+    torch.set_num_threads(threads)
 
 
 def describe() -> str:
     """Processor, versions and commit, in one line."""
+    import importlib.metadata
+
+    import numpy as np
+    from threadpoolctl import threadpool_info
+
+    import charrnn
+
     model = next(
         (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
         platform.processor(),
@@ -23,7 +51,11 @@ def describe() -> str:
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
     ).stdout.strip()
+    found = [b for b in threadpool_info() if b["internal_api"] == "openblas"]
+    blas = f"OpenBLAS {found[0]['version']}, kernels {found[0]['architecture']}" if found else "no OpenBLAS"
+    installed = {d.name: d.version for d in importlib.metadata.distributions() if d.name in ("torch", "jax")}
+    peers = [f"{name} {version}" for name, version in sorted(installed.items())]
     return (
-        f"{model}, {os.cpu_count()} cores; Python {platform.python_version()}, NumPy {np.__version__}, "
-        f"charrnn {charrnn.__version__} ({commit})"
+        f"{model}, {os.cpu_count()} cores; Python {platform.python_version()}, NumPy {np.__version__} ({blas}), "
+        f"{', '.join(peers)}; charrnn {charrnn.__version__} ({commit})"
     )

@@ -41,7 +41,7 @@ def test_json_is_a_list_of_errors(charrnn: Run) -> None:
 @pytest.mark.parametrize(
     ("cell", "old", "new"),
     [
-        (RNN, "np.multiply(h, h, out=d_a)", "np.multiply(h, 1.0, out=d_a)"),
+        (RNN, "np.multiply(d_a, d_h, out=d_a)", "np.multiply(d_a, -d_h, out=d_a)"),
         (LSTM, "np.multiply(d_c, f, out=d_c_prev)", "np.multiply(d_c, i, out=d_c_prev)"),
         (GRU, "d_z *= d_h", "d_z *= -d_h"),
     ],

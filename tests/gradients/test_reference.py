@@ -31,7 +31,7 @@ def test_loss_gradients_and_states_equal_the_naive_loops() -> None:
     np.testing.assert_allclose(d_state[0, 0], d_h0, rtol=1e-12, atol=1e-15)
 
 
-@pytest.mark.parametrize("count", [1, 40, SMALL, SMALL + 1, 1500])
+@pytest.mark.parametrize("count", [1, 40, SMALL // 30, SMALL // 30 + 1])
 def test_rows_gathered_and_summed_by_id_equal_one_hot_products(count: int, rng: np.random.Generator) -> None:
     vocab_size, width = 30, 4
     ids = rng.integers(0, 25, count).astype(np.uint8)  # five characters never occur

@@ -21,7 +21,7 @@ from charrnn.training.trainer import Trainer
 STEPS = 30
 TRAJECTORY_TOLERANCE = 1e-10
 VOCAB_SIZE = 80
-BATCH_SIZE = 12  # more than 256 characters in a window of 25: gradients by character are then summed as in training
+BATCH_SIZE = 12
 LEARNING_RATE = 0.001
 
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from charrnn.arrays import Array
 
-# Up to this many ids, one small matrix product is faster than a loop over the distinct ids.
-SMALL = 256
+# Up to this many rows and numbers, a product with the one-hot matrix itself is faster than sorting the ids.
+FEW_ROWS, SMALL = 256, 1 << 17
 
 
 def gather_rows(table: Array, ids: Array, out: Array) -> None:
@@ -20,13 +20,13 @@ def sum_rows_by_id(rows: Array, ids: Array, out: Array) -> None:
 
     rows (N, K), ids (N,), out (V, K), overwritten.
     """
+    if len(out) <= FEW_ROWS and len(out) * len(ids) <= SMALL:
+        one_hot = np.zeros((len(out), len(ids)), rows.dtype)
+        one_hot[ids, np.arange(len(ids))] = 1.0
+        np.matmul(one_hot, rows, out=out)
+        return
     out[...] = 0.0
     present, position = np.unique(ids, return_inverse=True)
-    if len(ids) <= SMALL:
-        one_hot = np.zeros((len(present), len(ids)), rows.dtype)
-        one_hot[position, np.arange(len(ids))] = 1.0
-        out[present] = one_hot @ rows
-        return
     order = np.argsort(position, kind="stable")
     ends = np.cumsum(np.bincount(position)).tolist()
     ordered = rows.take(order, axis=0)

@@ -12,7 +12,7 @@ import numpy as np
 
 from charrnn.arrays import Array
 
-SLICE = 16384  # numbers updated at a time, so that the arrays of a slice stay in the processor's cache
+SLICE = 65536  # numbers updated at a time, so that the arrays of a slice of a large model stay in the caches
 SWEEP = 256  # steps between sweeps for denormal numbers
 
 

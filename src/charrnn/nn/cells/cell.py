@@ -35,6 +35,15 @@ class Step(NamedTuple):
     scratch: Array  # (B, H)
 
 
+class Window(NamedTuple):
+    """The arrays of all T time steps at once."""
+
+    gates: Array  # (G, T, B, H)
+    states: Array  # (S, T + 1, B, H)
+    saved: Array  # (K, T, B, H)
+    d_gates: Array  # (G, T, B, H)
+
+
 class Cell(Protocol):
     """What a cell declares about itself, and its maths; `recurrent.py` does the products and the loop over time."""
 
@@ -52,6 +61,10 @@ class Cell(Protocol):
 
     def forward(self, step: Step) -> None:
         """Read gates (the input projections), hidden_proj and prev_state; write gates, state and saved."""
+
+    def before_backward(self, window: Window) -> None:
+        """What of backward can be computed for all steps at once; d_gates may hold it until backward overwrites it."""
+        return
 
     def backward(self, step: Step) -> None:
         """Read gates, state, saved and d_state; write d_gates and the part of d_prev_state that bypasses W."""

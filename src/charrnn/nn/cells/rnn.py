@@ -18,7 +18,7 @@ from __future__ import annotations
 import numpy as np
 
 from charrnn.arrays import Array
-from charrnn.nn.cells.cell import Cell, Step
+from charrnn.nn.cells.cell import Cell, Step, Window
 from charrnn.nn.initializers import normal_, orthogonal_
 
 
@@ -39,8 +39,11 @@ class RNN(Cell):
         np.add(projected, from_state, out=h)  # [rnn.1]
         np.tanh(h, out=h)  # [rnn.2]
 
+    def before_backward(self, window: Window) -> None:
+        h, (d_tanh,) = window.states[0, 1:], window.d_gates
+        np.multiply(h, h, out=d_tanh)
+        np.subtract(1.0, d_tanh, out=d_tanh)
+
     def backward(self, step: Step) -> None:
-        (h,), (d_h,), (d_a,) = step.state, step.d_state, step.d_gates
-        np.multiply(h, h, out=d_a)
-        np.subtract(1.0, d_a, out=d_a)
-        d_a *= d_h  # [rnn.3]
+        (d_h,), (d_a,) = step.d_state, step.d_gates  # d_a holds 1 − h²
+        np.multiply(d_a, d_h, out=d_a)  # [rnn.3]

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from charrnn.arrays import Array
 from charrnn.config import ModelConfig
 from charrnn.nn.cells import CELLS
-from charrnn.nn.cells.cell import Cell, Step
+from charrnn.nn.cells.cell import Cell, Step, Window
 from charrnn.nn.dropout import Dropout
 from charrnn.nn.numerics import flat
 from charrnn.nn.one_hot import gather_rows, sum_rows_by_id
@@ -141,6 +141,7 @@ class RecurrentLayer:
         blocks = weight_hh.reshape(-1, self.hidden_size, self.hidden_size)
         # Nothing comes from beyond the window: the gradient is truncated there.
         ws.d_states[len(ws.steps) % 2] = 0.0
+        self.cell.before_backward(Window(ws.gates, ws.states, ws.saved, ws.d_gates))
         for step, d_output in zip(reversed(ws.steps), lanes(d_outputs)[::-1], strict=True):
             d_h, d_h_prev = step.d_state[0], step.d_prev_state[0]
             np.add(d_h, d_output, out=d_h)
