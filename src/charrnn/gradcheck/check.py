@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from charrnn.config import nearest
 from charrnn.errors import ConfigError
@@ -95,7 +95,7 @@ def gradcheck(
             raise ConfigError("comparing with PyTorch needs it: pip install torch==2.13.0")
     for cell in cells:
         for layers in num_layers:
-            size = {"hidden_size": hidden_size, "seq_len": seq_len, "seed": seed}
+            size: dict[str, Any] = {"hidden_size": hidden_size, "seq_len": seq_len, "seed": seed}
             case = make_case(cell, layers, **size, batch_size=batch_size)
             alone = make_case(cell, layers, **size, batch_size=1, vocab_size=LARGE_VOCABULARY)
             for method in against:

@@ -27,6 +27,7 @@ class Layer(Protocol):
 
     layout: dict[str, tuple[int, ...]]
     states: tuple[str, ...]  # what is carried over time
+    parallel_in_time: bool  # products need not wait for the step before
     residual: bool  # adds to its inputs, so that the sum wants normalising before it is read out
 
     def initialize(self, params: Parameters, rng: np.random.Generator) -> None:

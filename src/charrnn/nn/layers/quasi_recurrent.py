@@ -63,6 +63,7 @@ class QuasiRecurrentLayer(ABC):
     """The pooling over time; where its inputs come from is the business of the two kinds below."""
 
     states: tuple[str, ...] = ("cell", "normalised input")
+    parallel_in_time = True
     residual = True
 
     def __init__(self, index: int, hidden_size: int, dropout: float) -> None:

@@ -85,6 +85,7 @@ class RecurrentLayer:
     from the layer below.
     """
 
+    parallel_in_time = False
     residual = False
 
     def __init__(self, cell: Cell, index: int, input_size: int, hidden_size: int, dropout: float = 0.0) -> None:
