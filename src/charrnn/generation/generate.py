@@ -7,13 +7,14 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from charrnn.arrays import Array
-from charrnn.generation.filters import SamplingConfig, apply_filters, probabilities
+from charrnn.generation.filters import SamplingConfig, apply_filters
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
 from charrnn.randomness import stream
 
 WINDOW = 256  # characters of the prompt read at a time
 BLOCK = 256  # uniform numbers drawn at a time for each sample
+LARGEST = 1.0 - 2.0**-52  # times a number, it is less than the number, whatever the rounding
 
 
 class Writer:
@@ -50,7 +51,7 @@ class Writer:
     def __iter__(self) -> Iterator[Array]:
         """The next id of every sample, (B,), without end."""
         while True:
-            uniforms = np.stack([rng.random(BLOCK) for rng in self.rngs], axis=1)  # (BLOCK, B)
+            uniforms = np.minimum(np.stack([rng.random(BLOCK) for rng in self.rngs], axis=1), LARGEST)  # (BLOCK, B)
             for u in uniforms:
                 ids = draw(self.logits, self.config, u)
                 yield ids
@@ -68,11 +69,11 @@ class Writer:
 
 
 def draw(logits: Array, config: SamplingConfig, u: Array) -> Array:
-    """One id for each row of logits (B, V), by inverting the filtered distribution at u (B,), 0 ≤ u < 1."""
+    """One id for each row of logits (B, V), by inverting the filtered distribution at u (B,), 0 ≤ u ≤ LARGEST."""
     logits = logits.astype(np.float64)
     apply_filters(logits, config)
-    cumulative = np.cumsum(probabilities(logits), axis=1)
-    # The first id whose cumulative share exceeds u. Scaling u by the last share keeps it below, whatever the rounding.
-    below = cumulative <= (u * cumulative[:, -1])[:, None]
-    last = logits.shape[1] - 1 - np.argmax(np.isfinite(logits)[:, ::-1], axis=1)  # the last id that may be drawn
-    return np.asarray(np.minimum(below.sum(axis=1), last))
+    logits -= logits.max(axis=1, keepdims=True)
+    cumulative = np.exp(logits, out=logits).cumsum(axis=1)
+    # The first id whose cumulative share exceeds u: there is one, since u times the last share is below it. What a
+    # filter has removed adds nothing to the share, and is never the first.
+    return np.asarray((cumulative <= (u * cumulative[:, -1])[:, None]).sum(axis=1))

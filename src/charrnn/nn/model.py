@@ -96,7 +96,7 @@ class CharModel:
         for k, (layer, w) in enumerate(zip(self.layers, ws.layers, strict=True)):
             x = layer.forward(params, x, state[k], w, dropout_rng)
         logits = self.readout.forward(params, x, ws.readout)
-        return logits, np.stack([w.final_state for w in ws.layers])
+        return logits, np.array([w.final_state for w in ws.layers])
 
     def nats(
         self,

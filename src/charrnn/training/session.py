@@ -28,7 +28,7 @@ SAMPLE_LENGTH = 200
 SAMPLE_TEMPERATURE = 0.8
 # Evaluations come after so many training characters for each one of validation, which keeps their cost below three
 # percent of the training time, but not before so many steps. An evaluation reads one character after another; where the
-# layers' products need not wait for one another, that costs less than half of training per character, else about as much.
+# layers' products need not wait for one another, that costs less than half of training, else about as much.
 TRAIN_PER_VAL = {True: 16, False: 40}
 LEAST_EVAL_STEPS = 100
 SAMPLES_IN_A_RUN = 5
