@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from charrnn.baselines import NGram, best_ngram, uniform_nats
-from charrnn.baselines.ngram import HIGHEST_ORDER, highest_order
+from charrnn.baselines.ngram import HIGHEST_ORDER, LEAST_DISCOUNT, SMOOTHINGS, highest_order
 from charrnn.scoring import evaluate_fresh_windows
 from tests.networks import V, small_case
 
@@ -25,6 +25,37 @@ def witten_bell(train: list[int], context: tuple[int, ...], character: int, voca
     return (grams[(*context, character)] + kinds * lower) / (count + kinds)
 
 
+def kneser_ney(train: list[int], context: tuple[int, ...], character: int, vocab_size: int, order: int) -> float:
+    """Likewise, modified Kneser–Ney of an order; the context may be shorter."""
+    n = len(context) + 1
+    grams = Counter(tuple(train[k : k + n]) for k in range(len(train) - n + 1))
+    if n < order:  # how many different characters stand before each
+        highest = {tuple(train[k : k + order]) for k in range(len(train) - order + 1)}
+        longer = {gram[order - n - 1 :] for gram in highest}
+        grams = Counter(gram[1:] for gram in longer)
+    of = Counter(grams.values())
+    share = of[1] / (of[1] + 2 * of[2]) if of[1] else 0.0
+    discount = {0: 0.0}
+    for k in (1, 2, 3):
+        discount[k] = min(k, max(LEAST_DISCOUNT, k - (k + 1) * share * of[k + 1] / of[k])) if of[k] else LEAST_DISCOUNT
+    after = {gram: count for gram, count in grams.items() if gram[:-1] == context}
+    lower = kneser_ney(train, context[1:], character, vocab_size, order) if context else 1.0 / vocab_size
+    if not after:
+        return lower
+    lost = sum(discount[min(count, 3)] for count in after.values())
+    count = after.get((*context, character), 0)
+    return (count - discount[min(count, 3)] + lost * lower) / sum(after.values())
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 5])
+def test_kneser_ney_is_that_of_the_formula(order: int, rng: np.random.Generator) -> None:
+    train, text = rng.integers(0, 4, 80).tolist(), rng.integers(0, 5, 25).tolist()
+    found = NGram(np.array(train), 5, order, "Kneser–Ney").nats(np.array(text))
+    for k, character in enumerate(text):
+        context = tuple(text[max(0, k - order + 1) : k])
+        assert np.exp(-found[k]) == pytest.approx(kneser_ney(train, context, character, 5, order), rel=1e-12)
+
+
 @pytest.mark.parametrize("order", [1, 2, 3, 5])
 def test_probabilities_are_those_of_the_formula(order: int, rng: np.random.Generator) -> None:
     train, text = rng.integers(0, 4, 60).tolist(), rng.integers(0, 5, 25).tolist()
@@ -34,8 +65,9 @@ def test_probabilities_are_those_of_the_formula(order: int, rng: np.random.Gener
         assert np.exp(-found[k]) == pytest.approx(witten_bell(train, context, character, 5), rel=1e-12)
 
 
-def test_probabilities_sum_to_one(rng: np.random.Generator) -> None:
-    model = NGram(rng.integers(0, 6, 300), 7, 4)
+@pytest.mark.parametrize("smoothing", SMOOTHINGS)
+def test_probabilities_sum_to_one(smoothing: str, rng: np.random.Generator) -> None:
+    model = NGram(rng.integers(0, 6, 300), 7, 4, smoothing)
     for context in ([0, 1, 2], [6, 6, 6], [3, 3, 3]):
         total = sum(np.exp(-model.nats(np.array([*context, c]))[-1]) for c in range(7))
         assert total == pytest.approx(1.0, rel=1e-12)

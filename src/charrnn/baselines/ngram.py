@@ -1,16 +1,24 @@
-"""The interpolated character n-gram with Witten–Bell smoothing (Witten & Bell 1991; Chen & Goodman 1998, eq. 16).
+"""Interpolated character n-grams: the share of each order is discounted, and what is left over goes to the order below.
 
-For a context u of n − 1 characters, with u' its last n − 2, C(·) a count in the training text and T(u) the number of
-different characters seen after u:
+For a context u of n − 1 characters, with u' its last n − 2:
 
-    P(c | u) = (C(u c) + T(u) P(c | u')) / (C(u) + T(u))
+    P(c | u) = (discounted count of u c + mass(u) P(c | u')) / total(u)
 
 and P = 1 / V below the unigram. A context that was never seen leaves P(c | u') as it is.
+
+Witten–Bell (Witten & Bell 1991; Chen & Goodman 1998, eq. 16): counts C are not discounted, mass(u) is the number T(u)
+of different characters seen after u, total(u) = C(u) + T(u).
+
+Modified Kneser–Ney (Chen & Goodman 1998, section 3): each count loses D₁, D₂ or D₃, as it is 1, 2 or more, where
+D_k = k − (k + 1) Y n_{k+1} / n_k, Y = n₁ / (n₁ + 2 n₂), n_k the number of n-grams with count k; mass(u) is what u's
+n-grams have lost together, total(u) = C(u). Below the highest order the count of an n-gram is the number of different
+characters seen before it.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -18,43 +26,71 @@ import numpy as np
 from charrnn.arrays import Array
 
 HIGHEST_ORDER = 9
+LEAST_DISCOUNT = 0.05  # nothing is impossible, even where every n-gram was seen many times
 
 
-class _Counts(NamedTuple):
-    """Counts of one order. Codes are the characters' ids as digits in base V, and sorted."""
+class _Table(NamedTuple):
+    """One order. Codes are the characters' ids as digits in base V, and sorted."""
 
     grams: Array  # codes of the n-grams
-    gram_counts: Array
+    discounted: Array  # their counts, less the discount
     contexts: Array  # codes of their first n − 1 characters
-    context_counts: Array
-    kinds: Array  # T(u)
+    mass: Array
+    total: Array
+
+
+def witten_bell(counts: Array, first: Array) -> tuple[Array, Array, Array]:
+    """Discounted counts (K,), and mass and total of each context, whose n-grams begin at `first`."""
+    kinds = np.diff(np.append(first, len(counts)))
+    return counts, kinds, np.add.reduceat(counts, first) + kinds
+
+
+def kneser_ney(counts: Array, first: Array) -> tuple[Array, Array, Array]:
+    """Likewise."""
+    n = np.array([(counts == k).sum() for k in range(1, 5)], float)
+    share = n[0] / (n[0] + 2 * n[1]) if n[0] else 0.0
+    discounts = np.array([0.0, LEAST_DISCOUNT, LEAST_DISCOUNT, LEAST_DISCOUNT])
+    for k in (1, 2, 3):
+        if n[k - 1]:
+            discounts[k] = np.clip(k - (k + 1) * share * n[k] / n[k - 1], LEAST_DISCOUNT, k)
+    lost = discounts[np.minimum(counts, 3)]
+    return counts - lost, np.add.reduceat(lost, first), np.add.reduceat(counts, first)
+
+
+SMOOTHINGS: dict[str, Callable[[Array, Array], tuple[Array, Array, Array]]] = {
+    "Witten–Bell": witten_bell,
+    "Kneser–Ney": kneser_ney,
+}
 
 
 class NGram:
     """An n-gram model of ids (N,) over V characters; order n looks at n − 1 characters before."""
 
-    def __init__(self, ids: Array, vocab_size: int, order: int) -> None:
+    def __init__(self, ids: Array, vocab_size: int, order: int, smoothing: str = "Witten–Bell") -> None:
         if order < 1 or order > highest_order(vocab_size):
             raise ValueError(f"order {order} is not between 1 and {highest_order(vocab_size)}")
-        self.vocab_size, self.order = vocab_size, order
-        self._counts = []
-        for n in range(1, order + 1):
-            grams, counts = np.unique(self._codes(ids, n), return_counts=True)
-            contexts, first, kinds = np.unique(grams // vocab_size, return_index=True, return_counts=True)
-            context_counts = np.add.reduceat(counts, first) if len(counts) else counts
-            self._counts.append(_Counts(grams, counts, contexts, context_counts, kinds))
+        self.vocab_size, self.order, self.smoothing = vocab_size, order, smoothing
+        grams, counts = np.unique(self._codes(ids, order), return_counts=True)
+        self._tables: list[_Table] = []
+        for n in range(order, 0, -1):
+            contexts, first = np.unique(grams // vocab_size, return_index=True)
+            self._tables.append(_Table(grams, *_ordered(contexts, SMOOTHINGS[smoothing](counts, first))))
+            if n > 1 and smoothing == "Kneser–Ney":  # how many different characters stand before each shorter one
+                grams, counts = np.unique(grams % vocab_size ** (n - 1), return_counts=True)
+            elif n > 1:
+                grams, counts = np.unique(self._codes(ids, n - 1), return_counts=True)
+        self._tables.reverse()
 
     def nats(self, ids: Array) -> Array:
         """−log P of each of ids (N,), given those before it; (N,) float64."""
         probs = np.full(len(ids), 1.0 / self.vocab_size)
-        for n, table in enumerate(self._counts, 1):
+        for n, table in enumerate(self._tables, 1):
             codes = self._codes(ids, n)
             lower = probs[n - 1 :]
             seen, context = _find(table.contexts, codes // self.vocab_size)
             known, gram = _find(table.grams, codes)
-            count = np.where(known, table.gram_counts[gram], 0)
-            kinds = table.kinds[context]
-            higher = (count + kinds * lower) / (table.context_counts[context] + kinds)
+            discounted = np.where(known, table.discounted[gram], 0)
+            higher = (discounted + table.mass[context] * lower) / table.total[context]
             probs[n - 1 :] = np.where(seen, higher, lower)
         return np.asarray(-np.log(probs))
 
@@ -64,6 +100,11 @@ class NGram:
         for k in range(n):
             codes = codes * self.vocab_size + ids[k : k + len(codes)]
         return codes
+
+
+def _ordered(contexts: Array, smoothed: tuple[Array, Array, Array]) -> tuple[Array, Array, Array, Array]:
+    discounted, mass, total = smoothed
+    return discounted, contexts, mass, total
 
 
 def _find(table: Array, codes: Array) -> tuple[Array, Array]:
@@ -78,9 +119,11 @@ def highest_order(vocab_size: int) -> int:
     return max(1, min(HIGHEST_ORDER, int(63 / max(1.0, math.log2(vocab_size)))))
 
 
-def best_ngram(train_ids: Array, val_ids: Array, vocab_size: int) -> tuple[NGram, float]:
+def best_ngram(
+    train_ids: Array, val_ids: Array, vocab_size: int, smoothing: str = "Witten–Bell"
+) -> tuple[NGram, float]:
     """The order with the lowest validation loss, and that loss in nats per character after the first."""
-    models = [NGram(train_ids, vocab_size, n) for n in range(1, highest_order(vocab_size) + 1)]
+    models = [NGram(train_ids, vocab_size, n, smoothing) for n in range(1, highest_order(vocab_size) + 1)]
     losses = [float(model.nats(val_ids)[1:].mean()) for model in models]
     best = int(np.argmin(losses))
     return models[best], losses[best]

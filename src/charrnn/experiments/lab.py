@@ -114,7 +114,11 @@ class Lab:
         vocab_size = len(self.corpus.vocabulary)
         unigram = float(NGram(self.splits["train"], vocab_size, 1).nats(self.splits["val"])[1:].mean())
         name = f"Witten–Bell {ngram.order}-gram (order chosen on validation)"
-        named = {"guessing (ln V)": uniform_nats(vocab_size), "unigram": unigram, name: loss}
+        best, best_loss = best_ngram(self.splits["train"], self.splits["val"], vocab_size, "Kneser–Ney")
+        named = {
+            "guessing (ln V)": uniform_nats(vocab_size), "unigram": unigram, name: loss,
+            f"Kneser–Ney {best.order}-gram (likewise)": best_loss,
+        }  # fmt: skip
         return [{"label": label, "val_loss": value, "best_val_loss": value} for label, value in named.items()]
 
     def write(self, study: Study, report: Report, command: str) -> Path:
