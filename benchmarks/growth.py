@@ -41,7 +41,7 @@ STEP_S = 0.6
 def make_trainer(values: dict, corpus: int = 300_000) -> Trainer:
     settings = {k: v for k, v in values.items() if k != "vocab_size"}
     config = make_config({**settings, "batching": "random", "schedule": "constant"})
-    ids = np.random.default_rng(0).integers(0, values["vocab_size"], corpus).astype(np.uint16)
+    ids = np.random.default_rng(0).integers(0, values["vocab_size"], corpus, dtype=np.uint16)
     model = CharModel(ModelConfig(values["vocab_size"], config.cell, config.hidden_size, config.num_layers))
     return Trainer(model, model.init_parameters(stream(0, "initialisation")), make_batcher(ids, config), config)
 
@@ -62,7 +62,7 @@ def formula(values: dict) -> int:
     """Bytes of a training step's arrays: four of P numbers, and what each layer and the readout keep of a window."""
     T, B, H, V, L = (values.get(k, 1) for k in ("seq_len", "batch_size", "hidden_size", "vocab_size", "num_layers"))
     P = len(make_trainer(values, 100_000).params.vector)
-    per_step = {"rnn": 4, "lstm": 12, "gru": 12, "qrnn": 18}[values["cell"]]  # arrays (T, B, H) that a layer keeps
+    per_step = {"rnn": 4, "lstm": 12, "gru": 12, "qrnn": 15}[values["cell"]]  # arrays (T, B, H) that a layer keeps
     return 4 * (4 * P + L * per_step * T * B * H + T * B * (V + H))
 
 

@@ -77,6 +77,8 @@ class TrainConfig:
                                    "0.001, adagrad 0.02, sgd 0.2", above=0)
     schedule: str = setting("cosine", "optimiser", "how the learning rate falls towards the end of the budget")
     warmup_steps: int = setting(100, "optimiser", "steps over which the learning rate rises at the start", least=0)
+    beta2: float | None = setting(None, "optimiser", "how slowly adam and rmsprop forget the size of past gradients "
+                                  "[default: adam 0.999, rmsprop 0.99]", least=0, below=1)
     weight_decay: float = setting(0.0, "optimiser", "decoupled weight decay (AdamW, with adam)", least=0)
     grad_clip: float = setting(1.0, "optimiser", "largest global norm of the gradient; 0 = off", least=0)
 

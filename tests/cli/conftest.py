@@ -11,7 +11,24 @@ import pytest
 
 from charrnn.cli import main
 
-SMALL = ["--hidden-size", "16", "--seq-len", "10", "--batch-size", "4", "--learning-rate", "0.01", "--log-every", "5"]
+SMALL = [
+    *[
+        "--cell",
+        "rnn",
+        "--num-layers",
+        "1",
+        "--hidden-size",
+        "16",
+        "--seq-len",
+        "10",
+        "--batch-size",
+        "4",
+        "--learning-rate",
+        "0.01",
+        "--log-every",
+        "5",
+    ]
+]
 TEXT = "The clock struck one, and the cat ran down.\nThe clock struck two, and the cat ran up.\n" * 40
 
 

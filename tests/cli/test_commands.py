@@ -144,7 +144,7 @@ def test_standard_input_is_trained_on_and_resumed_with(charrnn: Run, book: Path,
 def test_the_bundled_novel_is_the_default(charrnn: Run) -> None:
     result = charrnn("train", "--steps", 2, "--hidden-size", 8)
     assert f"text {DEFAULT}: 356,123 characters, 80 distinct; by position: train 320,510, val 35,613" in result.err
-    assert charrnn("evaluate", f"runs/{DEFAULT}-rnn").status == 0
+    assert charrnn("evaluate", f"runs/{DEFAULT}-qrnn").status == 0
 
 
 def test_corpora_are_listed_and_brought_by_hand(charrnn: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -272,3 +272,13 @@ def test_divergence_is_one_line_and_status_one(charrnn: Run, book: Path) -> None
     assert (result.status, result.out) == (1, "")
     assert "charrnn: error: training diverged at step " in result.err
     assert charrnn("sample", "runs/book-rnn", "--length", 5).status == 0
+
+
+def test_dynamic_evaluation_stands_beside_the_static_one(charrnn: Run, run: Path) -> None:
+    result = charrnn("evaluate", run, "--dynamic")
+    static, dynamic = result.out.splitlines()
+    assert static == charrnn("evaluate", run).out.strip()
+    assert "dynamic evaluation" in dynamic
+    values = json.loads(charrnn("evaluate", run, "--dynamic", "--dynamic-rate", "0.003", "--json").out)
+    assert 0 < values["dynamic_nats_per_char"] != values["nats_per_char"]
+    assert charrnn("evaluate", run, "--dynamic-rate", "0.003").status == 2

@@ -15,8 +15,9 @@ from charrnn.experiments.batch_size import value_at
 from charrnn.experiments.batching import roughness
 from charrnn.experiments.cells import parameters, size_for
 from charrnn.experiments.job import Job, run_job
-from charrnn.experiments.text_measures import distinct_ngrams, longest_copy, share_of_words, words
+from charrnn.experiments.text_measures import distinct_ngrams, share_of_words, words
 from charrnn.nn.layers import LAYERS
+from charrnn.scoring import longest_copy
 from charrnn.text.corpus import Corpus
 from charrnn.text.reading import Reading
 from tests.cli.conftest import Run, charrnn  # noqa: F401  (a fixture)

@@ -19,7 +19,10 @@ from charrnn.training.optimizers import OPTIMIZERS
 from charrnn.training.watcher import Evaluated, Pulse, Watcher
 from tests.networks import EVERY_CELL
 
-SMALL = {"hidden_size": 12, "seq_len": 10, "batch_size": 4, "learning_rate": 0.01, "warmup_steps": 5, "log_every": 5}
+SMALL = {
+    "cell": "rnn", "num_layers": 1, "hidden_size": 12, "seq_len": 10, "batch_size": 4, "learning_rate": 0.01,
+    "warmup_steps": 5, "log_every": 5,
+}  # fmt: skip
 TIMES = ("seconds", "chars_per_second")
 
 

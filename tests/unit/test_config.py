@@ -52,11 +52,11 @@ def test_values_out_of_range_name_value_limit_and_remedy(values: dict[str, objec
 
 @pytest.mark.parametrize("name", recipe_names())
 def test_every_recipe_is_valid_and_changes_something(name: str) -> None:
-    assert make_config(read_recipe(name)) != TrainConfig()
+    assert make_config(read_recipe(name).settings) != TrainConfig()
 
 
 def test_the_reference_recipe_is_the_reference_setting() -> None:
-    config = make_config(read_recipe("reference"))
+    config = make_config(read_recipe("reference").settings)
     assert (config.cell, config.hidden_size, config.seq_len, config.learning_rate) == ("rnn", 200, 25, 0.001)
     assert (config.epochs, config.schedule, config.warmup_steps, config.weight_decay) == (5.0, "constant", 0, 0.0)
 
@@ -64,7 +64,7 @@ def test_the_reference_recipe_is_the_reference_setting() -> None:
 def test_recipe_files(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text("hidden_size = 12\n")
-    assert read_recipe(str(path)) == {"hidden_size": 12}
+    assert read_recipe(str(path)).settings == {"hidden_size": 12}
     path.write_text("hidden_size = ")
     with pytest.raises(ConfigError, match="is not valid TOML"):
         read_recipe(str(path))

@@ -10,10 +10,12 @@ from charrnn.arrays import Array
 from charrnn.cli.options import echo_json, json_option, on_unknown_option, quiet_option
 from charrnn.errors import ConfigError, RunError, TextError
 from charrnn.language_model import LanguageModel, load
+from charrnn.scoring import Evaluation
 from charrnn.scoring import evaluate as evaluate_ids
 from charrnn.text.corpus import SPLITS, text_sha256
 from charrnn.text.library import read_text
 from charrnn.text.reading import Reading
+from charrnn.training.dynamic import LEARNING_RATE, evaluate_dynamic
 from charrnn.training.folder import RunFolder
 
 NAMES = {"train": "training split", "val": "validation split", "test": "test split", "text": "whole text"}
@@ -24,24 +26,42 @@ NAMES = {"train": "training split", "val": "validation split", "test": "test spl
 Examples:
   charrnn evaluate runs/book-rnn
   charrnn evaluate runs/book-rnn another.txt --on-unknown skip
+  charrnn evaluate runs/book-rnn --dynamic
   charrnn evaluate model.safetensors tinyshakespeare --json"""
 )
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("text", nargs=-1)
 @click.option("--split", type=click.Choice(SPLITS), help="Part of the run's own text [default: val].")
 @click.option("--encoding", default="utf-8", show_default=True, help="How the bytes of TEXT are read.")
+@click.option("--dynamic", is_flag=True, help="Also with parameters that keep learning on the text just scored.")
+@click.option(
+    "--dynamic-rate",
+    type=click.FloatRange(min=0, min_open=True),
+    help=f"Their learning rate [default: {LEARNING_RATE}].",
+)
 @on_unknown_option
 @quiet_option
 @json_option
 def evaluate(
-    run: Path, text: tuple[str, ...], split: str | None, encoding: str, on_unknown: str, quiet: bool, as_json: bool
+    run: Path,
+    text: tuple[str, ...],
+    split: str | None,
+    encoding: str,
+    dynamic: bool,
+    dynamic_rate: float | None,
+    on_unknown: str,
+    quiet: bool,
+    as_json: bool,
 ) -> None:
     """How well the model of RUN predicts a text, in nats and bits per character.
 
     Without TEXT, the whole validation split of the run's own text; with it, all of TEXT (or, if it is the run's own,
     the part that --split names). The state starts at zero and is carried through; every character after the first is
-    predicted.
+    predicted. With --dynamic the loss of a model that keeps learning as it reads is given, too: each window of 64
+    characters is scored before it is learned from, and the model file does not change.
     """
+    if dynamic_rate is not None and not dynamic:
+        raise ConfigError(f"--dynamic-rate {dynamic_rate:g} has no effect without --dynamic")
     model = load(run)
     reading = read_text(text, encoding) if text else _own_text(run)
     sha256 = text_sha256(reading.text)
@@ -66,22 +86,30 @@ def evaluate(
     if len(ids) < 2:
         raise TextError(f"the {NAMES[split]} has {len(ids)} characters: it takes at least 2 to predict one")
     result = evaluate_ids(model.model, model.params, ids)
+    adapting = None
+    if dynamic:
+        adapting = evaluate_dynamic(model.model, model.params, ids, dynamic_rate or LEARNING_RATE)
     if as_json:
-        echo_json(
-            {
-                "split": split,
-                "characters": result.characters,
-                "nats_per_char": result.nats_per_char,
-                "bits_per_char": result.bits_per_char,
-                "perplexity": result.perplexity,
-                "text_sha256": sha256,
-            }
-        )
+        values = {
+            "split": split,
+            "characters": result.characters,
+            "nats_per_char": result.nats_per_char,
+            "bits_per_char": result.bits_per_char,
+            "perplexity": result.perplexity,
+            "text_sha256": sha256,
+        }
+        if adapting:
+            values["dynamic_nats_per_char"] = adapting.nats_per_char
+            values["dynamic_bits_per_char"] = adapting.bits_per_char
+        echo_json(values)
     else:
-        click.echo(
-            f"{NAMES[split]}, {result.characters:,} characters predicted: {result.nats_per_char:.4f} nats "
-            f"({result.bits_per_char:.4f} bits) per character, perplexity {result.perplexity:.3f}"
-        )
+        click.echo(f"{NAMES[split]}, {result.characters:,} characters predicted: {_words(result)}")
+        if adapting:
+            click.echo(f"the same, while learning from what was just scored (dynamic evaluation): {_words(adapting)}")
+
+
+def _words(e: Evaluation) -> str:
+    return f"{e.nats_per_char:.4f} nats ({e.bits_per_char:.4f} bits) per character, perplexity {e.perplexity:.3f}"
 
 
 def _own_text(run: Path) -> Reading:

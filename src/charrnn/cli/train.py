@@ -72,6 +72,12 @@ def train(
     else:
         click.echo(_summary(run))
         click.echo(sample)
+        copied = run.longest_copy(sample)
+        if copied is not None and not quiet:
+            click.echo(
+                f"longest piece of this sample that stands in the training text: {len(copied)} characters, {copied!r}",
+                err=True,
+            )
 
 
 def _summary(run: Run) -> str:
@@ -100,4 +106,5 @@ def _as_json(run: Run, sample: str) -> dict[str, Any]:
     for name, e in (("val", run.val), ("test", run.test)):
         if e:
             values[f"{name}_nats_per_char"], values[f"{name}_bits_per_char"] = e.nats_per_char, e.bits_per_char
-    return {**values, "sample": sample}
+    copied = run.longest_copy(sample)
+    return {**values, "sample": sample, "longest_copy": None if copied is None else len(copied)}

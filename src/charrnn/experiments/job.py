@@ -26,7 +26,7 @@ from charrnn.threads import blas_threads
 from charrnn.training.trainer import Trainer
 
 BINS_PER_EPOCH = 100  # training losses are kept as means over hundredths of an epoch
-BASE = make_config(read_recipe("reference"))
+BASE = make_config(read_recipe("reference").settings)
 
 
 @dataclass(frozen=True)

@@ -20,17 +20,3 @@ def distinct_ngrams(text: str, n: int = 8) -> float:
     """The share of the n-grams of characters that differ: 1 if nothing is repeated."""
     grams = [text[k : k + n] for k in range(len(text) - n + 1)]
     return len(set(grams)) / len(grams) if grams else 1.0
-
-
-def longest_copy(text: str, source: str) -> str:
-    """The longest piece of the text that stands verbatim in the source."""
-    best, start, end = "", 0, 1
-    while end <= len(text):
-        if text[start:end] in source:
-            if end - start > len(best):
-                best = text[start:end]
-            end += 1
-        else:
-            start += 1
-            end = max(end, start + 1)
-    return best

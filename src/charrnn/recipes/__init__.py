@@ -1,8 +1,14 @@
-"""Named settings: TOML files whose keys are the settings' names, each with its reason. A user's own file works too."""
+"""Named settings: TOML files whose keys are the settings' names, each with its reason. A user's own file works too.
+
+A recipe may have `[[sizes]]`: settings for texts of at least `from_characters` characters of training, which go before
+the others, so that a short text does not get a network for a long one.
+"""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -15,14 +21,39 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+FROM = "from_characters"
+# The recipe for a budget of at most so many minutes.
+BY_MINUTES = {2.0: "quick", 7.0: "good", float("inf"): "best"}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Settings by name, and what changes with the length of the text, from the shortest on."""
+
+    settings: Mapping[str, Any]
+    sizes: tuple[Mapping[str, Any], ...] = ()
+
+    def for_characters(self, characters: int) -> dict[str, Any]:
+        """What changes for a text with so many characters to train on."""
+        fitting = [size for size in self.sizes if size[FROM] <= characters]
+        return {name: value for name, value in fitting[-1].items() if name != FROM} if fitting else {}
+
 
 def recipe_names() -> list[str]:
     """The recipes that come with the package."""
     return sorted(f.name[:-5] for f in resources.files(__name__).iterdir() if f.name.endswith(".toml"))
 
 
-def read_recipe(recipe: str) -> dict[str, Any]:
-    """The settings of a recipe, by its name or from a TOML file."""
+def default_recipe(settings: Mapping[str, Any]) -> str | None:
+    """The recipe for what a user has chosen: that of the cell, else by the minutes; None where the cell has none."""
+    cell, minutes = settings.get("cell"), settings.get("minutes")
+    if cell not in (None, "qrnn"):
+        return cell if cell in recipe_names() else None
+    return next(name for limit, name in BY_MINUTES.items() if (minutes or 0.0) <= limit)
+
+
+def read_recipe(recipe: str) -> Recipe:
+    """A recipe, by its name or from a TOML file."""
     if recipe.endswith(".toml"):
         try:
             content = Path(recipe).read_text("utf-8")
@@ -33,6 +64,10 @@ def read_recipe(recipe: str) -> dict[str, Any]:
     else:
         raise ConfigError(f"recipe '{recipe}' is not known{nearest(recipe, recipe_names())}; or name a .toml file")
     try:
-        return tomllib.loads(content)
+        values = tomllib.loads(content)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"recipe '{recipe}' is not valid TOML: {error}") from None
+    sizes = values.pop("sizes", [])
+    if not isinstance(sizes, list) or not all(isinstance(s, dict) and type(s.get(FROM)) is int for s in sizes):
+        raise ConfigError(f"recipe '{recipe}': each of [[sizes]] needs a whole number {FROM}")
+    return Recipe(values, tuple(sorted(sizes, key=lambda size: size[FROM])))

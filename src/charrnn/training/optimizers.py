@@ -29,13 +29,18 @@ class Optimizer(ABC):
     ----------
     size : int
         P, the number of parameters.
+    beta2 : float, optional
+        How slowly the rule forgets the size of past gradients, where it does so; its own usual number by default.
     """
 
+    beta2: float | None = None  # None where the rule has no such number
     # What is remembered, one number for each parameter, and how many times the smallest normal number counts as zero.
     remembered: ClassVar[dict[str, float]]
 
-    def __init__(self, size: int, dtype: np.dtype, weight_decay: float = 0.0) -> None:
+    def __init__(self, size: int, dtype: np.dtype, weight_decay: float = 0.0, beta2: float | None = None) -> None:
         self.weight_decay = weight_decay
+        if beta2 is not None:
+            self.beta2 = beta2
         self.t = 0
         self.memory = {name: np.zeros(size, dtype) for name in self.remembered}
         self._scratch = np.empty(min(size, SLICE), dtype)
@@ -83,7 +88,8 @@ class Adam(Optimizer):
     """
 
     remembered: ClassVar[dict[str, float]] = {"m": 1e8, "v": 1e2}
-    beta1, beta2, eps = 0.9, 0.999, 1e-8
+    beta1, eps = 0.9, 1e-8
+    beta2: float = 0.999
 
     def update(self, theta: Array, g: Array, memory: list[Array], scratch: Array, learning_rate: float) -> None:
         """One slice."""
@@ -132,14 +138,15 @@ class RMSProp(Optimizer):
     """
 
     remembered: ClassVar[dict[str, float]] = {"v": 1e2}
-    rho, eps = 0.99, 1e-8
+    eps = 1e-8
+    beta2: float = 0.99  # ρ
 
     def update(self, theta: Array, g: Array, memory: list[Array], scratch: Array, learning_rate: float) -> None:
         """One slice."""
         (v,) = memory
         np.multiply(g, g, out=scratch)
-        scratch *= 1.0 - self.rho
-        v *= self.rho
+        scratch *= 1.0 - self.beta2
+        v *= self.beta2
         v += scratch  # [rmsprop.1]
         np.sqrt(v, out=scratch)
         scratch += self.eps

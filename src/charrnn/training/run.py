@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,8 @@ from charrnn.figures.learning_curve import draw_learning_curves
 from charrnn.language_model import LanguageModel
 from charrnn.nn.model import CharModel
 from charrnn.randomness import stream
-from charrnn.recipes import read_recipe
-from charrnn.scoring import Evaluation, evaluate
+from charrnn.recipes import FROM, Recipe, default_recipe, read_recipe
+from charrnn.scoring import Evaluation, evaluate, longest_copy
 from charrnn.text.corpus import Corpus, text_sha256
 from charrnn.text.library import read_text
 from charrnn.text.reading import STDIN
@@ -31,6 +31,8 @@ from charrnn.training.session import Session
 from charrnn.training.trainer import Trainer
 from charrnn.training.watcher import LineWatcher, Watcher
 from charrnn.version import __version__
+
+LONGEST_SEARCHED = 5_000_000  # characters: a second or two
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,13 @@ class Run:
     best_step: int
     val: Evaluation | None  # of the whole validation split, with the best parameters
     test: Evaluation | None  # likewise, where a test split was asked for
+    train_ids: np.ndarray = field(repr=False)  # what it was trained on
+
+    def longest_copy(self, text: str) -> str | None:
+        """The longest piece of a text that stands in the training split; None where that is too long to be searched."""
+        if len(self.train_ids) > LONGEST_SEARCHED:
+            return None
+        return longest_copy(text, self.model.vocabulary.decode(self.train_ids))
 
 
 def train(
@@ -70,7 +79,8 @@ def train(
     resume : path, optional
         A run folder to go on with. Only the budget and what is watched may be changed.
     recipe : str or path, optional
-        A named recipe or a TOML file; `settings` go before it.
+        A named recipe or a TOML file; `settings` go before it. By default that of the cell, if one is chosen, else
+        "quick", "good" or "best", by the minutes there are.
     watcher : Watcher, optional
         Hears of progress; lines on standard error by default.
     **settings
@@ -116,12 +126,18 @@ def _begin(
     sources: list[str], out: Path | None, recipe: str | None, settings: Mapping[str, Any], watcher: Watcher
 ) -> tuple[Session, dict[str, np.ndarray]]:
     """A new run: everything is checked before its folder is made."""
-    config = make_config(settings, make_config(read_recipe(recipe)) if recipe else None)
+    recipe = recipe or default_recipe(settings)
+    named = read_recipe(recipe) if recipe else Recipe({})
+    config = make_config(settings, make_config(_beside(settings, named.settings)))
+    for size in named.sizes:  # a mistake in one of them is a mistake, whatever the text
+        check_values(TrainConfig, {k: v for k, v in size.items() if k != FROM})
     reading = read_text(sources, config.encoding)
     for remark in reading.remarks:
         watcher.remark(remark)
     corpus = Corpus.from_reading(reading)
     splits = corpus.split(config.val_fraction, config.test_fraction)
+    sized = _beside(settings, named.for_characters(len(splits["train"])))
+    config = make_config({**sized, **settings}, config)
     config = _fit_to_text(config, settings, len(splits["train"]), watcher)
     trainer = _trainer(config, corpus, splits["train"])
     folder = RunFolder.create(out, f"{corpus.name.removesuffix('.txt')[:60]}-{config.cell}")
@@ -143,11 +159,25 @@ def _begin(
     watcher.remark(
         f"text {corpus.name}: {len(corpus.ids):,} characters, {len(corpus.vocabulary)} distinct; by position: {sizes}"
     )
+    if recipe:
+        words = ", ".join(f"{name} {value}" for name, value in sized.items())
+        for_text = f"; for {len(splits['train']):,} characters to train on: {words}" if words else ""
+        watcher.remark(f"recipe {recipe}{for_text}")
     watcher.remark(
         f"model: {config.num_layers} × {config.hidden_size} {config.cell}, {len(trainer.params.vector):,} parameters; "
         f"{config.batching} batches of {config.batch_size} × {config.seq_len} characters; run folder {folder.path}"
     )
     return Session(trainer, config, folder, watcher, corpus.vocabulary, splits["val"], provenance), splits
+
+
+def _beside(chosen: Mapping[str, Any], recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """A recipe's settings without what the user's choices replace: the budget as a whole, another rule's numbers."""
+    replaced: set[str] = set(chosen)
+    if any(chosen.get(name) is not None for name in BUDGET):
+        replaced |= set(BUDGET)
+    if chosen.get("optimizer", recipe.get("optimizer")) != recipe.get("optimizer"):
+        replaced |= {"learning_rate", "beta2"}
+    return {name: value for name, value in recipe.items() if name not in replaced}
 
 
 def _reopen(
@@ -265,5 +295,5 @@ def _finished(session: Session, splits: dict[str, np.ndarray], ended: str) -> Ru
     assert progress.best_step is not None
     return Run(
         session.folder.path, session.config, model, session.folder.read_metrics(), ended,
-        progress.step, session.epoch, progress.seconds, progress.best_step, val, test,
+        progress.step, session.epoch, progress.seconds, progress.best_step, val, test, splits["train"],
     )  # fmt: skip

@@ -33,10 +33,12 @@ class Trainer:
             raise ConfigError(f"schedule '{config.schedule}' is not known{nearest(config.schedule, SCHEDULES)}")
         if config.optimizer not in OPTIMIZERS:
             raise ConfigError(f"optimizer '{config.optimizer}' is not known{nearest(config.optimizer, OPTIMIZERS)}")
+        if config.beta2 is not None and OPTIMIZERS[config.optimizer].beta2 is None:
+            raise ConfigError(f"beta2 {config.beta2:g} has no effect with optimizer '{config.optimizer}': leave it out")
         self.model, self.params, self.batcher, self.config = model, params, batcher, config
         dtype = params.vector.dtype
         self.grads = params.zeros_like()
-        self.optimizer = OPTIMIZERS[config.optimizer](len(params.vector), dtype, config.weight_decay)
+        self.optimizer = OPTIMIZERS[config.optimizer](len(params.vector), dtype, config.weight_decay, config.beta2)
         self.workspace = model.workspace(config.seq_len, config.batch_size, dtype)
         self.state = model.zero_state(config.batch_size, dtype)
         self.step_count = 0

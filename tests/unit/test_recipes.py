@@ -1,0 +1,87 @@
+"""Recipes: which one is taken, and what it makes of a text's length and of what the user has chosen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import charrnn
+from charrnn.config import TrainConfig, make_config
+from charrnn.errors import ConfigError
+from charrnn.nn.layers import LAYERS
+from charrnn.recipes import FROM, default_recipe, read_recipe, recipe_names
+from charrnn.training.watcher import Watcher
+
+LENGTHS = (1_000, 50_000, 320_000, 1_000_000, 100_000_000)
+
+
+@pytest.mark.parametrize("name", recipe_names())
+@pytest.mark.parametrize("characters", LENGTHS)
+def test_every_recipe_fits_every_length(name: str, characters: int) -> None:
+    recipe = read_recipe(name)
+    config = make_config({**recipe.settings, **recipe.for_characters(characters)})
+    assert config.steps or config.minutes or config.epochs
+
+
+@pytest.mark.parametrize("name", ["quick", "good", "best"])
+def test_networks_grow_and_dropout_falls_with_the_text(name: str) -> None:
+    recipe = read_recipe(name)
+    configs = [make_config({**recipe.settings, **recipe.for_characters(n)}) for n in LENGTHS]
+    sizes, dropouts = [c.hidden_size for c in configs], [c.dropout for c in configs]
+    assert sizes == sorted(sizes)
+    assert sizes[0] < sizes[-1]
+    assert dropouts == sorted(dropouts, reverse=True)
+    assert dropouts[0] > dropouts[-1]
+
+
+def test_every_cell_has_a_recipe() -> None:
+    for cell in LAYERS:
+        name = default_recipe({"cell": cell})
+        assert name is not None
+        assert read_recipe(name).settings["cell"] == cell
+
+
+def test_minutes_choose_the_recipe() -> None:
+    assert [default_recipe({"minutes": m}) for m in (None, 0.5, 2.0, 5.0, 7.5, 600.0)] == [
+        "quick", "quick", "quick", "good", "best", "best",
+    ]  # fmt: skip
+    assert default_recipe({"minutes": 600.0, "cell": "lstm"}) == "lstm"
+
+
+class Remarks(Watcher):
+    def __init__(self) -> None:
+        self.remarks: list[str] = []
+
+    def remark(self, text: str) -> None:
+        self.remarks.append(text)
+
+
+def test_what_the_user_chose_goes_before_the_recipe_and_its_sizes(book: Path, tmp_path: Path) -> None:
+    watcher = Remarks()
+    settings = {"hidden_size": 7, "steps": 3, "optimizer": "sgd"}
+    run = charrnn.train(book, out=tmp_path / "run", watcher=watcher, recipe="good", **settings)
+    config = run.config
+    assert (config.hidden_size, config.steps, config.minutes, config.cell, config.num_layers) == (7, 3, None, "qrnn", 3)
+    assert (config.optimizer, config.beta2, config.learning_rate) == ("sgd", None, TrainConfig().learning_rate)
+    assert config.dropout == read_recipe("good").sizes[0]["dropout"]
+    (said,) = [r for r in watcher.remarks if r.startswith("recipe good; for ")]
+    assert f"dropout {config.dropout}" in said
+    assert "hidden_size" not in said
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[[sizes]]\nhidden_size = 3\n", f"needs a whole number {FROM}"),
+        ('sizes = "large"\n', f"needs a whole number {FROM}"),
+        (f"[[sizes]]\n{FROM} = 0\nhidden_sise = 3\n", "no setting is called 'hidden_sise': did you mean 'hidden_size'"),
+        (f"[[sizes]]\n{FROM} = 999999999\nhidden_size = 0\n", "hidden_size 0 is too small"),
+        ("beta2 = 0.5\noptimizer = 'sgd'\n", "beta2 0.5 has no effect with optimizer 'sgd'"),
+    ],
+)
+def test_mistakes_in_a_recipe_are_named(content: str, message: str, book: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(content)
+    with pytest.raises(ConfigError, match=message):
+        charrnn.train(book, out=tmp_path / "run", recipe=str(tmp_path / "mine.toml"), steps=1, watcher=Watcher())
+    assert not (tmp_path / "run").exists()
