@@ -67,7 +67,21 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("trained")
     (folder / "book.txt").write_text(TEXT)
-    settings = {"hidden_size": 16, "seq_len": 10, "batch_size": 4, "learning_rate": 0.01, "log_every": 5}
+    settings = {
+        "cell": "rnn",
+        "num_layers": 1,
+        "hidden_size": 16,
+        "seq_len": 10,
+        "batch_size": 4,
+        "learning_rate": 0.01,
+    }
     return package.train(
-        folder / "book.txt", out=folder / "run", steps=60, eval_every=20, watcher=Watcher(), **settings
+        folder / "book.txt",
+        out=folder / "run",
+        steps=60,
+        eval_every=20,
+        log_every=5,
+        learning_rate=0.01,
+        watcher=Watcher(),
+        **settings,
     ).path

@@ -274,11 +274,11 @@ def test_divergence_is_one_line_and_status_one(charrnn: Run, book: Path) -> None
     assert charrnn("sample", "runs/book-rnn", "--length", 5).status == 0
 
 
-def test_dynamic_evaluation_stands_beside_the_static_one(charrnn: Run, run: Path) -> None:
-    result = charrnn("evaluate", run, "--dynamic")
+def test_dynamic_evaluation_stands_beside_the_static_one(charrnn: Run, trained: Path) -> None:
+    result = charrnn("evaluate", trained, "--dynamic")
     static, dynamic = result.out.splitlines()
-    assert static == charrnn("evaluate", run).out.strip()
+    assert static == charrnn("evaluate", trained).out.strip()
     assert "dynamic evaluation" in dynamic
-    values = json.loads(charrnn("evaluate", run, "--dynamic", "--dynamic-rate", "0.003", "--json").out)
+    values = json.loads(charrnn("evaluate", trained, "--dynamic", "--dynamic-rate", "0.003", "--json").out)
     assert 0 < values["dynamic_nats_per_char"] != values["nats_per_char"]
-    assert charrnn("evaluate", run, "--dynamic-rate", "0.003").status == 2
+    assert charrnn("evaluate", trained, "--dynamic-rate", "0.003").status == 2

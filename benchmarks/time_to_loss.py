@@ -1,0 +1,283 @@
+"""Validation loss against CPU seconds on one core: our recipes beside what else a reader could train or count.
+
+The first 90 % of the text train, the last 10 % validate, always the whole split with the state carried (nanoGPT: in
+windows of 64 that overlap by half, so that each character has at least 32 before it). Training time is process CPU time
+without evaluations. Peers:
+
+- a PyTorch LSTM, one layer of 256, one-hot inputs, 32 lanes of 32, fused Adam, the schedule of our recipes;
+- nanoGPT's recipe for a CPU, written anew: 4 layers, 4 heads, 128 wide, window 64, batch 12, AdamW from 1e-3 to 1e-4,
+  beta2 0.99, weight decay 0.1, 2,000 steps, warm-up 100, no dropout, no biases;
+- Witten-Bell and modified Kneser-Ney n-grams, their order chosen on validation; PPMd of order 6 (pyppmd), which adapts.
+
+    python benchmarks/time_to_loss.py TEXT.txt [--seconds 60 180 600] [--seeds 3] [--only ours vanilla torch count]
+        [--out RESULTS.json] [--figure CURVES.png]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import machine
+
+# isort: split
+import numpy as np
+
+from charrnn.baselines import best_ngram
+from charrnn.batching import make_batcher
+from charrnn.checkpoint.files import write_atomic, write_json
+from charrnn.config import ModelConfig, make_config
+from charrnn.nn.model import CharModel
+from charrnn.randomness import stream
+from charrnn.recipes import read_recipe
+from charrnn.scoring import evaluate
+from charrnn.text.corpus import Corpus
+from charrnn.text.library import read_text
+from charrnn.training.dynamic import evaluate_dynamic
+from charrnn.training.trainer import Trainer
+
+POINTS = 8  # evaluations along the way
+OURS = {60.0: "quick", 180.0: "good", 600.0: "best"}  # the recipe whose size is meant for the seconds
+Point = tuple[float, float]  # CPU seconds of training, validation loss in nats per character
+
+
+def recipe_for(seconds: float) -> str:
+    return min(OURS.items(), key=lambda item: abs(math.log(item[0] / seconds)))[1]
+
+
+def train_ours(corpus: Corpus, recipe_name: str, seconds: float, seed: int) -> tuple[list[Point], float | None]:
+    """The learning curve of a recipe with a budget of CPU seconds, and the dynamic loss at the end of the longest."""
+    splits = corpus.split(0.1, 0.0)
+    recipe = read_recipe(recipe_name)
+    config = make_config({**recipe.settings, **recipe.for_characters(len(splits["train"])), "seed": seed})
+    size = ModelConfig(len(corpus.vocabulary), config.cell, config.hidden_size, config.num_layers, config.dropout)
+    model = CharModel(size)
+    params = model.init_parameters(stream(seed, "initialisation"), config.dtype)
+    trainer = Trainer(model, params, make_batcher(splits["train"], config), config)
+    used, points, best, best_params = 0.0, [], math.inf, params.vector.copy()
+    while used < seconds:
+        begun = time.process_time()
+        trainer.step(used / seconds)
+        used += time.process_time() - begun
+        if used >= seconds * (len(points) + 1) / POINTS:
+            points.append((used, evaluate(model, params, splits["val"]).nats_per_char))
+            if points[-1][1] < best:
+                best, best_params = points[-1][1], params.vector.copy()
+    params.vector[...] = best_params
+    dynamic = evaluate_dynamic(model, params, splits["val"]).nats_per_char if seconds >= 600 else None
+    return points, dynamic
+
+
+def train_torch_lstm(corpus: Corpus, seconds: float, seed: int) -> list[Point]:
+    import torch
+
+    T, B, H, V = 32, 32, 256, len(corpus.vocabulary)
+    splits = {name: torch.from_numpy(ids.astype(np.int64)) for name, ids in corpus.split(0.1, 0.0).items()}
+    torch.manual_seed(seed)
+    network, readout = torch.nn.LSTM(V, H), torch.nn.Linear(H, V)
+    parameters = [*network.parameters(), *readout.parameters()]
+    optimizer = torch.optim.Adam(parameters, betas=(0.9, 0.99), fused=True)
+    one_hot = torch.nn.functional.one_hot
+    lane = (len(splits["train"]) - 1) // B
+    inputs, targets = (splits["train"][k : k + lane * B].reshape(B, lane).t() for k in (0, 1))
+
+    def loss_of(x: Any, y: Any, state: Any) -> Any:
+        outputs, state = network(one_hot(x, V).float(), state)
+        loss = torch.nn.functional.cross_entropy(readout(outputs).reshape(-1, V), y.reshape(-1))
+        return loss, tuple(s.detach() for s in state)
+
+    @torch.no_grad()
+    def validation() -> float:
+        state, total, val = None, 0.0, splits["val"]
+        for start in range(0, len(val) - 1, 512):
+            x, y = val[start : start + 513][:-1], val[start : start + 513][1:]
+            loss, state = loss_of(x[:, None], y[:, None], state)
+            total += loss.item() * len(x)
+        return total / (len(val) - 1)
+
+    used, points, state, t = 0.0, [], None, 0
+    while used < seconds:
+        begun = time.process_time()
+        if t + T > lane:
+            t, state = 0, None
+        progress = used / seconds
+        rate = 6e-3 * min(1.0, progress / 0.03 + 1e-3) * (0.01 + 0.99 * (1 + math.cos(math.pi * progress)) / 2)
+        optimizer.param_groups[0]["lr"] = rate
+        optimizer.zero_grad(set_to_none=True)
+        loss, state = loss_of(inputs[t : t + T], targets[t : t + T], state)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+        t += T
+        used += time.process_time() - begun
+        if used >= seconds * (len(points) + 1) / POINTS:
+            points.append((used, validation()))
+    return points
+
+
+def train_nanogpt(corpus: Corpus, steps: int, seed: int) -> list[Point]:
+    import torch
+    from torch.nn import functional
+
+    V, D, L, HEADS, T, B = len(corpus.vocabulary), 128, 4, 4, 64, 12
+    train, val = (torch.from_numpy(ids.astype(np.int64)) for name, ids in corpus.split(0.1, 0.0).items() if len(ids))
+    torch.manual_seed(seed)
+
+    class Block(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm1, self.norm2 = (torch.nn.LayerNorm(D, bias=False) for _ in range(2))
+            self.qkv, self.out = torch.nn.Linear(D, 3 * D, bias=False), torch.nn.Linear(D, D, bias=False)
+            self.up, self.down = torch.nn.Linear(D, 4 * D, bias=False), torch.nn.Linear(4 * D, D, bias=False)
+
+        def forward(self, x: Any) -> Any:
+            b, t, _ = x.shape
+            q, k, v = (y.view(b, t, HEADS, D // HEADS).transpose(1, 2) for y in self.qkv(self.norm1(x)).split(D, 2))
+            y = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+            x = x + self.out(y.transpose(1, 2).reshape(b, t, D))
+            return x + self.down(functional.gelu(self.up(self.norm2(x))))
+
+    class GPT(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.token, self.place = torch.nn.Embedding(V, D), torch.nn.Embedding(T, D)
+            self.blocks = torch.nn.Sequential(*(Block() for _ in range(L)))
+            self.norm = torch.nn.LayerNorm(D, bias=False)
+            for name, p in self.named_parameters():
+                if p.dim() > 1:
+                    torch.nn.init.normal_(p, 0.0, 0.02 / math.sqrt(2 * L) if "out" in name or "down" in name else 0.02)
+
+        def forward(self, ids: Any) -> Any:
+            x = self.token(ids) + self.place(torch.arange(ids.shape[1]))
+            return self.norm(self.blocks(x)) @ self.token.weight.t()
+
+    network = GPT()
+    matrices = [p for p in network.parameters() if p.dim() > 1]
+    others = [p for p in network.parameters() if p.dim() == 1]
+    groups = [{"params": matrices, "weight_decay": 0.1}, {"params": others, "weight_decay": 0.0}]
+    optimizer = torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, 0.99), fused=True)
+
+    @torch.no_grad()
+    def validation() -> float:
+        half, total = T // 2, 0.0
+        windows = val.unfold(0, T + 1, half)
+        for start in range(0, len(windows), 64):
+            piece = windows[start : start + 64]
+            nats = functional.cross_entropy(network(piece[:, :-1]).transpose(1, 2), piece[:, 1:], reduction="none")
+            total += nats[:, half:].sum().item()
+        return total / (len(windows) * half)
+
+    used, points = 0.0, []
+    for step in range(steps):
+        begun = time.process_time()
+        decay = (1 + math.cos(math.pi * max(0, step - 100) / (steps - 100))) / 2
+        rate = 1e-3 * (step + 1) / 101 if step < 100 else 1e-4 + decay * 9e-4
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        starts = torch.randint(len(train) - T, (B,))
+        batch = torch.stack([train[s : s + T + 1] for s in starts])
+        optimizer.zero_grad(set_to_none=True)
+        loss = functional.cross_entropy(network(batch[:, :-1]).reshape(-1, V), batch[:, 1:].reshape(-1))
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimizer.step()
+        used += time.process_time() - begun
+        if step + 1 >= steps * (len(points) + 1) / POINTS:
+            points.append((used, validation()))
+    return points
+
+
+def count(corpus: Corpus, text: str) -> dict[str, Point]:
+    """What takes no training: seconds, loss."""
+    splits, found = corpus.split(0.1, 0.0), {}
+    for smoothing in ("Witten–Bell", "Kneser–Ney"):
+        begun = time.process_time()
+        model, loss = best_ngram(splits["train"], splits["val"], len(corpus.vocabulary), smoothing)
+        found[f"{smoothing} {model.order}-gram"] = (time.process_time() - begun, loss)
+    import pyppmd
+
+    begun, n = time.process_time(), len(splits["train"])
+    sizes = [8 * len(pyppmd.compress(t, max_order=6, mem_size=1 << 28)) for t in (text[:n].encode(), text.encode())]
+    found["PPMd order 6 (adapts)"] = (
+        time.process_time() - begun,
+        (sizes[1] - sizes[0]) * math.log(2) / (len(text) - n),
+    )
+    return found
+
+
+def draw(results: dict[str, Any], path: Path) -> None:
+    from charrnn.figures.style import COLOURS, STYLES, image, new_figure
+
+    figure = new_figure(8, 4.6)
+    axes = figure.subplots()
+    for number, (name, runs) in enumerate(results["curves"].items()):
+        seconds, losses = np.mean(runs, axis=0).T
+        axes.plot(seconds, losses, STYLES[number % len(STYLES)], color=COLOURS[number % len(COLOURS)], marker="o",
+                  markersize=3, label=name)  # fmt: skip
+    for name, (_, loss) in results["counted"].items():
+        axes.axhline(loss, color="grey", linewidth=0.8)
+        axes.annotate(f"{name}: {loss:.3f}", (1.0, loss), xycoords=("axes fraction", "data"), fontsize=7,
+                      ha="right", va="bottom", color="0.3")  # fmt: skip
+    axes.set(xscale="log", xlabel="CPU seconds of training, one core", ylabel="validation loss (nats per character)",
+             ylim=(None, 2.1), title=results["text"])  # fmt: skip
+    axes.grid(alpha=0.25)
+    axes.legend(frameon=False, fontsize=8)
+    write_atomic(path, image(figure, path.suffix[1:]))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("text")
+    parser.add_argument("--seconds", type=float, nargs="+", default=[60.0, 180.0, 600.0])
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--only", nargs="+", choices=["ours", "vanilla", "torch", "count"], default=None)
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--figure", type=Path)
+    options = parser.parse_args()
+    wanted = options.only or ["ours", "vanilla", "torch", "count"]
+    reading = read_text([options.text], "utf-8")
+    corpus = Corpus.from_reading(reading)
+    results: dict[str, Any] = {"machine": machine.describe(), "text": corpus.name, "curves": {}, "counted": {}}
+    if options.out and options.out.is_file():  # what was measured before is kept
+        results = {**results, **json.loads(options.out.read_text()), "machine": machine.describe()}
+    print(f"{results['machine']}; {corpus.name}, last 10 % validate; nats per character", flush=True)
+
+    def measure(name: str, train: Callable[[int], tuple[list[Point], float | None]]) -> None:
+        runs = [train(seed) for seed in range(options.seeds)]
+        ends = [points[-1][1] for points, _ in runs]
+        dynamic = [d for _, d in runs if d is not None]
+        results["curves"][name] = [points for points, _ in runs]
+        adapting = f"; dynamic {np.mean(dynamic):.4f}" if dynamic else ""
+        print(
+            f"{name}: {np.mean(ends):.4f} ({min(ends):.4f} to {max(ends):.4f}) after {runs[0][0][-1][0]:.0f} CPU s"
+            f"{adapting}", flush=True,
+        )  # fmt: skip
+        if options.out:
+            write_json(options.out, results)
+
+    if "count" in wanted:
+        results["counted"] = count(corpus, reading.text)
+        for name, (seconds, loss) in results["counted"].items():
+            print(f"{name}: {loss:.4f} in {seconds:.1f} s", flush=True)
+    for seconds in options.seconds if "ours" in wanted else []:
+        recipe = recipe_for(seconds)
+        measure(f"{recipe}, {seconds:g} s", lambda seed, r=recipe, s=seconds: train_ours(corpus, r, s, seed))
+    for seconds in options.seconds if "vanilla" in wanted else []:
+        measure(f"rnn, {seconds:g} s", lambda seed, s=seconds: train_ours(corpus, "rnn", s, seed))
+    if "torch" in wanted:
+        machine.limit_torch(1)
+        measure("nanoGPT's CPU recipe", lambda seed: (train_nanogpt(corpus, 2000, seed), None))
+        measure("PyTorch LSTM 256, 180 s", lambda seed: (train_torch_lstm(corpus, 180.0, seed), None))
+    if options.out:
+        write_json(options.out, results)
+    if options.figure:
+        draw(results, options.figure)
+
+
+if __name__ == "__main__":
+    main()
