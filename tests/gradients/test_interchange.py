@@ -12,6 +12,7 @@ from charrnn.config import ModelConfig
 from charrnn.gradcheck import available
 from charrnn.gradcheck.torch_oracle import MODULES
 from charrnn.language_model import LanguageModel
+from charrnn.nn.layers import LAYERS
 from charrnn.nn.model import CharModel
 from charrnn.randomness import stream
 from charrnn.text.vocabulary import Vocabulary
@@ -88,3 +89,14 @@ def test_arrays_that_do_not_fit_are_refused() -> None:
         LanguageModel.from_arrays(arrays, CHARACTERS)
     with pytest.raises(charrnn.RunError, match=r"readout\.weight"):
         LanguageModel.from_arrays({}, CHARACTERS)
+
+
+@pytest.mark.parametrize("cell", sorted(LAYERS))
+@pytest.mark.parametrize("num_layers", [1, 3])
+def test_arrays_make_the_same_model_again(cell: str, num_layers: int) -> None:
+    network = CharModel(ModelConfig(len(CHARACTERS), cell, 12, num_layers))
+    model = LanguageModel(network, network.init_parameters(np.random.default_rng(0)), Vocabulary(CHARACTERS))
+    again = LanguageModel.from_arrays(model.arrays(), model.vocabulary.characters, cell)
+    assert again.model.config == network.config
+    np.testing.assert_array_equal(again.params.vector, model.params.vector)
+    assert again.generate("a", length=30, seed=1) == model.generate("a", length=30, seed=1)

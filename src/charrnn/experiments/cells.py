@@ -1,4 +1,4 @@
-"""RNN, LSTM or GRU: at equal parameters, and at equal CPU time."""
+"""RNN, LSTM, GRU or QRNN: at equal parameters, and at equal CPU time."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def _findings(lab: Lab, rows: dict[str, Row], seconds: float, epochs: float) -> 
 
 STUDY = Study(
     "cells",
-    "RNN, LSTM, GRU",
+    "RNN, LSTM, GRU, QRNN",
     f"Which cell predicts best with as many parameters as a vanilla RNN of {RNN_SIZE} units has, for the same characters, "
     f"and for the same time? Chunked order, batch {BATCH_SIZE}, windows of 25, Adam 0.001 for all.",
     carry_out,
