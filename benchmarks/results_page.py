@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results"
-STUDIES = ("batching", "batch-size", "sampling", "progress", "cells")
+STUDIES = ("batching", "batch-size", "optimizers", "sampling", "progress", "cells")
 LARGE = {"texts.svg", "samples.svg"}  # figures made of thousands of words: the PNG will do
 # What is said in the field, and the findings that answer it: a study, and how their sentences begin.
 CLAIMS = {
@@ -24,6 +24,7 @@ CLAIMS = {
         "batch-size",
         "At equal|The views|The three|That larger batches reach",
     ),
+    "Adam is the rule to take": ("optimizers", "Each at the best|That Adam"),
     "A low temperature repeats itself, a high one makes words up": ("sampling", "Share of real|Distinct"),
     "A nucleus cuts off the tail that spoils words": ("sampling", "A nucleus"),
 }

@@ -445,3 +445,10 @@ def test_a_steady_step_allocates_little() -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 1_000_000
+
+
+def test_two_processes_cannot_train_in_one_folder(book: Path, tmp_path: Path) -> None:
+    train(book, tmp_path / "run", steps=5)
+    with RunFolder.open(tmp_path / "run").lock(), pytest.raises(RunError, match="another process is training in"):
+        charrnn.train(resume=tmp_path / "run", steps=9, watcher=Listener())
+    assert charrnn.train(resume=tmp_path / "run", steps=9, watcher=Listener()).step == 9

@@ -14,7 +14,7 @@ from charrnn.figures.style import COLOURS, STYLES, new_figure
 # Each about a factor of 3 apart, around the rate that is usual for the rule.
 RATES = {
     "adam": (0.0003, 0.001, 0.003, 0.01),
-    "rmsprop": (0.0001, 0.0003, 0.001, 0.003),
+    "rmsprop": (0.0003, 0.001, 0.003, 0.01),
     "adagrad": (0.003, 0.01, 0.03, 0.1),
     "sgd": (0.01, 0.03, 0.1, 0.3),
 }

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from charrnn.checkpoint.files import read_json, write_atomic, write_json
 from charrnn.errors import RunError
 from charrnn.language_model import MODEL_FILE
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 Record = dict[str, Any]
 
@@ -58,6 +66,31 @@ class RunFolder:
         if not folder.config.is_file():
             raise RunError(f"'{path}' is not a run folder: it has no config.json")
         return folder
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep every other process from training in this folder, as long as the block lasts or this process lives.
+
+        Raises
+        ------
+        RunError
+            Another process is training in it.
+        """
+        if fcntl is None:  # not POSIX
+            yield
+            return
+        handle = os.open(self.path, os.O_RDONLY)
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                if error.errno not in (errno.EACCES, errno.EAGAIN):  # a file system without locks
+                    yield
+                    return
+                raise RunError(f"another process is training in '{self.path}': wait for it, or stop it") from None
+            yield
+        finally:
+            os.close(handle)
 
     def write_config(self, values: Mapping[str, Any]) -> None:
         write_json(self.config, values)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import shlex
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -103,15 +104,19 @@ def train(
     settings = check_values(TrainConfig, settings)
     sources = [str(source) for source in ([text] if isinstance(text, str | Path) else text)]
     try:
-        with blas_threads(1):
-            if resume is not None:
-                if out is not None or recipe is not None:
-                    raise ConfigError("a resumed run keeps its folder and recipe: leave out --out and --recipe")
-                session, splits = _reopen(RunFolder.open(resume), sources, settings, watcher)
-            else:
-                recipe = None if recipe is None else str(recipe)
-                session, splits = _begin(sources, Path(out) if out else None, recipe, settings, watcher)
-        with blas_threads(session.config.threads):
+        with ExitStack() as held:
+            with blas_threads(1):
+                if resume is not None:
+                    if out is not None or recipe is not None:
+                        raise ConfigError("a resumed run keeps its folder and recipe: leave out --out and --recipe")
+                    folder = RunFolder.open(resume)
+                    held.enter_context(folder.lock())
+                    session, splits = _reopen(folder, sources, settings, watcher)
+                else:
+                    recipe = None if recipe is None else str(recipe)
+                    session, splits = _begin(sources, Path(out) if out else None, recipe, settings, watcher)
+                    held.enter_context(session.folder.lock())
+            held.enter_context(blas_threads(session.config.threads))
             ended = session.run()
             _draw_curve(session)
             if ended.startswith("signal"):
