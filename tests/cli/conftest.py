@@ -67,14 +67,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("trained")
     (folder / "book.txt").write_text(TEXT)
-    settings = {
-        "cell": "rnn",
-        "num_layers": 1,
-        "hidden_size": 16,
-        "seq_len": 10,
-        "batch_size": 4,
-        "learning_rate": 0.01,
-    }
+    settings = {"cell": "rnn", "num_layers": 1, "hidden_size": 16, "seq_len": 10, "batch_size": 4}
     return package.train(
         folder / "book.txt",
         out=folder / "run",

@@ -222,51 +222,6 @@ def test_streaming_into_a_reader_that_leaves(trained: Path) -> None:
     assert process.wait(timeout=30) == 0
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ("train missing.txt", "'missing.txt' is neither a file nor the name of a corpus"),
-        ("train empty.txt", "'empty.txt' is empty"),
-        ("train binary", "'binary' is not utf-8 text: byte 0xFF at offset 1"),
-        ("train tiny.txt", "leaves 1 for the val split"),
-        ("train text.txt --hidden-size 0", "hidden_size 0 is too small: it must be at least 1"),
-        ("train text.txt --hidden-size many", "'many' is not a valid integer"),
-        ("train text.txt --val-fraction 1", "it must be below 1"),
-        ("train text.txt --batching chunked --chunk-len 100", "chunk_len 100 is not a multiple of seq_len 64"),
-        ("train text.txt --batch-size 9999", "lower batch_size, seq_len or chunk_len"),
-        ("train text.txt --cell lstmm", "'lstmm' is not"),
-        ("train text.txt --recipe refrence", "did you mean 'reference'"),
-        ("train text.txt --out used", "'used' exists and is never overwritten"),
-        ("train text.txt --out /dev/null/x", "cannot make the run folder"),
-        ("train --resume missing", "'missing' is not a run folder"),
-        ("train text.txt --hiden-size 3", "No such option '--hiden-size'"),
-        ("train text.txt --encoding latin9000", "encoding 'latin9000' is not known"),
-        ("sample missing", "there is no model at 'missing'"),
-        ("sample text.txt", "is not a whole safetensors file"),
-        ("sample used --num-samples 0", "0 is not in the range x>=1"),
-        ("evaluate missing", "there is no model at 'missing'"),
-        ("plot missing", "'missing' is not a run folder"),
-        ("info missing", "there is no model at 'missing'"),
-        ("corpora fetch shakespeare", "no corpus is called 'shakespeare'"),
-        ("trian", "No such command 'trian'"),
-    ],
-)
-def test_bad_input_is_one_line_and_status_two(charrnn: Run, arguments: str, message: str) -> None:
-    Path("empty.txt").touch()
-    Path("binary").write_bytes(b"a\xff\xfe")
-    Path("tiny.txt").write_text("abc")
-    Path("text.txt").write_text(TEXT)
-    Path("used").mkdir()
-    Path("used/file").touch()
-    before = sorted(Path().rglob("*"))
-    result = charrnn(*arguments.split())
-    assert (result.status, result.out) == (2, "")
-    assert result.err.startswith("charrnn: error: ")
-    assert result.err.count("\n") == 1
-    assert message in result.err
-    assert sorted(Path().rglob("*")) == before
-
-
 def test_divergence_is_one_line_and_status_one(charrnn: Run, book: Path) -> None:
     result = charrnn("train", book, *SMALL, "--learning-rate", 1e38, "--grad-clip", 0, "--steps", 50, "--quiet")
     assert (result.status, result.out) == (1, "")

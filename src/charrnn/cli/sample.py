@@ -14,6 +14,7 @@ import click
 from charrnn.cli.options import config_options, echo_json, given, json_option, on_unknown_option, quiet_option
 from charrnn.errors import ConfigError
 from charrnn.generation import SamplingConfig
+from charrnn.generation.filters import make_sampling
 from charrnn.language_model import load
 from charrnn.text.reading import STDIN, read_files
 
@@ -32,7 +33,9 @@ Examples:
 @click.option(
     "--prompt", "--start-text", "--prime-text", default="", help="Text to go on from; FILE:path or - reads it."
 )
-@click.option("--length", type=int, default=500, show_default=True, help="Characters to write after the prompt.")
+@click.option(
+    "--length", type=click.IntRange(0), default=500, show_default=True, help="Characters to write after the prompt."
+)
 @config_options(SamplingConfig)
 @click.option("--stop", multiple=True, metavar="STRING", help="Stop before this string; may be repeated.")
 @click.option(
@@ -64,6 +67,7 @@ def sample(
     known = model.vocabulary.decode(model.vocabulary.encode(prompt, on_unknown))
     if known != prompt and not quiet:
         click.echo(f"skipped {len(prompt) - len(known)} unknown characters of the prompt", err=True)
+    make_sampling(given(settings))  # what is wrong with them is said before anything else
     seed = secrets.randbits(32) if seed is None else seed
     if not quiet:
         click.echo(f"seed {seed}", err=True)

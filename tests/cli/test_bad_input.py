@@ -1,0 +1,128 @@
+"""Bad input, in one line: every option out of range, every contradiction, everything that is missing or damaged.
+
+docs/bad-input.md is made from this table: `CHARRNN_WRITE_DOCS=1 ./run test tests/cli/test_bad_input.py -n 0`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from charrnn.config import TrainConfig
+from tests.cli.conftest import TEXT, Run
+
+PAGE = Path(__file__).parents[2] / "docs" / "bad-input.md"
+HEAD = """# Bad input, and what is said about it
+
+Each of these is refused with exit status 2, in one line on standard error that begins with `charrnn: error:`, and
+nothing is written. The table is made by the tests (`tests/cli/test_bad_input.py`), which fail if a message changes.
+
+In these examples `text.txt` is a text of 3,440 characters, `empty.txt` is empty, `binary` holds the bytes 61 FF FE,
+`tiny.txt` three characters, `used` is a folder with a file in it, and `run` a run of a vanilla RNN of 16 units on
+`book.txt`, whose `torn` copy has lost the end of its model, `pickled` copy holds a pickle instead, and `emptied` copy
+has an empty checkpoint.
+
+| command | message |
+| --- | --- |
+"""
+
+
+def out_of_range() -> list[str]:
+    """Each setting of a training run just outside its range."""
+    commands = []
+    for f in fields(TrainConfig):
+        limits, flag = f.metadata, "--" + f.name.replace("_", "-")
+        whole = str(f.type).startswith("int")
+        if limits["least"] is not None:
+            commands.append(f"{flag} {limits['least'] - 1}")
+        if limits["above"] is not None:
+            commands.append(f"{flag} {limits['above']}")
+        if limits["most"] is not None:
+            commands.append(f"{flag} {limits['most'] * 10:g}")
+        if limits["below"] is not None:
+            commands.append(f"{flag} {limits['below']}")
+        if str(f.type).startswith(("int", "float")):
+            commands.append(f"{flag} {'1.5' if whole else 'nan'}")
+    return [f"train text.txt {command}" for command in commands]
+
+
+COMMANDS = [
+    *out_of_range(),
+    # unknown names
+    "trian", "train text.txt --hiden-size 3", "train text.txt --cell lstmm", "train text.txt --batching chunk",
+    "train text.txt --schedule cosin", "train text.txt --optimizer adamw", "train text.txt --dtype float16",
+    "train text.txt --recipe refrence", "train text.txt --recipe missing.toml", "train text.txt --encoding latin9000",
+    "corpora fetch shakespeare", "experiment batchsize", "gradcheck --cell rmn",
+    # texts
+    "train missing.txt", "train empty.txt", "train binary", "train tiny.txt", "train used",
+    # contradictions
+    "train text.txt --batching chunked --chunk-len 100", "train text.txt --chunk-len 128",
+    "train text.txt --val-fraction 0.6 --test-fraction 0.5", "train text.txt --cell rnn --num-layers 1 --dropout 0.2",
+    "train text.txt --val-fraction 0 --patience 3", "train text.txt --val-fraction 0 --eval-every 3",
+    "train text.txt --optimizer sgd --beta2 0.9", "train text.txt --batch-size 9999",
+    "train --resume run --out elsewhere", "train --resume run --recipe quick", "train --resume run --hidden-size 17",
+    "train --resume run --seed 3", "train tiny.txt --resume run", "evaluate run --dynamic-rate 0.1",
+    "evaluate run tiny.txt --split val",
+    # runs and models
+    "train text.txt --out used", "train text.txt --out /dev/null/x", "train --resume missing", "train --resume used",
+    "train --resume emptied", "sample missing", "sample text.txt", "sample torn", "sample pickled",
+    "evaluate missing", "evaluate torn", "plot missing", "info missing", "info torn",
+    # writing
+    "sample run --prompt Ω", "sample run --num-samples 0", "sample run --temperature -1",
+    "sample run --temperature nan",
+    "sample run --top-p 1.5", "sample run --top-k -1", "sample run --min-p 2", "sample run --length -1",
+]  # fmt: skip
+
+
+def prepare(trained: Path) -> None:
+    """The files of the examples, in the current folder."""
+    import shutil
+
+    Path("empty.txt").touch()
+    Path("binary").write_bytes(b"a\xff\xfe")
+    Path("tiny.txt").write_text("abc")
+    Path("text.txt").write_text(TEXT)
+    Path("used").mkdir()
+    Path("used/file").touch()
+    shutil.copy(trained.parent / "book.txt", "book.txt")
+    for name in ("run", "torn", "pickled", "emptied"):
+        shutil.copytree(trained, name)
+        config = json.loads(Path(name, "config.json").read_text())
+        Path(name, "config.json").write_text(json.dumps({**config, "sources": ["book.txt"]}))
+    whole = Path("torn/model.safetensors").read_bytes()
+    Path("torn/model.safetensors").write_bytes(whole[:-100])
+    Path("pickled/model.safetensors").write_bytes(b"\x80\x04}\x94.")
+    Path("emptied/checkpoint.safetensors").write_bytes(b"")
+
+
+def tree() -> dict[str, int]:
+    return {str(path): path.stat().st_mtime_ns for path in sorted(Path().rglob("*")) if path.is_file()}
+
+
+def test_bad_input_is_one_line_and_status_two_and_the_page_says_so(charrnn: Run, trained: Path) -> None:
+    prepare(trained)
+    before, rows = tree(), []
+    for command in COMMANDS:
+        result = charrnn(*command.split())
+        assert (result.status, result.out) == (2, ""), command
+        assert result.err.startswith("charrnn: error: "), command
+        assert result.err.count("\n") == 1, command
+        assert "Traceback" not in result.err, command
+        assert tree() == before, command
+        message = result.err.removeprefix("charrnn: error: ").strip().replace("|", "\\|")
+        rows.append(f"| `charrnn {command}` | {message} |\n")
+    page = HEAD + "".join(rows)
+    if os.environ.get("CHARRNN_WRITE_DOCS"):
+        PAGE.write_text(page)
+    assert page == PAGE.read_text(), "run CHARRNN_WRITE_DOCS=1 ./run test tests/cli/test_bad_input.py -n 0"
+
+
+@pytest.mark.parametrize("command", ["train text.txt --batch-size 9999", "train binary"])
+def test_messages_name_the_remedy(charrnn: Run, trained: Path, command: str) -> None:
+    prepare(trained)
+    message = charrnn(*command.split()).err
+    assert any(remedy in message for remedy in ("lower", "--encoding"))
