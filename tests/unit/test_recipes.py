@@ -62,7 +62,7 @@ def test_what_the_user_chose_goes_before_the_recipe_and_its_sizes(book: Path, tm
     settings = {"hidden_size": 7, "steps": 3, "optimizer": "sgd"}
     run = charrnn.train(book, out=tmp_path / "run", watcher=watcher, recipe="good", **settings)
     config = run.config
-    assert (config.hidden_size, config.steps, config.minutes, config.cell, config.num_layers) == (7, 3, None, "qrnn", 3)
+    assert (config.hidden_size, config.steps, config.minutes, config.cell, config.num_layers) == (7, 3, None, "qrnn", 2)
     assert (config.optimizer, config.beta2, config.learning_rate) == ("sgd", None, TrainConfig().learning_rate)
     assert config.dropout == read_recipe("good").sizes[0]["dropout"]
     (said,) = [r for r in watcher.remarks if r.startswith("recipe good; for ")]
