@@ -85,3 +85,10 @@ def test_mistakes_in_a_recipe_are_named(content: str, message: str, book: Path, 
     with pytest.raises(ConfigError, match=message):
         charrnn.train(book, out=tmp_path / "run", recipe=str(tmp_path / "mine.toml"), steps=1, watcher=Watcher())
     assert not (tmp_path / "run").exists()
+
+
+def test_a_single_layer_does_without_the_recipes_dropout(book: Path, tmp_path: Path) -> None:
+    one = charrnn.train(book, out=tmp_path / "one", cell="rnn", num_layers=1, steps=1, watcher=Watcher())
+    assert (one.config.num_layers, one.config.dropout) == (1, 0.0)
+    two = charrnn.train(book, out=tmp_path / "two", cell="rnn", steps=1, watcher=Watcher())
+    assert two.config.dropout > 0

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import io
+import tempfile
 import threading
 from dataclasses import replace
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charrnn.errors import TextError
 from charrnn.text import library
+from charrnn.text import reading as reading_module
 from charrnn.text.corpus import Corpus, text_sha256
 from charrnn.text.library import DEFAULT, LIBRARY, fetch, local_path, read_text
 from charrnn.text.reading import Reading, read_files
@@ -217,3 +219,29 @@ def test_library_texts_stand_alone_and_misspelled_ones_are_guessed(tmp_path: Pat
         read_text(["tinyshakespear"])
     with pytest.raises(TextError, match="cannot be joined with files"):
         read_text([DEFAULT, "book.txt"])
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.sampled_from(["a", "é", "日", "😀", "\r", "\n", "\r\n"]), min_size=1, max_size=30), st.integers(1, 7)
+)
+def test_pieces_of_any_size_make_the_same_text(parts: list[str], size: int) -> None:
+    text = "".join(parts)
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        path = Path(folder) / "text"
+        path.write_bytes(b"\xef\xbb\xbf" + text.encode())
+        whole = read_files([str(path)])
+        patch.setattr(reading_module, "PIECE_BYTES", size + 3)  # a byte order mark is never cut
+        assert read_files([str(path)]) == whole
+        assert whole.text == text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+@pytest.mark.parametrize("size", [5, 64, 1 << 22])
+def test_offsets_do_not_depend_on_the_pieces(size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading_module, "PIECE_BYTES", size)
+    with pytest.raises(TextError, match=r"byte 0xFF at offset 41 "):
+        read_bytes(tmp_path, "日本語abc\n".encode() * 3 + b"ab\xff")
+    with pytest.raises(TextError, match=r"a zero byte, at character 21"):
+        read_bytes(tmp_path, "日本語abc\n".encode() * 3 + b"\0")
+    with pytest.raises(TextError, match=r"byte 0xE6 at offset 39 \(unexpected end"):
+        read_bytes(tmp_path, "日本語abc\n".encode() * 3 + "日".encode()[:2])

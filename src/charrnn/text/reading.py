@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import codecs
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
 from charrnn.errors import TextError
 
 STDIN = "-"
+PIECE_BYTES = 1 << 22  # read at a time
 
 
 class Reading(NamedTuple):
@@ -22,7 +24,20 @@ class Reading(NamedTuple):
 
 
 def read_files(sources: Sequence[str], encoding: str = "utf-8") -> Reading:
-    """Read one or more files, or standard input (`-`), into one text.
+    """Read one or more files, or standard input (`-`), into one text: the pieces of `pieces`, joined."""
+    remarks: list[str] = []
+    text = "".join(pieces(sources, encoding, remarks))
+    return Reading(text, name_of(sources), tuple(remarks))
+
+
+def name_of(sources: Sequence[str]) -> str:
+    """What the text is called."""
+    name = "stdin" if sources[0] == STDIN else Path(sources[0]).name
+    return f"{Path(name).stem}-and-{len(sources) - 1}-more" if len(sources) > 1 else name
+
+
+def pieces(sources: Sequence[str], encoding: str = "utf-8", remarks: list[str] | None = None) -> Iterator[str]:
+    """The text of one or more files, or of standard input (`-`), a few megabytes at a time.
 
     A byte order mark is dropped and line ends become "\\n"; both are remarked on. Several files are joined in the order
     given, with a line end between them where a file lacks one.
@@ -32,69 +47,86 @@ def read_files(sources: Sequence[str], encoding: str = "utf-8") -> Reading:
     TextError
         A file is missing, unreadable or empty, or its bytes are not text in the encoding; the message has the offset.
     """
-    encoding = _known(encoding)
-    remarks: list[str] = []
-    text = ""
+    encoding, remarks = _known(encoding), [] if remarks is None else remarks
+    at_line_start = True
     for source in sources:
-        part = _decode(_read_bytes(source), source, encoding, remarks)
-        text += "\n" + part if text and not text.endswith("\n") else part
-    name = "stdin" if sources[0] == STDIN else Path(sources[0]).name
-    if len(sources) > 1:
-        name = f"{Path(name).stem}-and-{len(sources) - 1}-more"
-    return Reading(text, name, tuple(remarks))
+        if not at_line_start:
+            yield "\n"
+        for text in _decoded(source, encoding, remarks):
+            at_line_start = text.endswith("\n")
+            yield text
 
 
-def _read_bytes(source: str) -> bytes:
+def _decoded(source: str, encoding: str, remarks: list[str]) -> Iterator[str]:
+    """One file's text, checked, with its line ends mended."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    offset = characters = crlf = cr = 0
+    held = ""  # a CR that ends a piece waits for the next, which may begin with its LF
+    for data in _read_bytes(source):
+        if offset == 0 and encoding == "utf-8":
+            if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+                raise TextError(f"'{source}' begins with a UTF-16 byte order mark: read it with --encoding utf-16")
+            if data.startswith(codecs.BOM_UTF8):
+                offset = len(codecs.BOM_UTF8)
+                data = data[offset:]
+                remarks.append(f"{source}: dropped the byte order mark at its beginning")
+        text = held + _decode(decoder, data, offset, source, encoding)
+        offset += len(data)
+        nul = text.find("\0")
+        if nul >= 0:
+            nul += characters - len(held)
+            raise TextError(f"'{source}' looks like a binary file: it has a zero byte, at character {nul:,}")
+        characters += len(text) - len(held)
+        held = "\r" if data and text.endswith("\r") else ""
+        text = text[: len(text) - len(held)]
+        if "\r" in text:
+            both = text.count("\r\n")
+            crlf, cr = crlf + both, cr + text.count("\r") - both
+            text = text.replace("\r\n", "\n").replace("\r", "\n")
+        if text:
+            yield text
+    if not characters:
+        raise TextError(f"'{source}' is empty: a model needs a text to learn from")
+    if crlf or cr:
+        kinds = " and ".join(f"{n:,} {kind}" for n, kind in ((crlf, "CRLF"), (cr, "CR")) if n)
+        remarks.append(f"{source}: turned {kinds} line ends into LF")
+
+
+def _read_bytes(source: str) -> Iterator[bytes]:
+    """The bytes of a file, piece by piece, and an empty piece at its end."""
     try:
         if source == STDIN and sys.stdin is None:
             raise TextError("standard input is closed: there is no text to read")
-        data = sys.stdin.buffer.read() if source == STDIN else Path(source).read_bytes()
+        with nullcontext(sys.stdin.buffer) if source == STDIN else open(source, "rb") as file:
+            while True:
+                data = file.read(PIECE_BYTES)
+                yield data
+                if not data:
+                    return
     except FileNotFoundError:
         raise TextError(f"'{source}' is neither a file nor the name of a corpus (see: charrnn corpora)") from None
     except IsADirectoryError:
         raise TextError(f"'{source}' is a folder: name the text files in it") from None
     except OSError as error:
         raise TextError(f"cannot read '{source}': {error.strerror}") from None
-    if not data:
-        raise TextError(f"'{source}' is empty: a model needs a text to learn from")
-    return data
 
 
-def _decode(data: bytes, source: str, encoding: str, remarks: list[str]) -> str:
-    dropped = 0
-    if encoding == "utf-8":
-        if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            raise TextError(f"'{source}' begins with a UTF-16 byte order mark: read it with --encoding utf-16")
-        if data.startswith(codecs.BOM_UTF8):
-            dropped = len(codecs.BOM_UTF8)
-            data = data[dropped:]
-            remarks.append(f"{source}: dropped the byte order mark at its beginning")
+def _decode(decoder: codecs.IncrementalDecoder, data: bytes, offset: int, source: str, encoding: str) -> str:
+    """The next characters; `offset` is that of data in the file."""
+    pending = len(decoder.getstate()[0])  # bytes of a character that the last piece ended within
     try:
-        text = data.decode(encoding)
+        text = decoder.decode(data, final=not data)
         if not encoding.startswith("utf"):
             text.encode()  # some encodings can hide lone surrogates, which are no characters
     except UnicodeDecodeError as error:
         raise TextError(
-            f"'{source}' is not {encoding} text: byte 0x{data[error.start]:02X} at offset {error.start + dropped:,} "
-            f"({error.reason}); if it is text in another encoding, name it, as in --encoding latin-1"
+            f"'{source}' is not {encoding} text: byte 0x{error.object[error.start]:02X} at offset "
+            f"{offset - pending + error.start:,} ({error.reason}); if it is text in another encoding, name it, as in "
+            "--encoding latin-1"
         ) from None
     except UnicodeError as error:
         raise TextError(f"'{source}' is not {encoding} text: {error}") from None
-    if not text:
-        raise TextError(f"'{source}' is empty: a model needs a text to learn from")
-    nul = text.find("\0")
-    if nul >= 0:
-        raise TextError(f"'{source}' looks like a binary file: it has a zero byte, at character {nul:,}")
-    if "\r" not in text:
-        return text
-    crlf = text.count("\r\n")
-    others = text.count("\r") - crlf
-    kinds = " and ".join(f"{n:,} {kind}" for n, kind in ((crlf, "CRLF"), (others, "CR")) if n)
-    remarks.append(f"{source}: turned {kinds} line ends into LF")
-    if encoding == "utf-8":  # as bytes the text is smaller than as characters, of which a single emoji makes four each
-        del text
-        return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").decode()
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return text
 
 
 def _known(encoding: str) -> str:

@@ -18,6 +18,7 @@ from charrnn.config import BUDGET, MAY_CHANGE, ModelConfig, TrainConfig, check_v
 from charrnn.errors import ConfigError, RunError, TextError
 from charrnn.figures.learning_curve import draw_learning_curves
 from charrnn.language_model import LanguageModel
+from charrnn.nn.cells import CELLS
 from charrnn.nn.model import CharModel
 from charrnn.randomness import stream
 from charrnn.recipes import FROM, Recipe, default_recipe, read_recipe
@@ -143,6 +144,8 @@ def _begin(
     splits = corpus.split(config.val_fraction, config.test_fraction)
     sized = _beside(settings, named.for_characters(len(splits["train"])))
     config = make_config({**sized, **settings}, config)
+    if "dropout" not in settings and config.num_layers == 1 and config.cell in CELLS:
+        config = replace(config, dropout=0.0)  # the recipe's drops what passes between layers
     config = _fit_to_text(config, settings, len(splits["train"]), watcher)
     trainer = _trainer(config, corpus, splits["train"])
     folder = RunFolder.create(out, f"{corpus.name.removesuffix('.txt')[:60]}-{config.cell}")
