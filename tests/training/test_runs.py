@@ -385,7 +385,7 @@ def test_a_text_too_small_for_the_defaults_is_trained_on_in_smaller_windows(
     run = charrnn.train(text, out=tmp_path / "run", steps=5, hidden_size=8, batching=batching, watcher=listener)
     assert run.step == 5
     if batching != "random" or length < 72:
-        assert "the training split has only" in listener.remarks[0]
+        assert any("the training split has only" in remark for remark in listener.remarks)
 
 
 def test_a_text_too_small_for_what_was_chosen_is_refused_and_nothing_written(tmp_path: Path) -> None:

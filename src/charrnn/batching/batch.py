@@ -21,6 +21,7 @@ class Batch(NamedTuple):
 class Batcher(Protocol):
     """A batching strategy over the ids (N,) of a text."""
 
+    ids: Array  # (N,)
     batches_per_epoch: int  # as many as read the text once, or as near as the strategy comes to it
 
     def __init__(self, ids: Array, config: TrainConfig) -> None: ...

@@ -12,21 +12,21 @@ from typing import Any
 
 import numpy as np
 
-from charrnn.batching import BATCHERS, make_batcher
+from charrnn.batching import make_batcher
 from charrnn.checkpoint.files import write_atomic
 from charrnn.config import BUDGET, MAY_CHANGE, ModelConfig, TrainConfig, check_values, make_config
 from charrnn.errors import ConfigError, RunError, TextError
 from charrnn.figures.learning_curve import draw_learning_curves
 from charrnn.language_model import LanguageModel
-from charrnn.nn.cells import CELLS
 from charrnn.nn.model import CharModel
 from charrnn.randomness import stream
-from charrnn.recipes import FROM, Recipe, default_recipe, read_recipe
 from charrnn.scoring import Evaluation, evaluate, longest_copy
-from charrnn.text.corpus import Corpus, text_sha256
+from charrnn.text.corpus import Corpus
+from charrnn.text.large import is_large, large_corpus
 from charrnn.text.library import read_text
 from charrnn.text.reading import STDIN
 from charrnn.threads import blas_threads
+from charrnn.training.choice import Choice
 from charrnn.training.folder import Record, RunFolder
 from charrnn.training.interrupts import Interrupted
 from charrnn.training.session import Session
@@ -132,31 +132,21 @@ def _begin(
     sources: list[str], out: Path | None, recipe: str | None, settings: Mapping[str, Any], watcher: Watcher
 ) -> tuple[Session, dict[str, np.ndarray]]:
     """A new run: everything is checked before its folder is made."""
-    recipe = recipe or default_recipe(settings)
-    named = read_recipe(recipe) if recipe else Recipe({})
-    config = make_config(settings, make_config(_beside(settings, named.settings)))
-    for size in named.sizes:  # a mistake in one of them is a mistake, whatever the text
-        check_values(TrainConfig, {k: v for k, v in size.items() if k != FROM})
-    reading = read_text(sources, config.encoding)
-    for remark in reading.remarks:
-        watcher.remark(remark)
-    corpus = Corpus.from_reading(reading)
+    choice = Choice.of(settings, recipe)
+    config = choice.config
+    corpus, text = _corpus(sources, config.encoding, watcher)
     splits = corpus.split(config.val_fraction, config.test_fraction)
-    sized = _beside(settings, named.for_characters(len(splits["train"])))
-    config = make_config({**sized, **settings}, config)
-    if "dropout" not in settings and config.num_layers == 1 and config.cell in CELLS:
-        config = replace(config, dropout=0.0)  # the recipe's drops what passes between layers
-    config = _fit_to_text(config, settings, len(splits["train"]), watcher)
+    config, why = choice.for_characters(len(splits["train"]))
     trainer = _trainer(config, corpus, splits["train"])
     folder = RunFolder.create(out, f"{corpus.name.removesuffix('.txt')[:60]}-{config.cell}")
     if sources == [STDIN]:  # it cannot be read again: the run keeps it
-        write_atomic(folder.text, reading.text.encode())
+        write_atomic(folder.text, text.encode())
         sources = [str(folder.text)]
-    del reading  # as long as the ids, and not needed any more
+    del text  # as long as the ids, and not needed any more
     provenance = _provenance(corpus, splits, config)
     folder.write_config(
         {
-            "recipe": recipe,
+            "recipe": choice.recipe,
             "sources": _absolute(sources),
             **provenance,
             "parameters": len(trainer.params.vector),
@@ -167,10 +157,8 @@ def _begin(
     watcher.remark(
         f"text {corpus.name}: {len(corpus.ids):,} characters, {len(corpus.vocabulary)} distinct; by position: {sizes}"
     )
-    if recipe:
-        words = ", ".join(f"{name} {value}" for name, value in sized.items())
-        for_text = f"; for {len(splits['train']):,} characters to train on: {words}" if words else ""
-        watcher.remark(f"recipe {recipe}{for_text}")
+    for remark in why:
+        watcher.remark(remark)
     watcher.remark(
         f"model: {config.num_layers} × {config.hidden_size} {config.cell}, {len(trainer.params.vector):,} parameters; "
         f"{config.batching} batches of {config.batch_size} × {config.seq_len} characters; run folder {folder.path}"
@@ -178,14 +166,14 @@ def _begin(
     return Session(trainer, config, folder, watcher, corpus.vocabulary, splits["val"], provenance), splits
 
 
-def _beside(chosen: Mapping[str, Any], recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """A recipe's settings without what the user's choices replace: the budget as a whole, another rule's numbers."""
-    replaced: set[str] = set(chosen)
-    if any(chosen.get(name) is not None for name in BUDGET):
-        replaced |= set(BUDGET)
-    if chosen.get("optimizer", recipe.get("optimizer")) != recipe.get("optimizer"):
-        replaced |= {"learning_rate", "beta2"}
-    return {name: value for name, value in recipe.items() if name not in replaced}
+def _corpus(sources: list[str], encoding: str, watcher: Watcher) -> tuple[Corpus, str]:
+    """The text, encoded; and the text itself, where it is small enough to be held in memory."""
+    if is_large(sources):
+        return large_corpus(sources, encoding, watcher.remark), ""
+    reading = read_text(sources, encoding)
+    for remark in reading.remarks:
+        watcher.remark(remark)
+    return Corpus.from_reading(reading), reading.text
 
 
 def _reopen(
@@ -200,14 +188,13 @@ def _reopen(
         raise RunError(f"'{folder.config}' is damaged: {error!r}") from None
     config = _changed(config, changes)
     try:
-        reading = read_text(sources, config.encoding)
+        corpus, _ = _corpus(sources, config.encoding, Watcher())
     except TextError as error:
         if given:
             raise
         raise RunError(f"{error}; if the text has moved: charrnn train TEXT --resume RUN") from None
-    if text_sha256(reading.text) != wanted:
-        raise RunError(f"{reading.name} is not the text that the run was trained on: its SHA-256 differs")
-    corpus = Corpus.from_reading(reading)
+    if corpus.sha256 != wanted:
+        raise RunError(f"{corpus.name} is not the text that the run was trained on: its SHA-256 differs")
     splits = corpus.split(config.val_fraction, config.test_fraction)
     session = Session(
         _trainer(config, corpus, splits["train"]),
@@ -236,25 +223,6 @@ def _changed(config: TrainConfig, changes: Mapping[str, Any]) -> TrainConfig:
     if any(changes.get(name) is not None for name in BUDGET):
         new = replace(new, **{name: None for name in BUDGET if changes.get(name) is None})  # type: ignore[arg-type]
     return new
-
-
-def _fit_to_text(config: TrainConfig, chosen: Mapping[str, Any], characters: int, watcher: Watcher) -> TrainConfig:
-    """Smaller batches and windows for a text too small for the defaults; what the user chose is left alone."""
-    known = BATCHERS.get(config.batching)
-    if known is None or characters >= known.characters_needed(config):
-        return config
-    fitted = config
-    windows = 8 if config.batching == "chunked" else 1
-    if not chosen.keys() & {"seq_len", "chunk_len"}:
-        fitted = replace(fitted, seq_len=max(1, min(config.seq_len, (characters - 1) // windows)))
-    if "batch_size" not in chosen:
-        fitted = replace(fitted, batch_size=max(1, min(config.batch_size, (characters - 1) // fitted.seq_len)))
-    if fitted != config:
-        watcher.remark(
-            f"the training split has only {characters:,} characters: batch_size {config.batch_size} → "
-            f"{fitted.batch_size}, seq_len {config.seq_len} → {fitted.seq_len}"
-        )
-    return fitted
 
 
 def _trainer(config: TrainConfig, corpus: Corpus, train_ids: np.ndarray) -> Trainer:

@@ -16,6 +16,7 @@ from charrnn.errors import DivergenceError, RunError
 from charrnn.language_model import LanguageModel
 from charrnn.nn.parameters import Parameters
 from charrnn.scoring import evaluate
+from charrnn.text.large import release
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.budget import Budget
 from charrnn.training.folder import RunFolder
@@ -199,6 +200,7 @@ class Session:
             entry["val_loss"] = self._evaluate(entry["train_loss"])
         self.folder.append(entry)
         self._logged_chars, self._logged_seconds = 0, progress.seconds
+        release(self.trainer.batcher.ids)
         if end_of_interval:
             progress.loss_sum, progress.grad_norm_sum, progress.count = 0.0, 0.0, 0
             self._candidate_step = progress.step

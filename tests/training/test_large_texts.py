@@ -1,0 +1,93 @@
+"""Texts that are not held in memory: the same runs, from a file of ids that is made once and checked each time."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import charrnn
+from charrnn.batching import BATCHERS
+from charrnn.errors import RunError, TextError
+from charrnn.text import large
+from charrnn.text.corpus import Corpus
+from charrnn.text.reading import read_files
+from tests.torture.kills import contents
+from tests.training.test_runs import Listener, train
+
+
+@pytest.fixture
+def everything_is_large(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The folder of the ids."""
+    monkeypatch.setattr(large, "LARGE_BYTES", 1)
+    monkeypatch.setenv("CHARRNN_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "ids"
+
+
+@pytest.mark.parametrize("batching", sorted(BATCHERS))
+def test_a_large_text_gives_the_run_of_a_small_one(
+    batching: str, book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {"batching": batching, "steps": 40, "eval_every": 9, "test_fraction": 0.1}
+    train(book, tmp_path / "small", **settings)
+    monkeypatch.setattr(large, "LARGE_BYTES", 1)
+    monkeypatch.setenv("CHARRNN_CACHE", str(tmp_path / "cache"))
+    run = train(book, tmp_path / "large", **settings)
+    assert contents(tmp_path / "large") == contents(tmp_path / "small")
+    assert not isinstance(run.train_ids.base, np.ndarray) or run.train_ids.flags.writeable is False
+    assert charrnn.train(resume=run.path, steps=50, watcher=Listener()).step == 50
+
+
+def test_pieces_of_many_alphabets_and_files_are_the_same_corpus(everything_is_large: Path, tmp_path: Path) -> None:
+    paths = []
+    for k, text in enumerate(("Grüße\r\n" * 50, "日本語" * 400, "".join(chr(0x4E00 + k) for k in range(900)))):
+        paths.append(str(tmp_path / f"{k}.txt"))
+        Path(paths[-1]).write_bytes(text.encode())
+    expected = Corpus.from_reading(read_files(paths))
+    said: list[str] = []
+    assert large.is_large(paths)
+    corpus = large.large_corpus(paths, "utf-8", said.append)
+    np.testing.assert_array_equal(corpus.ids, expected.ids)
+    assert (corpus.vocabulary, corpus.sha256, corpus.name) == (expected.vocabulary, expected.sha256, expected.name)
+    assert corpus.ids.dtype == expected.ids.dtype == np.uint16
+    assert any("50 CRLF" in remark for remark in said)
+    large.release(corpus.ids[3:])
+    np.testing.assert_array_equal(corpus.ids, expected.ids)
+
+
+def test_the_ids_are_made_once_and_made_again_where_they_are_damaged(everything_is_large: Path, book: Path) -> None:
+    def encode() -> tuple[Corpus, list[str]]:
+        said: list[str] = []
+        return large.large_corpus([str(book)], "utf-8", said.append), said
+
+    first, said = encode()
+    assert "encoding" in said[0]
+    again, said = encode()
+    assert said == []
+    np.testing.assert_array_equal(first.ids, again.ids)
+    (ids,), (facts,) = everything_is_large.glob("*.ids"), everything_is_large.glob("*.json")
+    for path, damage in ((ids, b"\0" * 10), (facts, b"{"), (facts, json.dumps({"format": 1}).encode())):
+        path.unlink()
+        path.write_bytes(damage)
+        mended, said = encode()
+        assert "encoding" in said[0]
+        np.testing.assert_array_equal(first.ids, mended.ids)
+    assert not list(everything_is_large.glob(".*"))
+
+
+def test_what_is_wrong_with_a_large_text_is_said_and_leaves_nothing(everything_is_large: Path, tmp_path: Path) -> None:
+    path = tmp_path / "text.txt"
+    path.write_bytes(b"fine\n" * 500 + b"\xff")
+    with pytest.raises(TextError, match="byte 0xFF at offset 2,500"):
+        train(path, tmp_path / "run", steps=3)
+    assert not list(everything_is_large.glob("*"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_another_large_text_is_refused_on_resume(everything_is_large: Path, book: Path, tmp_path: Path) -> None:
+    run = train(book, tmp_path / "run", steps=3)
+    book.write_text(book.read_text() + "more")
+    with pytest.raises(RunError, match="is not the text that the run was trained on"):
+        charrnn.train(resume=run.path, steps=9, watcher=Listener())
