@@ -95,7 +95,7 @@ def main() -> None:
             low, middle, high = np.quantile(times[:, 1] / times[:, 0], [0.25, 0.5, 0.75])
             line += f"; {middle:.1f} times PyTorch ({low:.1f} to {high:.1f})"
         hold = HOLDS.get((cell, streams))
-        print(line + (f"; hold {hold:g}" if hold else ""), flush=True)
+        print(line + (f"; aim {hold:g}" if hold else ""), flush=True)
     print(f"rnn 200: {reading()}")
 
 

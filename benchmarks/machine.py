@@ -49,7 +49,7 @@ def describe() -> str:
         platform.processor(),
     )
     commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
+        ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False
     ).stdout.strip()
     found = [b for b in threadpool_info() if b["internal_api"] == "openblas"]
     blas = f"OpenBLAS {found[0]['version']}, kernels {found[0]['architecture']}" if found else "no OpenBLAS"

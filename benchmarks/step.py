@@ -31,7 +31,7 @@ from charrnn.training.trainer import Trainer
 
 THREADS = machine.THREADS
 VOCAB_SIZE = 86
-# cell, hidden_size, num_layers, seq_len, batch_size, and the ratios to hold: PyTorch, JAX, textbook
+# cell, hidden_size, num_layers, seq_len, batch_size, and the ratios aimed at: PyTorch, JAX, textbook
 WORKLOADS = [
     ("rnn", 200, 1, 25, 1, (5.5, 1.5, 13.0)),
     ("rnn", 200, 1, 25, 10, (2.7, 1.7, 4.7)),
@@ -175,7 +175,7 @@ def main() -> None:
             for peer, hold in zip(PEERS, holds, strict=True):
                 found = ratio(times, peer)
                 if found:
-                    wanted = f" hold {hold:g}" if hold else ""
+                    wanted = f" aim {hold:g}" if hold else ""
                     cells.append(f"{peer} {found[0]:.2f} ({found[1]:.2f}-{found[2]:.2f}) {found[3]}{wanted}")
                 if found and options.smoke and hold and found[0] < 0.5 * hold:
                     raise SystemExit(f"{cell} {hidden_size}, batch {batch_size}: {found[0]:.2f}, far below {hold:g}")

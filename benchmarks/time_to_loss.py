@@ -244,14 +244,17 @@ def main() -> None:
     corpus = Corpus.from_reading(reading)
     results: dict[str, Any] = {"machine": machine.describe(), "text": corpus.name, "curves": {}, "counted": {}}
     if options.out and options.out.is_file():  # what was measured before is kept
-        results = {**results, **json.loads(options.out.read_text()), "machine": machine.describe()}
-    print(f"{results['machine']}; {corpus.name}, last 10 % validate; nats per character", flush=True)
+        results = json.loads(options.out.read_text())
+        if results["text"] != corpus.name:
+            raise SystemExit(f"{options.out} holds results of {results['text']}")
+    print(f"{machine.describe()}; {corpus.name}, last 10 % validate; nats per character", flush=True)
 
     def measure(name: str, train: Callable[[int], tuple[list[Point], float | None]]) -> None:
         runs = [train(seed) for seed in range(options.seeds)]
         ends = [min(loss for _, loss in points) for points, _ in runs]  # the best is what a run keeps
         dynamic = [d for _, d in runs if d is not None]
         results["curves"][name] = [points for points, _ in runs]
+        results.setdefault("measured", {})[name] = machine.describe()
         adapting = f"; dynamic {np.mean(dynamic):.4f}" if dynamic else ""
         print(
             f"{name}: {np.mean(ends):.4f} ({min(ends):.4f} to {max(ends):.4f}) after {runs[0][0][-1][0]:.0f} CPU s"

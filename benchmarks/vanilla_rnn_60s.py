@@ -41,7 +41,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             run = charrnn.train(
                 arguments.text, out=Path(folder) / "run", watcher=Watcher(), seed=seed,
-                cell="rnn", hidden_size=256, batching="sequential", batch_size=16, seq_len=64,
+                cell="rnn", num_layers=1, dropout=0.0, beta2=0.999, hidden_size=256,
+                batching="sequential", batch_size=16, seq_len=64,
                 learning_rate=arguments.learning_rate, schedule="cosine", warmup_steps=100, grad_clip=1.0,
                 minutes=(arguments.seconds - FINISH_S) / 60, eval_every=10**9, sample_every=10**9,
             )  # fmt: skip

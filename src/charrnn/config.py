@@ -51,7 +51,8 @@ class TrainConfig:
     cell: str = setting("rnn", "model", "the kind of recurrent cell or layer")
     hidden_size: int = setting(256, "model", "units in each layer", least=1, aliases=("rnn_size",))
     num_layers: int = setting(1, "model", "recurrent layers, one above the other", least=1)
-    dropout: float = setting(0.0, "model", "share of the numbers dropped between layers while training", least=0,
+    dropout: float = setting(0.0, "model", "share of the numbers dropped while training, between layers or in "
+                             "the branches of a residual layer", least=0,
                              below=1)
 
     batching: str = setting("sequential", "data", "how training sequences are ordered")
@@ -73,8 +74,8 @@ class TrainConfig:
     minutes: float | None = setting(None, "budget", "stop after this many minutes of training", above=0)
 
     optimizer: str = setting("adam", "optimiser", "how a gradient becomes a step")
-    learning_rate: float = setting(0.003, "optimiser", "step size; good ones differ by optimiser: adam 0.003, rmsprop "
-                                   "0.001, adagrad 0.02, sgd 0.2", above=0)
+    learning_rate: float = setting(0.003, "optimiser", "step size; by optimiser, for a start: adam and rmsprop 0.003, "
+                                   "adagrad and sgd 0.03", above=0)
     schedule: str = setting("cosine", "optimiser", "how the learning rate falls towards the end of the budget")
     warmup_steps: int = setting(100, "optimiser", "steps over which the learning rate rises at the start", least=0)
     beta2: float | None = setting(None, "optimiser", "how slowly adam and rmsprop forget the size of past gradients "
@@ -100,7 +101,7 @@ class TrainConfig:
 BUDGET = ("epochs", "steps", "minutes")
 # What a resumed run may change: how long it goes on, and how it is watched.
 MAY_CHANGE = frozenset({*BUDGET, "eval_every", "sample_every", "patience", "threads", "checkpoint_minutes"})
-DEFAULT_STEPS = 3000  # the budget where none is given: about half a minute with the other defaults
+DEFAULT_STEPS = 3000  # the budget where neither the user nor a recipe gives one
 
 
 def make_config(values: Mapping[str, Any], base: TrainConfig | None = None) -> TrainConfig:

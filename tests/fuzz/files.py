@@ -170,7 +170,7 @@ def fuzz(files: int, seed: int, folder: Path) -> tuple[Counter[str], list[str]]:
             outcomes["refused"] += 1
             if "\n" in str(error):
                 surprises.append(f"file {number}, {name}, {mutation.__name__}: more than one line: {error}")
-        except BaseException as error:
+        except Exception as error:
             surprises.append(f"file {number}, {name}, {mutation.__name__}: {type(error).__name__}: {error}")
         if time.monotonic() - begun > SLOW_S:
             surprises.append(f"file {number}, {name}, {mutation.__name__}: {time.monotonic() - begun:.1f} s")

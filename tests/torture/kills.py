@@ -58,7 +58,7 @@ def contents(path: Path) -> dict[str, Any]:
         "checkpoint": {name: array.tobytes() for name, array in arrays.items()},
         "progress": header,
         "samples": {p.name: p.read_bytes() for p in sorted(folder.samples.glob("*.txt"))},
-        "model": {name: array.tobytes() for name, array in read_arrays(folder.model)[0].items()},
+        "model": folder.model.read_bytes(),
     }
 
 
@@ -126,7 +126,7 @@ def main() -> None:
     )
     for difference in outcome.differences:
         print(difference)
-    sys.exit(1 if outcome.differences else 0)
+    sys.exit(1 if outcome.differences or not outcome.in_training else 0)
 
 
 if __name__ == "__main__":

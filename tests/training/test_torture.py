@@ -16,3 +16,4 @@ def test_a_run_that_is_killed_again_and_again_ends_as_one_that_is_not(tmp_path: 
     outcome = torture(kills=8, seed=1, folder=tmp_path, steps=250)
     assert outcome.differences == []
     assert outcome.kills == 8
+    assert outcome.in_training > 0

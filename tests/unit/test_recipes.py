@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import charrnn
-from charrnn.config import TrainConfig, make_config
+from charrnn.batching import BATCHERS, make_batcher
+from charrnn.config import ModelConfig, TrainConfig, make_config
 from charrnn.errors import ConfigError
 from charrnn.nn.layers import LAYERS
+from charrnn.nn.model import CharModel
 from charrnn.recipes import FROM, default_recipe, read_recipe, recipe_names
+from charrnn.training.choice import Choice
+from charrnn.training.optimizers import OPTIMIZERS
+from charrnn.training.trainer import Trainer
 from charrnn.training.watcher import Watcher
 
 LENGTHS = (1_000, 50_000, 320_000, 1_000_000, 100_000_000)
@@ -63,7 +69,8 @@ def test_what_the_user_chose_goes_before_the_recipe_and_its_sizes(book: Path, tm
     run = charrnn.train(book, out=tmp_path / "run", watcher=watcher, recipe="good", **settings)
     config = run.config
     assert (config.hidden_size, config.steps, config.minutes, config.cell, config.num_layers) == (7, 3, None, "qrnn", 2)
-    assert (config.optimizer, config.beta2, config.learning_rate) == ("sgd", None, TrainConfig().learning_rate)
+    assert (config.optimizer, config.beta2, config.learning_rate) == ("sgd", None, OPTIMIZERS["sgd"].usual_rate)
+    assert config.weight_decay == 0
     assert config.dropout == read_recipe("good").sizes[0]["dropout"]
     (said,) = [r for r in watcher.remarks if r.startswith("recipe good; for ")]
     assert f"dropout {config.dropout}" in said
@@ -92,3 +99,50 @@ def test_a_single_layer_does_without_the_recipes_dropout(book: Path, tmp_path: P
     assert (one.config.num_layers, one.config.dropout) == (1, 0.0)
     two = charrnn.train(book, out=tmp_path / "two", cell="rnn", steps=1, watcher=Watcher())
     assert two.config.dropout > 0
+
+
+def chosen_config(characters: int, recipe: str | None = None, **chosen: object) -> TrainConfig:
+    return Choice.of(chosen, recipe).for_characters(characters)[0]
+
+
+ORDINARY: list[dict[str, object]] = [
+    {}, *({"optimizer": name} for name in OPTIMIZERS), *({"batching": name} for name in BATCHERS), {"num_layers": 1},
+    {"val_fraction": 0.0}, {"val_fraction": 0}, {"eval_every": 10}, {"batching": "chunked", "chunk_len": 3200},
+    {"minutes": 3.0}, {"steps": 7}, {"dropout": 0.1, "num_layers": 2}, {"hidden_size": 8}, {"seed": 3},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("recipe", recipe_names())
+@pytest.mark.parametrize("chosen", ORDINARY, ids=str)
+def test_every_recipe_goes_with_every_ordinary_choice(recipe: str, chosen: dict[str, object]) -> None:
+    for characters in LENGTHS:
+        config = chosen_config(characters, recipe, **chosen)
+        model = CharModel(ModelConfig(9, config.cell, config.hidden_size, config.num_layers, config.dropout))
+        params = model.init_parameters(np.random.default_rng(0))
+        Trainer(model, params, make_batcher(np.zeros(99_999, np.uint8), config), config)
+        assert all(getattr(config, name) == value for name, value in chosen.items())
+
+
+@pytest.mark.parametrize("recipe", recipe_names())
+def test_saying_what_the_recipe_says_changes_nothing(recipe: str) -> None:
+    for characters in LENGTHS:
+        plain = chosen_config(characters, recipe)
+        for name in ("optimizer", "batching", "cell", "hidden_size", "learning_rate", "schedule"):
+            assert chosen_config(characters, recipe, **{name: getattr(plain, name)}) == plain, name
+
+
+def test_a_budget_under_its_older_name_is_replaced_too(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text("max_iters = 5000\n")
+    assert chosen_config(10_000, str(tmp_path / "mine.toml"), minutes=3.0).steps is None
+
+
+def test_patience_counts_the_recipes_evaluations_only() -> None:
+    assert chosen_config(10**6, "best").patience
+    assert chosen_config(10**6, "best", eval_every=10).patience is None
+    assert chosen_config(10**6, "best", eval_every=10, patience=3).patience == 3
+
+
+def test_what_is_said_of_a_recipe_is_what_is_used() -> None:
+    config, (said, *_) = Choice.of({"cell": "rnn", "num_layers": 1}, None).for_characters(50_000)
+    assert config.dropout == 0
+    assert "dropout" not in said

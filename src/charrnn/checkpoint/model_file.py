@@ -57,7 +57,7 @@ def read_model(path: Path) -> ModelFile:
     try:
         config = _model_config(header["model"])
         vocabulary = Vocabulary(header["vocabulary"])
-        provenance = dict(header["provenance"])
+        provenance = _provenance(header["provenance"])
         if len(vocabulary) != config.vocab_size:
             raise ValueError(f"{len(vocabulary)} characters for vocab_size {config.vocab_size}")
         model = CharModel(config)
@@ -98,6 +98,19 @@ def from_torch(arrays: dict[str, Array], model: CharModel) -> Parameters:
         target = name if name in params else name.replace("bias_hh", "bias_ih")
         params[target][...] += array
     return params
+
+
+def _provenance(values: Any) -> dict[str, Any]:
+    """Where a model comes from, as far as it says so; what others rely on is checked."""
+    provenance = dict(values)
+    sizes = provenance.get("splits", {})
+    if not isinstance(sizes, dict) or not all(type(n) is int and 0 <= n < 1 << 53 for n in sizes.values()):
+        raise ValueError(f"splits {sizes!r} are not sizes")
+    for name, kinds in (("step", (int,)), ("val_nats_per_char", (int, float))):
+        value = provenance.get(name)
+        if value is not None and (type(value) not in kinds or not 0 <= value < 1 << 53):
+            raise ValueError(f"{name} {value!r} is not a number of it")
+    return provenance
 
 
 def _model_config(values: dict[str, Any]) -> ModelConfig:

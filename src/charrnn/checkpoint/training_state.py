@@ -5,8 +5,9 @@ Batches are a function of the step and every random stream of the seed, so that 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from charrnn.checkpoint.files import read_arrays, write_arrays
 from charrnn.errors import RunError
 
 FORMAT = 1
+MOST_STEPS = 1 << 53  # beyond any run: the header lies
 
 
 @dataclass
@@ -78,6 +80,13 @@ def read_state(path: Path, expected: Mapping[str, Array]) -> TrainingState:
 
 def _progress(values: dict[str, Any]) -> Progress:
     progress = Progress(**values)
-    if not isinstance(progress.step, int) or progress.step < 0:
-        raise ValueError(f"step {progress.step!r} is not a number of steps")
+    for field in fields(Progress):
+        value, kind = getattr(progress, field.name), str(field.type)
+        if value is None and "None" in kind:
+            continue
+        whole = kind.startswith("int")
+        if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
+            raise ValueError(f"{field.name} {value!r} is not a number")
+        if not 0 <= value < MOST_STEPS if whole else not math.isfinite(value):
+            raise ValueError(f"{field.name} {value!r} is out of range")
     return progress

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import click
@@ -24,9 +25,9 @@ NAMES = {"train": "training split", "val": "validation split", "test": "test spl
 @click.command(
     epilog="""\b
 Examples:
-  charrnn evaluate runs/book-rnn
-  charrnn evaluate runs/book-rnn another.txt --on-unknown skip
-  charrnn evaluate runs/book-rnn --dynamic
+  charrnn evaluate runs/book-qrnn
+  charrnn evaluate runs/book-qrnn another.txt --on-unknown skip
+  charrnn evaluate runs/book-qrnn --dynamic
   charrnn evaluate model.safetensors tinyshakespeare --json"""
 )
 @click.argument("run", type=click.Path(path_type=Path))
@@ -62,6 +63,8 @@ def evaluate(
     """
     if dynamic_rate is not None and not dynamic:
         raise ConfigError(f"--dynamic-rate {dynamic_rate:g} has no effect without --dynamic")
+    if dynamic_rate is not None and not math.isfinite(dynamic_rate):
+        raise ConfigError(f"--dynamic-rate {dynamic_rate:g} is not a finite number")
     model = load(run)
     reading = read_text(text, encoding) if text else _own_text(run)
     sha256 = text_sha256(reading.text)
@@ -80,12 +83,17 @@ def evaluate(
             click.echo(f"skipped {len(reading.text) - len(ids):,} unknown characters", err=True)
     if ours and (split or not text):
         split = split or "val"
-        ids = _own_splits(model, ids)[split]
+        parts = _own_splits(model, ids)
+        if split not in parts:
+            raise RunError(f"the model does not say what the {NAMES[split]} was: leave out --split")
+        ids = parts[split]
     else:
         split = "text"
     if len(ids) < 2:
         raise TextError(f"the {NAMES[split]} has {len(ids)} characters: it takes at least 2 to predict one")
     result = evaluate_ids(model.model, model.params, ids)
+    if not as_json:
+        click.echo(f"{NAMES[split]}, {result.characters:,} characters predicted: {_words(result)}")
     adapting = None
     if dynamic:
         adapting = evaluate_dynamic(model.model, model.params, ids, dynamic_rate or LEARNING_RATE)
@@ -102,10 +110,8 @@ def evaluate(
             values["dynamic_nats_per_char"] = adapting.nats_per_char
             values["dynamic_bits_per_char"] = adapting.bits_per_char
         echo_json(values)
-    else:
-        click.echo(f"{NAMES[split]}, {result.characters:,} characters predicted: {_words(result)}")
-        if adapting:
-            click.echo(f"the same, while learning from what was just scored (dynamic evaluation): {_words(adapting)}")
+    elif adapting:
+        click.echo(f"the same, while learning from what was just scored (dynamic evaluation): {_words(adapting)}")
 
 
 def _words(e: Evaluation) -> str:
@@ -130,7 +136,7 @@ def _own_text(run: Path) -> Reading:
 def _own_splits(model: LanguageModel, ids: Array) -> dict[str, Array]:
     """The parts as they were in training."""
     parts, start = {}, 0
-    for name, size in model.provenance["splits"].items():
+    for name, size in model.provenance.get("splits", {}).items():
         parts[name] = ids[start : start + size]
         start += size
     return parts

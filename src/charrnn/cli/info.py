@@ -14,7 +14,7 @@ from charrnn.training.folder import RunFolder
 from charrnn.units import bits
 
 
-@click.command(epilog="\b\nExample:\n  charrnn info runs/book-rnn")
+@click.command(epilog="\b\nExample:\n  charrnn info runs/book-qrnn")
 @click.argument("run", type=click.Path(path_type=Path))
 @quiet_option
 @json_option

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,8 +28,12 @@ FIGURE_FORMATS = ("png", "svg", "pdf")
 _TYPES = {"int": click.INT, "float": click.FLOAT, "str": click.STRING}
 
 
-def config_options(kind: type, choices: Mapping[str, Sequence[str]] | None = None) -> Callable[[F], F]:
+def config_options(
+    kind: type, choices: Mapping[str, Sequence[str]] | None = None, by_recipe: Collection[str] = ()
+) -> Callable[[F], F]:
     """A flag for every field of a configuration, with its help, its default and its older spellings.
+
+    What stands in `by_recipe` has no default of its own that a user would meet.
 
     A flag that is not given is left out of the settings, so that recipes and defaults can decide; ranges are checked
     where settings are, with the same message for every caller.
@@ -41,7 +45,9 @@ def config_options(kind: type, choices: Mapping[str, Sequence[str]] | None = Non
             flags = [f"--{name.replace('_', '-')}" for name in names]
             text = field.metadata["help"]
             text = text[0].upper() + text[1:]
-            if field.default is not None and field.type != "bool":
+            if field.name in by_recipe:
+                text += " [default: by the recipe]"
+            elif field.default is not None and field.type != "bool":
                 text += (
                     f" [default: {field.default:g}]"
                     if isinstance(field.default, float)

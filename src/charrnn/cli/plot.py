@@ -12,7 +12,7 @@ from charrnn.figures.learning_curve import draw_learning_curves
 from charrnn.training.folder import RunFolder
 
 
-@click.command(epilog="\b\nExample:\n  charrnn plot runs/book-rnn runs/book-rnn-2 --out comparison.svg")
+@click.command(epilog="\b\nExample:\n  charrnn plot runs/book-qrnn runs/book-qrnn-2 --out comparison.svg")
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...", type=click.Path(path_type=Path))
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("curves.png"), show_default=True,

@@ -24,10 +24,10 @@ FILE = "FILE:"
 @click.command(
     epilog="""\b
 Examples:
-  charrnn sample runs/book-rnn
-  charrnn sample runs/book-rnn --prompt "The clock" --temperature 0.7 --top-p 0.9 --seed 1
+  charrnn sample runs/book-qrnn
+  charrnn sample runs/book-qrnn --prompt "The clock" --temperature 0.7 --top-p 0.9 --seed 1
   charrnn sample model.safetensors --prompt FILE:opening.txt --length 2000
-  charrnn sample runs/book-rnn --num-samples 5 --stop "." --length 200"""
+  charrnn sample runs/book-qrnn --num-samples 5 --stop "." --length 200"""
 )
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option(

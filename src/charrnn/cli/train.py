@@ -13,6 +13,7 @@ from charrnn.cli.options import config_options, echo_json, given, json_option, q
 from charrnn.cli.progress import make_watcher
 from charrnn.config import TrainConfig
 from charrnn.nn.layers import LAYERS
+from charrnn.recipes import read_recipe, recipe_names
 from charrnn.scoring import Evaluation
 from charrnn.training.interrupts import Interrupted
 from charrnn.training.optimizers import OPTIMIZERS
@@ -31,17 +32,22 @@ Examples:
   charrnn train book.txt --minutes 5
   charrnn train book.txt --hidden-size 200 --batching chunked --epochs 10
   cat *.txt | charrnn train - --out runs/everything
-  charrnn train --resume runs/book-rnn --steps 10000"""
+  charrnn train --resume runs/book-qrnn --steps 10000"""
 )
 @click.argument("text", nargs=-1)
 @click.option("--out", type=click.Path(path_type=Path), help="The run folder [default: runs/TEXT-CELL].")
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with a run.")
-@click.option("--recipe", metavar="NAME|FILE.toml", help="Named settings, such as 'reference', or a file of yours.")
+@click.option(
+    "--recipe",
+    metavar="NAME|FILE.toml",
+    help=f"Settings by name ({', '.join(recipe_names())}) or from a file [default: by --cell or --minutes].",
+)
 @config_options(
     TrainConfig,
     {
         "cell": list(LAYERS), "batching": list(BATCHERS), "schedule": list(SCHEDULES), "optimizer": list(OPTIMIZERS),
     },
+    by_recipe=set().union(*(read_recipe(name).settings for name in recipe_names())),
 )  # fmt: skip
 @quiet_option
 @json_option
@@ -57,8 +63,9 @@ def train(
     """Train a model on TEXT and let it write.
 
     TEXT is one or more UTF-8 files, "-" for standard input, or the name of a library corpus (see: charrnn corpora);
-    without it, the bundled novel is used. The first of --epochs, --steps and --minutes that is reached ends the run.
-    Ctrl-C saves and stops; --resume goes on.
+    without it, the bundled novel is used. Network, size and schedule come from a recipe that fits the length of the
+    text and the minutes there are; every flag goes before it. The first of --epochs, --steps and --minutes that is
+    reached ends the run. Ctrl-C saves and stops; --resume goes on.
     """
     watcher = make_watcher(quiet)
     try:

@@ -6,6 +6,8 @@ import importlib.util
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from charrnn.config import nearest
 from charrnn.errors import ConfigError
 from charrnn.gradcheck.case import Case, make_case
@@ -106,7 +108,7 @@ def gradcheck(
                 with blas_threads(1):
                     errors = dict(METHODS[method].compare(case))
                     # A single lane takes shorter ways through the products, many characters another through sums by id.
-                    errors[ONE_LANE] = max(error for _, error in METHODS[method].compare(alone))
+                    errors[ONE_LANE] = float(np.max([error for _, error in METHODS[method].compare(alone)]))
                 for parameter, error in errors.items():
                     yield Result(cell, layers, parameter, method, error, tolerance)
                 if method == "torch":

@@ -68,7 +68,7 @@ def follow_torch(
                 p.grad *= config.grad_clip / norm
         optimizer.step()
         record = trainer.step(progress=0.0)
-        worst = max(worst, relative_error(np.array(record.loss), np.array(loss.item())))
+        worst = float(np.maximum(worst, relative_error(np.array(record.loss), np.array(loss.item()))))  # NaN stays
     expected = np.concatenate([p.detach().numpy().ravel() for p in theirs.values()])
     found = np.concatenate([params[name].ravel() for name in theirs])
     return TrajectoryResult(worst, relative_error(found, expected), clipped)

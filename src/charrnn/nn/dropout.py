@@ -1,4 +1,4 @@
-"""Dropout between layers (Srivastava et al. 2014; between layers, not over time: Zaremba et al. 2014).
+"""Dropout between layers (Srivastava et al. 2014; not over time: Zaremba et al. 2014), or in residual branches.
 
 While training, each number that passes from a layer to the next is dropped with probability p, and the others are
 scaled up, so that the mean stays what it is without dropout:

@@ -13,7 +13,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from charrnn.config import nearest
+from charrnn.config import TrainConfig, check_values, nearest
 from charrnn.errors import ConfigError
 
 if sys.version_info >= (3, 11):
@@ -70,4 +70,5 @@ def read_recipe(recipe: str) -> Recipe:
     sizes = values.pop("sizes", [])
     if not isinstance(sizes, list) or not all(isinstance(s, dict) and type(s.get(FROM)) is int for s in sizes):
         raise ConfigError(f"recipe '{recipe}': each of [[sizes]] needs a whole number {FROM}")
-    return Recipe(values, tuple(sorted(sizes, key=lambda size: size[FROM])))
+    checked = [{FROM: s[FROM], **check_values(TrainConfig, {k: v for k, v in s.items() if k != FROM})} for s in sizes]
+    return Recipe(check_values(TrainConfig, values), tuple(sorted(checked, key=lambda size: size[FROM])))

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from charrnn.batching import BATCHERS
-from charrnn.config import BUDGET, TrainConfig, check_values, make_config
+from charrnn.config import BUDGET, TrainConfig, make_config
 from charrnn.nn.cells import CELLS
-from charrnn.recipes import FROM, Recipe, default_recipe, read_recipe
+from charrnn.recipes import Recipe, default_recipe, read_recipe
+from charrnn.training.optimizers import OPTIMIZERS
 
 
 @dataclass(frozen=True)
@@ -23,23 +24,25 @@ class Choice:
     recipe: str | None
     named: Recipe
     config: TrainConfig
+    rule: str  # the recipe's optimiser
 
     @classmethod
     def of(cls, chosen: Mapping[str, Any], recipe: str | None) -> Choice:
         """The named recipe, or the one that fits what was chosen."""
         recipe = recipe or default_recipe(chosen)
         named = read_recipe(recipe) if recipe else Recipe({})
-        config = make_config(chosen, make_config(_beside(chosen, named.settings)))
-        for size in named.sizes:  # a mistake in one of them is a mistake, whatever the text
-            check_values(TrainConfig, {name: value for name, value in size.items() if name != FROM})
-        return cls(chosen, recipe, named, config)
+        rule = named.settings.get("optimizer", TrainConfig().optimizer)
+        settings = _beside(chosen, named.settings, rule)
+        other = OPTIMIZERS.get(chosen.get("optimizer", rule))
+        if other and chosen.get("optimizer", rule) != rule:
+            settings = {**settings, "learning_rate": other.usual_rate}
+        return cls(chosen, recipe, named, make_config(chosen, make_config(settings)), rule)
 
     def for_characters(self, characters: int) -> tuple[TrainConfig, list[str]]:
         """The settings for so many characters to train on, and what there is to say about them."""
-        sized = _beside(self.chosen, self.named.for_characters(characters))
+        sized = _beside(self.chosen, {"cell": self.config.cell, **self.named.for_characters(characters)}, self.rule)
+        sized.pop("cell", None)
         config = make_config({**sized, **self.chosen}, self.config)
-        if "dropout" not in self.chosen and config.num_layers == 1 and config.cell in CELLS:
-            config = replace(config, dropout=0.0)  # the recipe's drops what passes between layers
         remarks = []
         if self.recipe:
             words = ", ".join(f"{name} {value}" for name, value in sized.items())
@@ -67,11 +70,17 @@ class Choice:
         return config
 
 
-def _beside(chosen: Mapping[str, Any], recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """A recipe's settings without what the user's choices replace: the budget as a whole, another rule's numbers."""
-    replaced: set[str] = set(chosen)
+def _beside(chosen: Mapping[str, Any], settings: Mapping[str, Any], rule: str) -> dict[str, Any]:
+    """A recipe's settings without what the user's choices replace or make senseless; `rule` is its optimiser."""
+    replaced = set(chosen)
     if any(chosen.get(name) is not None for name in BUDGET):
-        replaced |= set(BUDGET)
-    if chosen.get("optimizer", recipe.get("optimizer")) != recipe.get("optimizer"):
-        replaced |= {"learning_rate", "beta2"}
-    return {name: value for name, value in recipe.items() if name not in replaced}
+        replaced |= set(BUDGET)  # as a whole
+    if chosen.get("optimizer", rule) != rule:
+        replaced |= {"learning_rate", "beta2", "weight_decay"}  # another rule wants other numbers
+    if chosen.get("eval_every") is not None:
+        replaced |= {"patience"}  # it counts evaluations
+    if chosen.get("val_fraction") == 0:
+        replaced |= {"patience", "eval_every"}
+    if chosen.get("num_layers") == 1 and chosen.get("cell", settings.get("cell")) in CELLS:
+        replaced |= {"dropout"}  # it drops what passes between layers
+    return {name: value for name, value in settings.items() if name not in replaced}

@@ -7,6 +7,10 @@ beside the static loss, never instead of it.
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
+
 from charrnn.arrays import Array
 from charrnn.errors import DivergenceError
 from charrnn.nn.model import CharModel
@@ -47,10 +51,11 @@ def evaluate_dynamic(
         inputs, targets = window[:-1, None], window[1:, None]
         if len(inputs) < WINDOW:
             ws = model.workspace(len(inputs), 1, dtype)
-        loss, state = model.loss_and_grads(params, inputs, targets, state, ws, grads)
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows shows in the loss
+            loss, state = model.loss_and_grads(params, inputs, targets, state, ws, grads)
+            clip_by_global_norm_(grads.vector, GRAD_CLIP)
+            optimizer.step(params.vector, grads.vector, learning_rate)
+        if not math.isfinite(loss):
+            raise DivergenceError(f"dynamic evaluation diverged: try a learning rate below {learning_rate:g}")
         total += loss * len(inputs)
-        clip_by_global_norm_(grads.vector, GRAD_CLIP)
-        optimizer.step(params.vector, grads.vector, learning_rate)
-    if total != total or total == float("inf"):
-        raise DivergenceError(f"dynamic evaluation diverged with learning rate {learning_rate:g}: try a smaller one")
     return Evaluation(len(ids) - 1, total / (len(ids) - 1))

@@ -33,6 +33,7 @@ class Optimizer(ABC):
         How slowly the rule forgets the size of past gradients, where it does so; its own usual number by default.
     """
 
+    usual_rate: ClassVar[float]  # a learning rate to begin with
     beta2: float | None = None  # None where the rule has no such number
     # What is remembered, one number for each parameter, and how many times the smallest normal number counts as zero.
     remembered: ClassVar[dict[str, float]]
@@ -88,6 +89,7 @@ class Adam(Optimizer):
     """
 
     remembered: ClassVar[dict[str, float]] = {"m": 1e8, "v": 1e2}
+    usual_rate = 0.003
     beta1, eps = 0.9, 1e-8
     beta2: float = 0.999
 
@@ -116,6 +118,7 @@ class AdaGrad(Optimizer):
     """
 
     remembered: ClassVar[dict[str, float]] = {"s": 0.0}
+    usual_rate = 0.03
     eps = 1e-10
 
     def update(self, theta: Array, g: Array, memory: list[Array], scratch: Array, learning_rate: float) -> None:
@@ -138,6 +141,7 @@ class RMSProp(Optimizer):
     """
 
     remembered: ClassVar[dict[str, float]] = {"v": 1e2}
+    usual_rate = 0.003
     eps = 1e-8
     beta2: float = 0.99  # ρ
 
@@ -163,6 +167,7 @@ class SGD(Optimizer):
     """
 
     remembered: ClassVar[dict[str, float]] = {"m": 1e8}
+    usual_rate = 0.03
     momentum = 0.9
 
     def update(self, theta: Array, g: Array, memory: list[Array], scratch: Array, learning_rate: float) -> None:

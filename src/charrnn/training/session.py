@@ -144,6 +144,7 @@ class Session:
         self._good[...] = self._candidate[...] = self.trainer.params.vector
         self._logged_seconds = state.progress.seconds
         self.folder.clean(state.progress.step)
+        self._write_model()  # a kill may have left one that is newer than the checkpoint
 
     def _arrays(self) -> dict[str, Array]:
         optimizer = self.trainer.optimizer

@@ -17,7 +17,7 @@ class Step(NamedTuple):
 
     Making a view takes as long as the arithmetic on a single lane. Each field but the blocks is therefore a tuple of
     (B, H) views, one for each gate, state or saved array; a block is all gates as one array. Where B = 1 the views are
-    vectors, (H,), and blocks (G, H).
+    vectors, (H,), and blocks (G, H), but for `d_hidden_proj_block`, which is the layer's: (G, 1, H).
     """
 
     gates: tuple[Array, ...]  # G: hold the input projections; forward makes them gates; backward reads them
