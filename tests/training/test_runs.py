@@ -18,12 +18,12 @@ from charrnn.training.folder import RunFolder
 from charrnn.training.optimizers import OPTIMIZERS
 from charrnn.training.watcher import Evaluated, Pulse, Watcher
 from tests.networks import EVERY_CELL
+from tests.torture.kills import TIMES, contents
 
 SMALL = {
     "cell": "rnn", "num_layers": 1, "hidden_size": 12, "seq_len": 10, "batch_size": 4, "learning_rate": 0.01,
     "warmup_steps": 5, "log_every": 5,
 }  # fmt: skip
-TIMES = ("seconds", "chars_per_second")
 
 
 class Listener(Watcher):
@@ -54,20 +54,6 @@ def train(text: Path, out: Path, listener: Watcher | None = None, **settings: ob
 
 def without_times(records: list[dict[str, object]]) -> list[dict[str, object]]:
     return [{key: value for key, value in record.items() if key not in TIMES} for record in records]
-
-
-def contents(path: Path) -> dict[str, object]:
-    """Everything about a finished run that may not differ: metrics, parameters, state, samples, model file."""
-    folder = RunFolder(path)
-    arrays, header = read_arrays(folder.checkpoint)
-    header["progress"].pop("seconds")
-    return {
-        "metrics": without_times(folder.read_metrics()),
-        "arrays": {name: array.tobytes() for name, array in arrays.items()},
-        "header": header,
-        "samples": {p.name: p.read_text() for p in sorted(folder.samples.iterdir())},
-        "model": folder.model.read_bytes(),
-    }
 
 
 @pytest.mark.parametrize("batching", sorted(BATCHERS))
@@ -213,7 +199,7 @@ def test_resuming_refuses_what_would_make_another_run(book: Path, tmp_path: Path
         (lambda a, h: a.pop("adam_m"), "array 'adam_m' is missing"),
         (lambda a, h: a.update(params=a["params"][:-1]), "does not fit the run"),
         (lambda a, h: a["adam_v"].fill(np.inf), "not finite"),
-        (lambda a, h: h["progress"].update(step=-3), "is not a number of steps"),
+        (lambda a, h: h["progress"].update(step=-3), "is out of range"),
         (lambda a, h: h["progress"].update(mood="good"), "damaged"),
         (lambda a, h: h.update(format=0), "checkpoint format 0"),
     ],

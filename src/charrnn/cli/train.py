@@ -21,6 +21,8 @@ from charrnn.training.run import Run
 from charrnn.training.run import train as train_run
 from charrnn.training.schedules import SCHEDULES
 
+RECIPES = [read_recipe(name) for name in recipe_names()]
+BY_RECIPE = {name for recipe in RECIPES for settings in (recipe.settings, *recipe.sizes) for name in settings}
 SAMPLE_LENGTH = 500
 SAMPLE_TEMPERATURE = 0.7
 
@@ -47,7 +49,7 @@ Examples:
     {
         "cell": list(LAYERS), "batching": list(BATCHERS), "schedule": list(SCHEDULES), "optimizer": list(OPTIMIZERS),
     },
-    by_recipe=set().union(*(read_recipe(name).settings for name in recipe_names())),
+    by_recipe=BY_RECIPE,
 )  # fmt: skip
 @quiet_option
 @json_option

@@ -31,6 +31,7 @@ class ReadoutWorkspace:
         self.norm: NormWorkspace | None = None
         self.h = np.empty((0, hidden_size), dtype)  # (T·B, H) of the last forward pass
         self.logits = np.empty((seq_len, batch_size, vocab_size), dtype)  # becomes d_logits in backward
+        self.flat_logits = flat(self.logits)  # (T·B, V), the same numbers
         self.norm_sum = np.empty(seq_len * batch_size, dtype)  # Σ_j exp(o_j)
         self.ones = np.ones(vocab_size, np.empty(0, dtype).real.dtype)  # a product with it is a sum over the vocabulary
         self.ones.flags.writeable = False
@@ -66,7 +67,7 @@ class Readout:
             self.norm.forward(params, flat(outputs), ws.norm, out=ws.h)
         else:
             ws.h = flat(outputs)
-        np.matmul(ws.h, params["readout.weight"].T, out=flat(ws.logits))  # [readout.1]
+        np.matmul(ws.h, params["readout.weight"].T, out=ws.flat_logits)  # [readout.1]
         ws.logits += params["readout.bias"]
         return ws.logits
 
@@ -77,7 +78,7 @@ class Readout:
         a row that vanishes. Not always, since the maxima cost as much as the exponentials. `.real` lets a complex step
         pass through undisturbed: any constant may be subtracted.
         """
-        logits = flat(ws.logits)
+        logits = ws.flat_logits
         real = logits.real
         if not (real.max() < LARGE and real.min() > -LARGE):  # NaN, too
             logits -= real.max(axis=1, keepdims=True)
@@ -89,7 +90,7 @@ class Readout:
 
     def backward(self, params: Parameters, targets: Array, ws: ReadoutWorkspace, grads: Parameters) -> Array:
         """After `nats`: gradients of the mean loss into `grads`; returns d_outputs (T, B, H), a view."""
-        d_logits = flat(ws.logits)
+        d_logits = ws.flat_logits
         N = len(d_logits)
         np.multiply(ws.norm_sum, N, out=ws.norm_sum)
         d_logits /= ws.norm_sum[:, None]  # [readout.2], and the mean

@@ -202,6 +202,8 @@ class RecurrentLayer:
     def _blocks(self, array: Array) -> list[Array]:
         """The rows of each gate, as views: (H, …) for each of G."""
         H = self.hidden_size
+        if len(array) == H:
+            return [array]
         return [array[k * H : (k + 1) * H] for k in range(len(self.cell.gates))]
 
 
