@@ -124,7 +124,10 @@ def _sha256(path: Path, digest: Any) -> str:
 
 def _mapped(path: Path, dtype: np.dtype) -> Array:
     with path.open("rb") as file:
-        return np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), dtype)
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    if hasattr(mmap, "MADV_RANDOM"):
+        mapped.madvise(mmap.MADV_RANDOM)  # a window is a page: what lies around it is not wanted
+    return np.frombuffer(mapped, dtype)
 
 
 @contextmanager
