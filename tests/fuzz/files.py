@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import pickle
 import random
 import struct
@@ -25,11 +26,10 @@ from pathlib import Path
 import numpy as np
 
 from charrnn.checkpoint.files import write_arrays
-from charrnn.checkpoint.model_file import read_model
 from charrnn.checkpoint.training_state import Progress, TrainingState, read_state, write_state
 from charrnn.config import ModelConfig
 from charrnn.errors import RunError
-from charrnn.language_model import LanguageModel
+from charrnn.language_model import LanguageModel, load
 from charrnn.nn.layers import LAYERS
 from charrnn.nn.model import CharModel
 from charrnn.text.vocabulary import Vocabulary
@@ -133,7 +133,9 @@ def originals(folder: Path) -> dict[str, tuple[bytes, Callable[[Path], object]]]
     for cell in LAYERS:
         model = CharModel(ModelConfig(5, cell, 4, 2))
         params = model.init_parameters(np.random.default_rng(0))
-        LanguageModel(model, params, Vocabulary("\nabcé"), {"text_sha256": "0" * 64}).save(folder / "model")
+        LanguageModel(
+            model, params, Vocabulary("\nabcé"), {"text_sha256": "0" * 64, "splits": {"train": 9, "val": 2}, "step": 3}
+        ).save(folder / "model")
         found[f"model of {cell}"] = ((folder / "model").read_bytes(), read_finite_model)
     arrays = {
         "params": np.ones(7, np.float32),
@@ -141,14 +143,27 @@ def originals(folder: Path) -> dict[str, tuple[bytes, Callable[[Path], object]]]
         "state": np.zeros((1, 2), np.float32),
     }
     write_state(folder / "state", TrainingState(arrays, Progress(step=3), "0" * 64))
-    found["checkpoint"] = ((folder / "state").read_bytes(), lambda path: read_state(path, arrays))
+    found["checkpoint"] = ((folder / "state").read_bytes(), lambda path: read_usable_state(path, arrays))
     write_arrays(folder / "other", {"x": np.zeros(3)}, {"format": 1})
     found["a file of something else"] = ((folder / "other").read_bytes(), read_finite_model)
     return found
 
 
 def read_finite_model(path: Path) -> None:
-    assert np.isfinite(read_model(path).params.vector).all()
+    """Read a model and use it: what was accepted has to work."""
+    model = load(path)
+    assert np.isfinite(model.params.vector).all()
+    assert len(model.generate(length=3, seed=0)) == 3
+    int(model.provenance.get("step") or 0)
+    sum(model.provenance.get("splits", {}).values())
+
+
+def read_usable_state(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    progress = read_state(path, arrays).progress
+    assert progress.step + 1 > progress.step >= 0
+    assert math.isfinite(progress.seconds + progress.loss_sum + progress.grad_norm_sum + progress.count)
+    assert progress.best_val_loss is None or math.isfinite(progress.best_val_loss)
+    assert progress.evaluations_since_best >= 0
 
 
 def fuzz(files: int, seed: int, folder: Path) -> tuple[Counter[str], list[str]]:
