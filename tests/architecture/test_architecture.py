@@ -94,3 +94,8 @@ def test_the_readmes_commands_are_known(monkeypatch: pytest.MonkeyPatch) -> None
             known = commands.commands[command]
             flags = {option for parameter in known.params for option in parameter.opts}
             assert {a for a in arguments if a.startswith("--")} <= flags, line
+
+
+def test_no_page_holds_a_word_that_was_to_be_replaced() -> None:
+    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
+        assert not re.search(r"^\s*(?:\|\s*)?\*{0,2}[A-Z]{4,}\*{0,2}$", page.read_text(), re.MULTILINE), page.name

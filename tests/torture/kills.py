@@ -36,8 +36,8 @@ CASES = [
         strict=False,
     )
 ]
-STEPS = 900
-LATEST_KILL_S = 1.1  # after the process was started; about half of it is spent on importing
+STEPS = 2000
+LATEST_KILL_S = 0.5  # after a process has begun to write
 
 
 class Outcome(NamedTuple):
@@ -60,6 +60,18 @@ def contents(path: Path) -> dict[str, Any]:
         "samples": {p.name: p.read_bytes() for p in sorted(folder.samples.glob("*.txt"))},
         "model": folder.model.read_bytes(),
     }
+
+
+def _wait_for_writing(path: Path, process: subprocess.Popen[bytes]) -> None:
+    """Until something in the folder has changed, or the process is over."""
+
+    def latest() -> int:
+        files = [path / "checkpoint.safetensors", path / "metrics.jsonl"]
+        return max((file.stat().st_mtime_ns for file in files if file.is_file()), default=0)
+
+    before, patience = latest(), time.monotonic() + 20
+    while process.poll() is None and latest() == before and time.monotonic() < patience:
+        time.sleep(0.005)
 
 
 def command(*arguments: object) -> list[str]:
@@ -90,7 +102,9 @@ def torture(kills: int, seed: int, folder: Path, steps: int = STEPS) -> Outcome:
                 env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
             )  # fmt: skip
             if dealt < kills:
-                time.sleep(chance.uniform(0.1, LATEST_KILL_S))
+                if chance.random() < 0.9:  # the others at any moment, such as while Python is importing
+                    _wait_for_writing(parts, process)
+                time.sleep(chance.uniform(0.0, LATEST_KILL_S))
                 process.kill()
             _, err = process.communicate()
             if process.returncode == 0:

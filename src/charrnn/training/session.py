@@ -159,6 +159,7 @@ class Session:
         progress, config = self.progress, self.config
         self._in_step, begun = True, time.perf_counter()
         record = self.trainer.step(self.budget.progress(progress.step, progress.seconds))
+        release(self.trainer.batcher.ids)
         progress.seconds += time.perf_counter() - begun
         self._in_step = False
         if self._candidate_step == progress.step:  # the loss that was just computed with them is finite
@@ -201,7 +202,6 @@ class Session:
             entry["val_loss"] = self._evaluate(entry["train_loss"])
         self.folder.append(entry)
         self._logged_chars, self._logged_seconds = 0, progress.seconds
-        release(self.trainer.batcher.ids)
         if end_of_interval:
             progress.loss_sum, progress.grad_norm_sum, progress.count = 0.0, 0.0, 0
             self._candidate_step = progress.step
