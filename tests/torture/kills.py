@@ -92,7 +92,7 @@ def torture(kills: int, seed: int, folder: Path, steps: int = STEPS) -> Outcome:
         options = [*case.split(), *COMMON.split(), "--steps", steps]
         whole, parts = folder / f"{runs}-whole", folder / f"{runs}-parts"
         subprocess.run(command(text, "--out", whole, *options), env=environment, check=True, capture_output=True)
-        before = 0
+        before, trained = 0, False
         while True:
             begun = RunFolder(parts).checkpoint.is_file() and RunFolder(parts).config.is_file()
             if not begun:  # killed before there was anything to lose
@@ -101,7 +101,7 @@ def torture(kills: int, seed: int, folder: Path, steps: int = STEPS) -> Outcome:
                 command("--resume", parts, "--quiet") if begun else command(text, "--out", parts, *options),
                 env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
             )  # fmt: skip
-            if dealt < kills:
+            if dealt < kills and not trained:  # what follows the last step is only a figure and a sample
                 if chance.random() < 0.9:  # the others at any moment, such as while Python is importing
                     _wait_for_writing(parts, process)
                 time.sleep(chance.uniform(0.0, LATEST_KILL_S))
@@ -118,6 +118,8 @@ def torture(kills: int, seed: int, folder: Path, steps: int = STEPS) -> Outcome:
             now = metrics.read_bytes().count(b"\n") if metrics.is_file() else 0
             in_training += now > before
             before = now
+            checkpoint = RunFolder(parts).checkpoint
+            trained = checkpoint.is_file() and read_arrays(checkpoint)[1]["progress"]["step"] >= steps
         if not differences:
             one, two = contents(whole), contents(parts)
             differences += [f"{case}: {part} differ" for part in one if one[part] != two[part]]
