@@ -78,7 +78,9 @@ def main() -> None:
     page[-1] += "\n"
     for text in texts:
         page.append(f"## {text}\n")
-        page += [section(kept[text, study], with_figures=text == texts[0]) for study in STUDIES]
+        page += [
+            section(kept[text, study], with_figures=text == texts[0]) for study in STUDIES if (text, study) in kept
+        ]
     machines = sorted({facts(folder)["machine"] for folder in kept.values()})
     page.append(f"Machine: {'; '.join(machines)}.\n")
     (ROOT / "docs" / "results.md").write_text("\n".join(page))
