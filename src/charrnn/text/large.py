@@ -22,12 +22,11 @@ import numpy as np
 from charrnn.arrays import Array
 from charrnn.errors import TextError
 from charrnn.text.corpus import Corpus
-from charrnn.text.library import LIBRARY, cache_folder
+from charrnn.text.library import LIBRARY, cache_folder, file_sha256
 from charrnn.text.reading import STDIN, name_of, pieces
 from charrnn.text.vocabulary import Vocabulary
 
 LARGE_BYTES = 64 << 20  # of files, from which on a text is not held in memory
-BLOCK = 1 << 22
 FORMAT = 1
 
 Say = Callable[[str], None]
@@ -97,7 +96,7 @@ def _known_facts(ids_path: Path, facts_path: Path) -> dict[str, Any] | None:
     """What was kept of an earlier encoding, if it is whole."""
     try:
         facts = json.loads(facts_path.read_bytes())
-        whole = facts["format"] == FORMAT and facts["ids_sha256"] == _sha256(ids_path, hashlib.sha256())
+        whole = facts["format"] == FORMAT and facts["ids_sha256"] == file_sha256(ids_path)
         return facts if whole and {"characters", "text_sha256", "remarks"} <= facts.keys() else None
     except (OSError, ValueError, TypeError, KeyError):
         return None
@@ -109,17 +108,10 @@ def _fingerprint(sources: Sequence[str], encoding: str) -> str:
     for source in sources:
         digest.update(f" {os.path.getsize(source)} ".encode())
         try:
-            _sha256(Path(source), digest)
+            digest.update(file_sha256(Path(source)).encode())
         except OSError as error:
             raise TextError(f"cannot read '{source}': {error.strerror}") from None
     return digest.hexdigest()[:32]
-
-
-def _sha256(path: Path, digest: Any) -> str:
-    with path.open("rb") as file:
-        while block := file.read(BLOCK):
-            digest.update(block)
-    return str(digest.hexdigest())
 
 
 def _mapped(path: Path, dtype: np.dtype) -> Array:

@@ -90,7 +90,7 @@ def local_path(text: LibraryText) -> Path | None:
     if text.url is None:
         return Path(str(resources.files("charrnn.text") / "data" / f"the-{text.name}.txt"))
     path = cache_folder() / text.file_name
-    return path if path.is_file() and _sha256(path) == text.sha256 else None
+    return path if path.is_file() and file_sha256(path) == text.sha256 else None
 
 
 def fetch(text: LibraryText, copy: str | None = None) -> Path:
@@ -148,7 +148,7 @@ def _take_copy(text: LibraryText, source: Path, folder: Path) -> Path:
         raise TextError(f"'{text.name}' is bundled with the package: there is nothing to fetch")
     if not source.is_file():
         raise TextError(f"'{source}' is not a file")
-    found = _sha256(source)
+    found = file_sha256(source)
     if found != text.sha256:
         raise TextError(f"'{source}' is not {text.name}: its SHA-256 is {found}, expected {text.sha256}")
     try:
@@ -160,7 +160,8 @@ def _take_copy(text: LibraryText, source: Path, folder: Path) -> Path:
         raise TextError(f"cannot keep '{text.name}' in '{folder}': {error.strerror}; set {CACHE}") from None
 
 
-def _sha256(path: Path) -> str:
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
         digest = hashlib.sha256()
         while piece := file.read(1 << 20):

@@ -110,6 +110,15 @@ class Adam(Optimizer):
         theta -= scratch  # [adam.7]
 
 
+def _step_by_root_(theta: Array, g: Array, v: Array, eps: float, scratch: Array, learning_rate: float) -> None:
+    """θ ← θ − α g / (√v + ε)."""
+    np.sqrt(v, out=scratch)
+    scratch += eps
+    np.divide(g, scratch, out=scratch)
+    scratch *= learning_rate
+    theta -= scratch
+
+
 class AdaGrad(Optimizer):
     """AdaGrad (Duchi, Hazan & Singer 2011, diagonal form): steps shrink with all the gradients there ever were.
 
@@ -126,11 +135,7 @@ class AdaGrad(Optimizer):
         (s,) = memory
         np.multiply(g, g, out=scratch)
         s += scratch  # [adagrad.1]
-        np.sqrt(s, out=scratch)
-        scratch += self.eps
-        np.divide(g, scratch, out=scratch)
-        scratch *= learning_rate
-        theta -= scratch  # [adagrad.2]
+        _step_by_root_(theta, g, s, self.eps, scratch, learning_rate)  # [adagrad.2]
 
 
 class RMSProp(Optimizer):
@@ -152,11 +157,7 @@ class RMSProp(Optimizer):
         scratch *= 1.0 - self.beta2
         v *= self.beta2
         v += scratch  # [rmsprop.1]
-        np.sqrt(v, out=scratch)
-        scratch += self.eps
-        np.divide(g, scratch, out=scratch)
-        scratch *= learning_rate
-        theta -= scratch  # [rmsprop.2]
+        _step_by_root_(theta, g, v, self.eps, scratch, learning_rate)  # [rmsprop.2]
 
 
 class SGD(Optimizer):
