@@ -1,4 +1,4 @@
-"""How time and memory grow: cost per character against T, B, H, V, and resident memory beside its formula.
+"""How time and memory grow: cost per character against T, B, H, V, of evaluation, and memory beside its formula.
 
 python benchmarks/growth.py [--out docs/figures]
 """
@@ -24,6 +24,7 @@ from charrnn.config import ModelConfig, make_config
 from charrnn.figures.style import COLOURS, STYLES, image, new_figure
 from charrnn.nn.model import CharModel
 from charrnn.randomness import stream
+from charrnn.scoring import evaluate
 from charrnn.training.trainer import Trainer
 
 BASE = {"cell": "rnn", "hidden_size": 256, "seq_len": 64, "batch_size": 16, "vocab_size": 80}
@@ -56,6 +57,14 @@ def microseconds(trainer: Trainer) -> float:
         trainer.step(0.0)
         times.append(time.process_time() - begun)
     return 1e6 * float(np.median(times)) / (config.seq_len * config.batch_size)
+
+
+def reading_share(trainer: Trainer) -> float:
+    """CPU time of evaluating a character ÷ that of training on one."""
+    ids = trainer.batcher.ids[:20_000]
+    begun = time.process_time()
+    evaluate(trainer.model, trainer.params, ids)
+    return 1e6 * (time.process_time() - begun) / len(ids) / microseconds(trainer)
 
 
 def formula(values: dict) -> int:
@@ -101,6 +110,10 @@ def main() -> None:
         write_atomic(out / "growth.png", image(figure, "png"))
     sizes = ", ".join(f"{n:,}: {microseconds(make_trainer(BASE, n)):.2f}" for n in CORPORA)
     print(f"rnn, characters in the corpus: {sizes}")
+    for cell in CELLS:
+        size = {"hidden_size": 192, "num_layers": 3} if cell == "qrnn" else {}
+        share = reading_share(make_trainer({**BASE, "cell": cell, **size}))
+        print(f"evaluation of a character ÷ training on one, {cell}: {share:.2f}")
     for cell in CELLS:
         values = {**BASE, "cell": cell, "hidden_size": 512, "batch_size": 64}
         found, expected = resident(values), formula(values)
