@@ -232,7 +232,7 @@ BUGS = [
     Bug("every block of random starts is the same", random.Random, "__init__", 'stream(config.seed, "batching", block)',
         'stream(config.seed, "batching")',
         named(test_batchers.test_random_starts_are_fresh_and_reach_the_whole_text)),
-    Bug("fresh lanes keep their state", Trainer, "step", "if batch.fresh.any():", "if False:", trajectory("rnn")),
+    Bug("fresh lanes keep their state", Trainer, "step", "if fresh.any():", "if False:", trajectory("rnn")),
     Bug("the state is not carried to the next window", Trainer, "step", "self.state = state", "pass",
         trajectory("lstm")),
     # --- evaluation and generation

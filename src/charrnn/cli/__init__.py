@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from contextlib import AbstractContextManager, nullcontext
 
 import click
 
@@ -17,6 +18,7 @@ from charrnn.cli.sample import sample
 from charrnn.cli.train import train
 from charrnn.errors import CharRNNError
 from charrnn.threads import blas_threads
+from charrnn.training.team import ALONE, Team, launched_as_one_of_several
 from charrnn.version import __version__
 
 
@@ -42,8 +44,8 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
-        with blas_threads(1):  # training sets its own number
-            commands.main(prog_name="charrnn", standalone_mode=False)
+        with _team() as team, blas_threads(1):  # training sets its own number
+            commands.main(prog_name="charrnn", standalone_mode=False, obj=team)
     except click.exceptions.NoArgsIsHelpError as asked:
         click.echo(asked.ctx.get_help() if asked.ctx else "")
     except click.exceptions.Exit as done:
@@ -58,6 +60,15 @@ def main() -> None:
         _fail(f"not enough memory ({' '.join(str(error).split())}): lower hidden_size, batch_size or seq_len", 2)
     except (OSError, OverflowError, UnicodeError) as error:
         _fail(f"{type(error).__name__}: {' '.join(str(error).split())}", 2)
+
+
+def _team() -> AbstractContextManager[Team]:
+    """The processes that mpiexec has started, of which only rank 0 gets into the block; else this one alone."""
+    if not launched_as_one_of_several():
+        return nullcontext(ALONE)
+    from charrnn.training.mpi import mpi_team
+
+    return mpi_team()
 
 
 def _fail(message: str, status: int) -> None:

@@ -20,6 +20,7 @@ from charrnn.training.optimizers import OPTIMIZERS
 from charrnn.training.run import Run
 from charrnn.training.run import train as train_run
 from charrnn.training.schedules import SCHEDULES
+from charrnn.training.team import ALONE, Team
 
 RECIPES = [read_recipe(name) for name in recipe_names()]
 BY_RECIPE = {name for recipe in RECIPES for settings in (recipe.settings, *recipe.sizes) for name in settings}
@@ -53,7 +54,10 @@ Examples:
 )  # fmt: skip
 @quiet_option
 @json_option
+@click.pass_obj
 def train(
+    team: Team | None,
+    /,
     text: tuple[str, ...],
     out: Path | None,
     resume: Path | None,
@@ -71,7 +75,9 @@ def train(
     """
     watcher = make_watcher(quiet)
     try:
-        run = train_run(text, out=out, resume=resume, recipe=recipe, watcher=watcher, **given(settings))
+        run = train_run(
+            text, out=out, resume=resume, recipe=recipe, watcher=watcher, team=team or ALONE, **given(settings)
+        )
     except Interrupted as stopped:
         click.echo(f"charrnn: interrupted: {stopped}", err=True)
         sys.exit(128 + stopped.signal)

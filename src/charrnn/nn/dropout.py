@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from charrnn.arrays import Array
+from charrnn.randomness import Uniform
 
 
 class Dropout:
@@ -26,9 +27,11 @@ class Dropout:
         self.mask = np.empty(shape, np.empty(0, dtype).real.dtype)  # (T, B, H), real where a complex step passes
         self.outputs = np.empty(shape, dtype)  # (T, B, H)
 
-    def forward(self, x: Array, rng: np.random.Generator) -> Array:
+    def forward(self, x: Array, rng: Uniform) -> Array:
         """Draw a new mask; returns y, a view."""
-        np.greater_equal(rng.random(x.shape, np.float32), self.rate, out=self.mask)
+        T, B, H = x.shape
+        drawn = rng.random((B, T * H + T * H % 2), np.float32)  # a row for each lane: whichever others there are
+        np.greater_equal(drawn[:, : T * H].reshape(B, T, H).swapaxes(0, 1), self.rate, out=self.mask)
         self.mask /= 1.0 - self.rate
         return np.multiply(x, self.mask, out=self.outputs)  # [dropout.1]
 

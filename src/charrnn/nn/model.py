@@ -18,6 +18,7 @@ from charrnn.nn.layers import LAYERS
 from charrnn.nn.layers.layer import Layer, LayerWorkspace
 from charrnn.nn.parameters import Parameters
 from charrnn.nn.readout import Readout, ReadoutWorkspace
+from charrnn.randomness import Uniform
 
 
 class ModelWorkspace(NamedTuple):
@@ -72,7 +73,7 @@ class CharModel:
         inputs: Array,
         state: Array,
         ws: ModelWorkspace,
-        dropout_rng: np.random.Generator | None = None,
+        dropout_rng: Uniform | None = None,
     ) -> tuple[Array, Array]:
         """Read a window.
 
@@ -82,7 +83,7 @@ class CharModel:
             Character ids.
         state : (L, S, B, H) array
             The state before the window; it is not changed.
-        dropout_rng : Generator, optional
+        dropout_rng : Uniform, optional
             Draws the dropout masks; without it nothing is dropped, as is right for evaluation and writing.
 
         Returns
@@ -105,7 +106,7 @@ class CharModel:
         targets: Array,
         state: Array,
         ws: ModelWorkspace,
-        dropout_rng: np.random.Generator | None = None,
+        dropout_rng: Uniform | None = None,
     ) -> tuple[Array, Array]:
         """The surprise at every target: nats (T, B) in float64, and the state after the window, as in `forward`."""
         _, final_state = self.forward(params, inputs, state, ws, dropout_rng)
@@ -119,7 +120,7 @@ class CharModel:
         state: Array,
         ws: ModelWorkspace,
         grads: Parameters,
-        dropout_rng: np.random.Generator | None = None,
+        dropout_rng: Uniform | None = None,
     ) -> tuple[float, Array]:
         """The loss of a window, in mean nats per character, and its gradient by back-propagation through time.
 
@@ -130,7 +131,7 @@ class CharModel:
         ----------
         inputs, targets : (T, B) integer arrays
             Each target is the character after its input.
-        dropout_rng : Generator, optional
+        dropout_rng : Uniform, optional
             Draws the dropout masks; without it nothing is dropped.
 
         Returns

@@ -30,6 +30,7 @@ from charrnn.training.choice import Choice
 from charrnn.training.folder import Record, RunFolder
 from charrnn.training.interrupts import Interrupted
 from charrnn.training.session import Session
+from charrnn.training.team import ALONE, Team
 from charrnn.training.trainer import Trainer
 from charrnn.training.watcher import LineWatcher, Watcher
 from charrnn.version import __version__
@@ -68,6 +69,7 @@ def train(
     resume: str | Path | None = None,
     recipe: str | None = None,
     watcher: Watcher | None = None,
+    team: Team = ALONE,
     **settings: Any,
 ) -> Run:
     """Train a model on a text and keep everything about it in a run folder.
@@ -85,6 +87,8 @@ def train(
         "quick", "good" or "best", by the minutes there are.
     watcher : Watcher, optional
         Hears of progress; lines on standard error by default.
+    team : Team, optional
+        The processes that share the work: see `charrnn.training.mpi.mpi_team`.
     **settings
         The fields of `charrnn.config.TrainConfig`, which are also the flags of `charrnn train`.
 
@@ -112,10 +116,10 @@ def train(
                         raise ConfigError("a resumed run keeps its folder and recipe: leave out --out and --recipe")
                     folder = RunFolder.open(resume)
                     held.enter_context(folder.lock())
-                    session, splits = _reopen(folder, sources, settings, watcher)
+                    session, splits = _reopen(folder, sources, settings, watcher, team)
                 else:
                     recipe = None if recipe is None else str(recipe)
-                    session, splits = _begin(sources, Path(out) if out else None, recipe, settings, watcher)
+                    session, splits = _begin(sources, Path(out) if out else None, recipe, settings, watcher, team)
                     held.enter_context(session.folder.lock())
             held.enter_context(blas_threads(session.config.threads))
             ended = session.run()
@@ -129,7 +133,12 @@ def train(
 
 
 def _begin(
-    sources: list[str], out: Path | None, recipe: str | None, settings: Mapping[str, Any], watcher: Watcher
+    sources: list[str],
+    out: Path | None,
+    recipe: str | None,
+    settings: Mapping[str, Any],
+    watcher: Watcher,
+    team: Team,
 ) -> tuple[Session, dict[str, np.ndarray]]:
     """A new run: everything is checked before its folder is made."""
     choice = Choice.of(settings, recipe)
@@ -137,7 +146,7 @@ def _begin(
     corpus, text = _corpus(sources, config.encoding, watcher)
     splits = corpus.split(config.val_fraction, config.test_fraction)
     config, why = choice.for_characters(len(splits["train"]))
-    trainer = _trainer(config, corpus, splits["train"])
+    trainer = _trainer(config, corpus, splits["train"], sources, team)
     folder = RunFolder.create(out, f"{corpus.name.removesuffix('.txt')[:60]}-{config.cell}")
     if sources == [STDIN]:  # it cannot be read again: the run keeps it
         write_atomic(folder.text, text.encode())
@@ -159,6 +168,8 @@ def _begin(
     )
     for remark in why:
         watcher.remark(remark)
+    if team.size > 1:
+        watcher.remark(f"{team.size} processes share the {config.batch_size} lanes of each batch")
     watcher.remark(
         f"model: {config.num_layers} × {config.hidden_size} {config.cell}, {len(trainer.params.vector):,} parameters; "
         f"{config.batching} batches of {config.batch_size} × {config.seq_len} characters; run folder {folder.path}"
@@ -177,7 +188,7 @@ def _corpus(sources: list[str], encoding: str, watcher: Watcher) -> tuple[Corpus
 
 
 def _reopen(
-    folder: RunFolder, sources: list[str], changes: Mapping[str, Any], watcher: Watcher
+    folder: RunFolder, sources: list[str], changes: Mapping[str, Any], watcher: Watcher, team: Team
 ) -> tuple[Session, dict[str, np.ndarray]]:
     """A run to go on with, from its last checkpoint."""
     saved = folder.read_config()
@@ -197,7 +208,7 @@ def _reopen(
         raise RunError(f"{corpus.name} is not the text that the run was trained on: its SHA-256 differs")
     splits = corpus.split(config.val_fraction, config.test_fraction)
     session = Session(
-        _trainer(config, corpus, splits["train"]),
+        _trainer(config, corpus, splits["train"], sources, team),
         config, folder, watcher, corpus.vocabulary, splits["val"], _provenance(corpus, splits, config),
     )  # fmt: skip
     session.restore()
@@ -225,12 +236,14 @@ def _changed(config: TrainConfig, changes: Mapping[str, Any]) -> TrainConfig:
     return new
 
 
-def _trainer(config: TrainConfig, corpus: Corpus, train_ids: np.ndarray) -> Trainer:
+def _trainer(config: TrainConfig, corpus: Corpus, train_ids: np.ndarray, sources: Sequence[str], team: Team) -> Trainer:
     model = CharModel(
         ModelConfig(len(corpus.vocabulary), config.cell, config.hidden_size, config.num_layers, config.dropout)
     )
     params = model.init_parameters(stream(config.seed, "initialisation"), config.dtype)
-    return Trainer(model, params, make_batcher(train_ids, config), config)
+    trainer = Trainer(model, params, make_batcher(train_ids, config), config, team)
+    team.set_up(config, len(corpus.vocabulary), train_ids, sources)
+    return trainer
 
 
 def _absolute(sources: Sequence[str]) -> list[str]:

@@ -73,6 +73,7 @@ class Session:
         DivergenceError
             The loss or gradient stopped being finite; the best parameters so far are saved.
         """
+        self.trainer.spread()
         try:
             ended = self._run()
         except DivergenceError as error:
@@ -127,12 +128,13 @@ class Session:
             self.best[...] = self.trainer.params.vector
             self._write_model()
         write_state(
-            self.folder.checkpoint, TrainingState(self._arrays(), self.progress, self.provenance["text_sha256"])
+            self.folder.checkpoint,
+            TrainingState(self._arrays(self.trainer.whole_state()), self.progress, self.provenance["text_sha256"]),
         )
 
     def restore(self) -> None:
         """Go back to the folder's checkpoint, and forget what was recorded after it."""
-        arrays = self._arrays()
+        arrays = self._arrays(self.trainer.state)
         state = read_state(self.folder.checkpoint, arrays)
         if state.text_sha256 != self.provenance["text_sha256"]:
             raise RunError(f"'{self.folder.checkpoint}' is another run's: it was trained on another text")
@@ -146,12 +148,12 @@ class Session:
         self.folder.clean(state.progress.step)
         self._write_model()  # a kill may have left one that is newer than the checkpoint
 
-    def _arrays(self) -> dict[str, Array]:
+    def _arrays(self, state: Array) -> dict[str, Array]:
         optimizer = self.trainer.optimizer
         return {
             "params": self.trainer.params.vector,
             **{f"{self.config.optimizer}_{name}": array for name, array in optimizer.memory.items()},
-            "state": self.trainer.state,
+            "state": state,  # of all lanes, however many processes share them
             "best_params": self.best,
         }
 

@@ -7,15 +7,17 @@ from typing import NamedTuple
 
 import numpy as np
 
+from charrnn.arrays import Array
 from charrnn.batching import Batcher
 from charrnn.config import TrainConfig, nearest
 from charrnn.errors import ConfigError, DivergenceError
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
-from charrnn.randomness import stream
+from charrnn.randomness import some_rows, stream
 from charrnn.training.gradients import clip_by_global_norm_
 from charrnn.training.optimizers import OPTIMIZERS
 from charrnn.training.schedules import SCHEDULES, learning_rate_at
+from charrnn.training.team import ALONE, Team
 
 
 class StepRecord(NamedTuple):
@@ -26,22 +28,39 @@ class StepRecord(NamedTuple):
 
 
 class Trainer:
-    """The values that training moves: parameters, optimiser, recurrent state and step."""
+    """The values that training moves: parameters, optimiser, recurrent state and step.
 
-    def __init__(self, model: CharModel, params: Parameters, batcher: Batcher, config: TrainConfig) -> None:
+    In a team of several processes each has a trainer, with the same parameters and its own lanes of the batch.
+    """
+
+    def __init__(
+        self, model: CharModel, params: Parameters, batcher: Batcher, config: TrainConfig, team: Team = ALONE
+    ) -> None:
         if config.schedule not in SCHEDULES:
             raise ConfigError(f"schedule '{config.schedule}' is not known{nearest(config.schedule, SCHEDULES)}")
         if config.optimizer not in OPTIMIZERS:
             raise ConfigError(f"optimizer '{config.optimizer}' is not known{nearest(config.optimizer, OPTIMIZERS)}")
         if config.beta2 is not None and OPTIMIZERS[config.optimizer].beta2 is None:
             raise ConfigError(f"beta2 {config.beta2:g} has no effect with optimizer '{config.optimizer}': leave it out")
-        self.model, self.params, self.batcher, self.config = model, params, batcher, config
+        self.model, self.params, self.batcher, self.config, self.team = model, params, batcher, config, team
         dtype = params.vector.dtype
-        self.grads = params.zeros_like()
+        self.lanes = team.lanes(config.batch_size)
+        self.message = np.zeros(len(params.vector) + 1, dtype)  # the gradient, and room for the loss
+        self.grads = Parameters(params.layout, self.message[:-1])
         self.optimizer = OPTIMIZERS[config.optimizer](len(params.vector), dtype, config.weight_decay, config.beta2)
-        self.workspace = model.workspace(config.seq_len, config.batch_size, dtype)
-        self.state = model.zero_state(config.batch_size, dtype)
+        self.workspace = model.workspace(config.seq_len, self.lanes.stop - self.lanes.start, dtype)
+        self.state = model.zero_state(config.batch_size, dtype)  # of all lanes, until `spread` deals them
         self.step_count = 0
+
+    def spread(self) -> None:
+        """Before the first step: the whole team takes the values of its rank 0, and each rank its lanes."""
+        arrays = [self.params.vector, *self.optimizer.memory.values()]
+        self.step_count = self.optimizer.t = self.team.spread(arrays, self.step_count)
+        self.state = self.team.deal(self.state)
+
+    def whole_state(self) -> Array:
+        """The state of the whole team's lanes, (L, S, B, H)."""
+        return self.team.gather(self.state, self.params.vector, self.config.batch_size)
 
     def step(self, progress: float) -> StepRecord:
         """Read the next batch and update the parameters. progress is the share of the budget used up, 0 to 1.
@@ -51,15 +70,19 @@ class Trainer:
         DivergenceError
             The loss or the gradient is not finite; parameters and optimiser are as they were before the step.
         """
-        config, step = self.config, self.step_count
-        batch = self.batcher[step]
-        if batch.fresh.any():
-            self.state[..., batch.fresh, :] = 0.0
-        dropout_rng = stream(config.seed, "dropout", step) if config.dropout else None
+        config, step, lanes = self.config, self.step_count, self.lanes
+        self.team.begin_step(progress)
+        inputs, targets, fresh = self.batcher[step]
+        if fresh.any():
+            self.state[..., fresh[lanes], :] = 0.0
+        dropout_rng = None
+        if config.dropout:
+            dropout_rng = some_rows(stream(config.seed, "dropout", step), lanes, config.batch_size)
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows shows in the loss or the norm
             loss, state = self.model.loss_and_grads(
-                self.params, batch.inputs, batch.targets, self.state, self.workspace, self.grads, dropout_rng
+                self.params, inputs[:, lanes], targets[:, lanes], self.state, self.workspace, self.grads, dropout_rng
             )
+            loss = self.team.mean_(self.message, loss, (lanes.stop - lanes.start) / config.batch_size)
             grad_norm = clip_by_global_norm_(self.grads.vector, config.grad_clip)
         if not (math.isfinite(loss) and math.isfinite(grad_norm)):
             what = f"the loss is {loss}" if not math.isfinite(loss) else f"the gradient's norm is {grad_norm}"

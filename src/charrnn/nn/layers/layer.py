@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from charrnn.arrays import Array
 from charrnn.nn.parameters import Parameters
+from charrnn.randomness import Uniform
 
 
 class LayerWorkspace(Protocol):
@@ -37,7 +38,7 @@ class Layer(Protocol):
         """A new LayerWorkspace."""
 
     def forward(
-        self, params: Parameters, inputs: Array, state: Array, ws: Any, dropout_rng: np.random.Generator | None = None
+        self, params: Parameters, inputs: Array, state: Array, ws: Any, dropout_rng: Uniform | None = None
     ) -> Array:
         """Run a window. inputs (T, B) ids or (T, B, H); state (S, B, H) is read; returns outputs (T, B, H), a view.
 

@@ -34,6 +34,7 @@ from charrnn.nn.initializers import uniform_
 from charrnn.nn.numerics import flat, sigmoid_, sigmoid_backward_, tanh_backward_
 from charrnn.nn.parameters import Parameters
 from charrnn.nn.rms_norm import RMSNorm
+from charrnn.randomness import Uniform
 
 GATES = 3  # z, f, o
 LONGEST_MEMORY = 3.5  # the largest bias of f at the start: σ(3.5) = 0.97, a memory of about 33 characters
@@ -85,7 +86,7 @@ class QuasiRecurrentLayer(ABC):
         inputs: Array,
         state: Array,
         ws: Workspace,
-        dropout_rng: np.random.Generator | None = None,
+        dropout_rng: Uniform | None = None,
     ) -> Array:
         """Run a window. inputs (T, B) ids or (T, B, H); state (2, B, H) is read; returns outputs (T, B, H), a view."""
         x = self.project(params, inputs, state[1], ws)  # [qrnn.1], [qrnn.2]

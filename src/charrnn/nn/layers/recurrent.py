@@ -21,6 +21,7 @@ from charrnn.nn.dropout import Dropout
 from charrnn.nn.numerics import flat
 from charrnn.nn.one_hot import gather_rows, sum_rows_by_id
 from charrnn.nn.parameters import Parameters
+from charrnn.randomness import Uniform
 
 
 class Workspace:
@@ -112,7 +113,7 @@ class RecurrentLayer:
         inputs: Array,
         state: Array,
         ws: Workspace,
-        dropout_rng: np.random.Generator | None = None,
+        dropout_rng: Uniform | None = None,
     ) -> Array:
         """Run a window. inputs (T, B) ids or (T, B, I); state (S, B, H) is read; returns outputs (T, B, H), a view."""
         bias_hh = params[self.names["bias_hh"]].reshape(-1, 1, self.hidden_size) if "bias_hh" in self.names else None

@@ -1,0 +1,230 @@
+"""Several processes train one network: the same figures whatever their number, and nothing is lost when one dies."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from charrnn.batching import BATCHERS
+from charrnn.errors import ConfigError
+from charrnn.randomness import some_rows, stream
+from charrnn.training.folder import RunFolder
+from tests.training.team_runs import SETTINGS, STEPS
+
+BESIDE = Path(sys.executable).with_name("mpiexec")
+MPIEXEC = str(BESIDE) if BESIDE.exists() else shutil.which("mpiexec")
+needs_mpi = pytest.mark.skipif(
+    importlib.util.find_spec("mpi4py") is None or MPIEXEC is None, reason="mpi4py and mpiexec are not installed"
+)
+CLI = [sys.executable, "-m", "charrnn"]
+Figures = list[dict[str, Any]]
+
+
+def mpiexec(processes: int, *command: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
+    line = [MPIEXEC, "-n", str(processes), *map(str, command)]
+    return subprocess.run(line, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL, **options)
+
+
+def start(processes: int, *command: str | Path) -> subprocess.Popen[str]:
+    line = [str(MPIEXEC), "-n", str(processes), *map(str, command)]
+    return subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL)
+
+
+def flags(**changes: Any) -> list[str]:
+    return [f"--{name.replace('_', '-')}={value}" for name, value in {**SETTINGS, **changes}.items()]
+
+
+def figures(folder: Path) -> Figures:
+    """What was measured at each step, without times."""
+    keys = ("step", "train_loss", "grad_norm", "learning_rate", "val_loss")
+    return [{key: record[key] for key in keys if key in record} for record in RunFolder(folder).read_metrics()]
+
+
+def largest_difference(one: Figures, two: Figures) -> float:
+    assert [record.keys() for record in one] == [record.keys() for record in two]
+    return max(abs(a[key] - b[key]) for a, b in zip(one, two, strict=True) for key in a)
+
+
+@pytest.fixture(scope="module")
+def team_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Runs of every order of sequences by 1, 2 and 4 processes in float64, and by 1 and 2 in float32."""
+    folder = tmp_path_factory.mktemp("teams")
+    text = "The clock struck one, and the cat ran down.\nThe clock struck two, and the cat ran up.\n" * 40
+    (folder / "book.txt").write_text(text)
+    for dtype, counts in {"float64": (1, 2, 4), "float32": (1, 2)}.items():
+        for processes in counts:
+            done = mpiexec(processes, sys.executable, "-m", "tests.training.team_runs", folder, dtype)
+            assert done.returncode == 0, done.stderr
+    return folder
+
+
+@needs_mpi
+@pytest.mark.parametrize("processes", [2, 4])  # 4 processes take 1 or 2 of the 6 lanes
+@pytest.mark.parametrize("batching", sorted(BATCHERS))
+def test_the_number_of_processes_changes_nothing(team_runs: Path, batching: str, processes: int) -> None:
+    alone = figures(team_runs / f"{batching}-float64-1")
+    assert len(alone) == STEPS
+    assert alone[-1]["train_loss"] < 0.8 * alone[0]["train_loss"]  # it has learnt: there was something to differ in
+    assert largest_difference(alone, figures(team_runs / f"{batching}-float64-{processes}")) < 1e-12
+
+
+@needs_mpi
+@pytest.mark.parametrize("batching", sorted(BATCHERS))
+def test_in_float32_it_changes_no_more_than_rounding(team_runs: Path, batching: str) -> None:
+    alone, two = (figures(team_runs / f"{batching}-float32-{processes}") for processes in (1, 2))
+    assert 0 < largest_difference(alone, two) < 1e-3  # 200 steps amplify what the last digits differ in
+    assert largest_difference(alone[:10], two[:10]) < 1e-5
+
+
+@needs_mpi
+def test_a_run_of_three_goes_on_with_two_and_with_one(team_runs: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    common = flags(dtype="float64", batching="sequential", steps=80, warmup_steps=0, schedule="constant")
+    alone = subprocess.run([*CLI, "train", team_runs / "book.txt", "--out", tmp_path / "alone", *common, "--quiet"])
+    assert alone.returncode == 0
+    begun = mpiexec(3, *CLI, "train", team_runs / "book.txt", "--out", run, *common, "--steps=30", "--quiet")
+    assert begun.returncode == 0, begun.stderr
+    assert mpiexec(2, *CLI, "train", "--resume", run, "--steps=60", "--quiet").returncode == 0
+    assert subprocess.run([*CLI, "train", "--resume", run, "--steps=80", "--quiet"]).returncode == 0
+    one, parts = figures(tmp_path / "alone"), figures(run)
+    for record in parts:  # the last step of each part was evaluated
+        if record["step"] in (30, 60):
+            assert record.pop("val_loss") > 0
+    assert largest_difference(one, parts) < 1e-12
+
+
+@needs_mpi
+def test_a_killed_process_takes_the_job_down_and_the_checkpoint_is_whole(team_runs: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    job = start(
+        2, *CLI, "train", team_runs / "book.txt", "--out", run, *flags(steps=10**6), "--checkpoint-minutes", "0.005"
+    )
+    try:
+        checkpoint = RunFolder(run).checkpoint
+        first = None
+        for _ in range(600):  # until a later checkpoint than that of step 0 is there
+            time.sleep(0.1)
+            written = checkpoint.stat().st_mtime_ns if checkpoint.exists() else None
+            first = first or written
+            if written != first:
+                break
+        os.kill(rank_of(job.pid, 1), signal.SIGKILL)
+        out, err = job.communicate(timeout=30)
+    finally:
+        job.kill()
+    assert job.returncode != 0
+    assert "signal 9" in out + err
+    resumed = subprocess.run(
+        [*CLI, "train", "--resume", run, "--epochs=1", "--quiet", "--json"], capture_output=True, text=True
+    )
+    assert resumed.returncode == 0, resumed.stderr
+    assert json.loads(resumed.stdout)["step"] > 1
+
+
+def rank_of(parent: int, rank: int) -> int:
+    """The process that mpiexec has started as a rank."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            environment = (folder / "environ").read_bytes().split(b"\0")
+            command = (folder / "cmdline").read_bytes()
+            above = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])
+            grand = int(Path(f"/proc/{above}/stat").read_text().rsplit(")", 1)[1].split()[1])
+        except (OSError, IndexError, ValueError):
+            continue
+        if f"PMI_RANK={rank}".encode() in environment and b"charrnn" in command and parent in (above, grand):
+            return int(folder.name)
+    raise AssertionError(f"no process is rank {rank} of {parent}")
+
+
+@needs_mpi
+def test_a_rank_that_fails_takes_the_job_down_and_says_why(team_runs: Path, tmp_path: Path) -> None:
+    shutil.copy(team_runs / "book.txt", tmp_path)
+    done = mpiexec(2, sys.executable, "-m", "tests.training.team_runs", tmp_path, "float32", "fail")
+    assert done.returncode != 0
+    assert "charrnn: error: rank 1 has failed" in done.stderr
+    assert "a planted failure" in done.stderr
+
+
+@needs_mpi
+def test_ctrl_c_saves_and_only_rank_0_talks(team_runs: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    job = start(2, *CLI, "train", team_runs / "book.txt", "--out", run, *flags(steps=10**6))
+    try:
+        for _ in range(600):
+            time.sleep(0.1)
+            if len(RunFolder(run).read_metrics()) > 3:
+                break
+        job.send_signal(signal.SIGINT)
+        _, err = job.communicate(timeout=30)
+    finally:
+        job.kill()
+    assert job.returncode == 130
+    assert err.count("charrnn: interrupted: saved at step") == 1
+    assert err.count("2 processes share the 6 lanes of each batch") == 1
+
+
+@needs_mpi
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["--hidden-size", "0"], 2, "hidden_size 0 is too small"),
+        (["--batch-size", "1"], 2, "batch_size 1 cannot be dealt to 2 processes: each takes a lane at least"),
+        (
+            ["--cell", "rnn", "--optimizer", "sgd", "--learning-rate", "1e38", "--grad-clip", "0"],
+            1,
+            "training diverged",
+        ),
+    ],
+)
+def test_errors_are_told_once(team_runs: Path, tmp_path: Path, arguments: list[str], status: int, message: str) -> None:
+    given = flags(cell="rnn", dtype="float32", num_layers=1, dropout=0.0)
+    done = mpiexec(2, *CLI, "train", team_runs / "book.txt", "--out", tmp_path / "run", *given, *arguments, "--quiet")
+    assert done.returncode == status, done.stderr
+    assert done.stderr.count("charrnn: error: ") == done.stderr.count(message) == 1
+
+
+@pytest.mark.parametrize(("first", "last"), [(0, 2), (2, 5), (4, 5), (0, 5)])
+def test_some_rows_are_those_of_all(first: int, last: int) -> None:
+    whole, part = stream(3, "dropout", 7), some_rows(stream(3, "dropout", 7), slice(first, last), 5)
+    for length in (6, 14):  # one layer after another
+        expected = whole.random((5, length), np.float32)[first:last]
+        np.testing.assert_array_equal(part.random((last - first, length), np.float32), expected)
+
+
+def test_rows_of_odd_length_or_other_number_are_refused() -> None:
+    rows = some_rows(stream(3, "dropout", 7), slice(1, 3), 5)
+    with pytest.raises(ValueError, match="cannot draw"):
+        rows.random((2, 5), np.float32)
+    with pytest.raises(ValueError, match="cannot draw"):
+        rows.random((3, 4), np.float32)
+
+
+@needs_mpi
+@pytest.mark.parametrize(("size", "batch_size"), [(2, 2), (3, 7), (4, 6), (5, 5)])
+def test_every_lane_is_dealt_once_and_evenly(size: int, batch_size: int) -> None:
+    from charrnn.training.mpi import MpiTeam
+
+    class Comm:
+        def Get_rank(self) -> int:
+            return 0
+
+        def Get_size(self) -> int:
+            return size
+
+    team = MpiTeam(Comm())  # type: ignore[arg-type]
+    lanes = [list(range(batch_size))[team.lanes_of(rank, batch_size)] for rank in range(size)]
+    assert [lane for part in lanes for lane in part] == list(range(batch_size))
+    assert {len(part) for part in lanes} <= {batch_size // size, -(-batch_size // size)}
+    with pytest.raises(ConfigError, match="cannot be dealt"):
+        MpiTeam(Comm()).lanes(size - 1)  # type: ignore[arg-type]
