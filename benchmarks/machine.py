@@ -15,14 +15,15 @@ for forced in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
 
 
 def _threads_from_arguments() -> int:
-    """The number after --threads, or 1. One thread stays on one core: number 0, or what CORE says."""
+    """The number after --threads, or 1. One thread stays on one core: what CORE says, or an MPI process's rank."""
     arguments = sys.argv[1:]
     threads = int(arguments[arguments.index("--threads") + 1]) if "--threads" in arguments else 1
     for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[variable] = str(threads)
     if threads == 1:
         os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
-        os.sched_setaffinity(0, {int(os.environ.get("CORE", 0))})
+        core = int(os.environ.get("CORE", os.environ.get("PMI_RANK", 0)))
+        os.sched_setaffinity(0, {core % (os.cpu_count() or 1)})
     return threads
 
 
