@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import charrnn
 from charrnn.batching import BATCHERS
+from charrnn.cli.evaluate import evaluate
 from charrnn.errors import RunError, TextError
 from charrnn.text import large
 from charrnn.text.corpus import Corpus
@@ -91,3 +93,33 @@ def test_another_large_text_is_refused_on_resume(everything_is_large: Path, book
     book.write_text(book.read_text() + "more")
     with pytest.raises(RunError, match="is not the text that the run was trained on"):
         charrnn.train(resume=run.path, steps=9, watcher=Listener())
+
+
+def test_evaluation_reads_large_texts_from_their_ids(
+    book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = train(book, tmp_path / "run", steps=5)
+    (tmp_path / "some.txt").write_text("the cat struck two.\n" * 50)  # not every character of the vocabulary
+    (tmp_path / "more.txt").write_text("the cat struck two.\n" * 50 + "é")
+    lines = [
+        [run.path], [run.path, "--split", "train"], [run.path, tmp_path / "some.txt", "--dynamic"],
+        [run.path, tmp_path / "more.txt"], [run.path, tmp_path / "more.txt", "--on-unknown", "skip"],
+    ]  # fmt: skip
+
+    def results() -> list[tuple[str, str]]:
+        done = [CliRunner().invoke(evaluate, [*map(str, line), "--json"]) for line in lines]
+        return [(result.output, str(result.exception)) for result in done]
+
+    small = results()
+    assert "é" in small[3][1]
+    monkeypatch.setattr(large, "LARGE_BYTES", 1)
+    monkeypatch.setenv("CHARRNN_CACHE", str(tmp_path / "cache"))
+    assert results() == small
+    assert list((tmp_path / "cache" / "ids").glob("*.ids"))
+
+
+def test_the_share_of_a_large_text_that_is_encoded_grows_to_all(everything_is_large: Path, book: Path) -> None:
+    told: list[tuple[str, float]] = []
+    large.large_corpus([str(book)], "utf-8", tell=lambda *what: told.append(what))
+    assert [what for what, _ in told] == ["reading", "encoding"]
+    assert told[-1] == ("encoding", 1.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -13,9 +14,11 @@ from charrnn.errors import ConfigError, RunError, TextError
 from charrnn.language_model import LanguageModel, load
 from charrnn.scoring import Evaluation
 from charrnn.scoring import evaluate as evaluate_ids
-from charrnn.text.corpus import SPLITS, text_sha256
+from charrnn.text.corpus import SPLITS, Corpus, text_sha256
+from charrnn.text.large import is_large, large_corpus, recoded
 from charrnn.text.library import read_text
 from charrnn.text.reading import Reading
+from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.dynamic import LEARNING_RATE, evaluate_dynamic
 from charrnn.training.folder import RunFolder
 
@@ -66,8 +69,8 @@ def evaluate(
     if dynamic_rate is not None and not math.isfinite(dynamic_rate):
         raise ConfigError(f"--dynamic-rate {dynamic_rate:g} is not a finite number")
     model = load(run)
-    reading = read_text(text, encoding) if text else _own_text(run)
-    sha256 = text_sha256(reading.text)
+    reading = _Text.open(text, encoding) if text else _own_text(run)
+    sha256 = reading.sha256
     ours = sha256 == model.provenance.get("text_sha256")
     if not text and not ours:
         raise RunError(f"the text {reading.name} has changed since the run: name a TEXT to evaluate it on")
@@ -75,12 +78,12 @@ def evaluate(
         raise ConfigError(
             f"--split {split} is a part of the run's own text, and {reading.name} is another: leave it out"
         )
-    ids = model.vocabulary.encode(reading.text, on_unknown)
+    ids = reading.encode(model.vocabulary, on_unknown)
     if not quiet and text:
         for remark in reading.remarks:
             click.echo(remark, err=True)
-        if len(ids) < len(reading.text):
-            click.echo(f"skipped {len(reading.text) - len(ids):,} unknown characters", err=True)
+        if len(ids) < len(reading):
+            click.echo(f"skipped {len(reading) - len(ids):,} unknown characters", err=True)
     if ours and (split or not text):
         split = split or "val"
         parts = _own_splits(model, ids)
@@ -118,7 +121,45 @@ def _words(e: Evaluation) -> str:
     return f"{e.nats_per_char:.4f} nats ({e.bits_per_char:.4f} bits) per character, perplexity {e.perplexity:.3f}"
 
 
-def _own_text(run: Path) -> Reading:
+class _Text:
+    """A text to evaluate on: a large one as a file of ids, others in memory."""
+
+    def __init__(self, sources: Sequence[str], encoding: str, corpus: Corpus | None, reading: Reading | None) -> None:
+        self.sources, self.encoding, self.corpus, self._reading = sources, encoding, corpus, reading
+
+    @classmethod
+    def open(cls, sources: Sequence[str], encoding: str) -> _Text:
+        if is_large(sources):
+            return cls(sources, encoding, large_corpus(sources, encoding), None)
+        return cls(sources, encoding, None, read_text(sources, encoding))
+
+    @property
+    def reading(self) -> Reading:
+        """The text itself, in memory."""
+        self._reading = self._reading or read_text(self.sources, self.encoding)
+        return self._reading
+
+    @property
+    def name(self) -> str:
+        return self.corpus.name if self.corpus else self.reading.name
+
+    @property
+    def remarks(self) -> Sequence[str]:
+        return () if self.corpus else self.reading.remarks
+
+    @property
+    def sha256(self) -> str:
+        return self.corpus.sha256 if self.corpus else text_sha256(self.reading.text)
+
+    def __len__(self) -> int:
+        return len(self.corpus.ids if self.corpus else self.reading.text)
+
+    def encode(self, vocabulary: Vocabulary, on_unknown: str) -> Array:
+        ids = recoded(self.corpus, vocabulary) if self.corpus else None
+        return vocabulary.encode(self.reading.text, on_unknown) if ids is None else ids
+
+
+def _own_text(run: Path) -> _Text:
     """The text that a run was trained on, read again."""
     if not run.is_dir():
         raise RunError(f"'{run}' is a model without its text: name a TEXT to evaluate it on")
@@ -128,7 +169,7 @@ def _own_text(run: Path) -> Reading:
     except (KeyError, TypeError):
         raise RunError(f"'{run}/config.json' is damaged: it does not say where the text is") from None
     try:
-        return read_text(sources, encoding)
+        return _Text.open(sources, encoding)
     except TextError as error:
         raise RunError(f"{error}; if the text has moved, name it: charrnn evaluate RUN TEXT --split val") from None
 

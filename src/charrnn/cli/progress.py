@@ -36,16 +36,23 @@ class BarWatcher(Watcher):
     def remark(self, text: str) -> None:
         self.console.print(Text(text, "dim"))
 
+    def reading(self, what: str, share: float) -> None:
+        self._start()
+        self.bar.update(self.task, completed=share, status=f"{what} the text")
+
     def pulse(self, pulse: Pulse) -> None:
-        if not self.started:
-            self.bar.start()
-            self.started = True
+        self._start()
         left = f" {_clock(pulse.seconds_left)} left" if pulse.seconds_left is not None else ""
         status = (  # 80 columns
             f"training {pulse.train_loss:.3f} nats {bits(pulse.train_loss):.3f} bits/char, "
             f"{pulse.chars_per_second / 1000:,.0f}k char/s,{left}"
         )
         self.bar.update(self.task, completed=pulse.progress, status=status)
+
+    def _start(self) -> None:
+        if not self.started:
+            self.bar.start()
+            self.started = True
 
     def evaluated(self, result: Evaluated) -> None:
         self.console.print(Text(evaluation_line(result), "bold" if result.best else ""))

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 
@@ -30,6 +30,7 @@ LARGE_BYTES = 64 << 20  # of files, from which on a text is not held in memory
 FORMAT = 1
 
 Say = Callable[[str], None]
+Tell = Callable[[str, float], None]  # what is being done, and the share of it that is done
 
 
 def is_large(sources: Sequence[str]) -> bool:
@@ -42,7 +43,9 @@ def is_large(sources: Sequence[str]) -> bool:
         return False  # reading it will say what is wrong
 
 
-def large_corpus(sources: Sequence[str], encoding: str, say: Say) -> Corpus:
+def large_corpus(
+    sources: Sequence[str], encoding: str, say: Say = lambda text: None, tell: Tell = lambda what, share: None
+) -> Corpus:
     """The corpus of large files, from the cache if it has been encoded before."""
     folder = cache_folder() / "ids"
     key = _fingerprint(sources, encoding)
@@ -50,7 +53,7 @@ def large_corpus(sources: Sequence[str], encoding: str, say: Say) -> Corpus:
     facts = _known_facts(ids_path, facts_path)
     if facts is None:
         say(f"encoding {name_of(sources)} into {ids_path}, which later runs will find")
-        facts = _encode(sources, encoding, ids_path, facts_path, say)
+        facts = _encode(sources, encoding, ids_path, facts_path, tell)
     for remark in facts["remarks"]:
         say(remark)
     vocabulary = Vocabulary(facts["characters"])
@@ -68,21 +71,52 @@ def release(ids: Array) -> None:
         base.madvise(mmap.MADV_DONTNEED)
 
 
-def _encode(sources: Sequence[str], encoding: str, ids_path: Path, facts_path: Path, say: Say) -> dict[str, Any]:
+def recoded(corpus: Corpus, vocabulary: Vocabulary) -> Array | None:
+    """A corpus's ids in another vocabulary, without holding them in memory; None where it lacks a character."""
+    if corpus.vocabulary == vocabulary:
+        return corpus.ids
+    if not set(corpus.vocabulary.characters) <= set(vocabulary.characters):
+        return None
+    return cast(Array, _Recoded(corpus.ids, vocabulary.encode(corpus.vocabulary.characters)))
+
+
+class _Recoded:
+    """As much of an array as evaluation asks for: its length and its slices, looked up in a table as they are read."""
+
+    def __init__(self, ids: Array, table: Array) -> None:
+        self.ids, self.table = ids, table
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, part: slice) -> Array:
+        recoded = self.table[self.ids[part]]
+        release(self.ids)
+        return recoded
+
+
+def _encode(sources: Sequence[str], encoding: str, ids_path: Path, facts_path: Path, tell: Tell) -> dict[str, Any]:
     """Two passes over the text: the characters that occur, then their ids."""
     characters: set[str] = set()
     digest, count, remarks = hashlib.sha256(), 0, list[str]()
-    for text in _with_progress(pieces(sources, encoding, remarks), "reading", say):
+    size, read = sum(os.path.getsize(source) for source in sources), 0
+    for text in pieces(sources, encoding, remarks):
         characters |= set(text)
-        digest.update(text.encode())
+        data = text.encode()
+        digest.update(data)
         count += len(text)
+        read += len(data)
+        tell("reading", min(1.0, read / size))  # another encoding than UTF-8 has another size
     vocabulary = Vocabulary(characters)
     written = hashlib.sha256()
     with _whole_file(ids_path) as file:
-        for text in _with_progress(pieces(sources, encoding), "encoding", say):
+        encoded = 0
+        for text in pieces(sources, encoding):
             data = vocabulary.encode(text).tobytes()
             written.update(data)
             file.write(data)
+            encoded += len(text)
+            tell("encoding", encoded / count)
     facts = {
         "format": FORMAT, "characters": vocabulary.characters, "length": count, "text_sha256": digest.hexdigest(),
         "ids_sha256": written.hexdigest(), "remarks": remarks,
@@ -140,14 +174,3 @@ def _whole_file(path: Path) -> Iterator[BinaryIO]:
             raise
     except OSError as error:
         raise TextError(f"cannot write '{path}': {error.strerror}; CHARRNN_CACHE names another folder") from None
-
-
-def _with_progress(texts: Iterator[str], what: str, say: Say) -> Iterator[str]:
-    """Pass pieces on, and say how far it is, every 100 million characters."""
-    done = said = 0
-    for text in texts:
-        yield text
-        done += len(text)
-        if done - said >= 100_000_000:
-            said = done
-            say(f"{what}: {done / 1e6:,.0f} million characters")

@@ -119,7 +119,7 @@ class MpiTeam(Team):
         facts = json.loads(data.tobytes())
         config = make_config(facts["settings"])
         if facts["sources"]:  # too large to be sent; on this machine it lies encoded in the cache already
-            ids = large_corpus(facts["sources"], config.encoding, lambda _: None).ids[: facts["length"]]
+            ids = large_corpus(facts["sources"], config.encoding).ids[: facts["length"]]
         else:
             ids = np.empty(facts["length"], facts["dtype"])
             self._broadcast(ids)

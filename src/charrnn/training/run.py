@@ -180,7 +180,7 @@ def _begin(
 def _corpus(sources: list[str], encoding: str, watcher: Watcher) -> tuple[Corpus, str]:
     """The text, encoded; and the text itself, where it is small enough to be held in memory."""
     if is_large(sources):
-        return large_corpus(sources, encoding, watcher.remark), ""
+        return large_corpus(sources, encoding, watcher.remark, watcher.reading), ""
     reading = read_text(sources, encoding)
     for remark in reading.remarks:
         watcher.remark(remark)

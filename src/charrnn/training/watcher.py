@@ -32,6 +32,9 @@ class Watcher:
 
     def remark(self, text: str) -> None: ...
 
+    def reading(self, what: str, share: float) -> None:
+        """Of a large text, before training: what is being done with it, and the share (0 to 1) that is done."""
+
     def pulse(self, pulse: Pulse) -> None: ...
 
     def evaluated(self, result: Evaluated) -> None: ...
@@ -46,9 +49,15 @@ class LineWatcher(Watcher):
 
     def __init__(self, file: TextIO | None = None) -> None:
         self.file = file
+        self.tenths = 0
 
     def remark(self, text: str) -> None:
         print(text, file=self.file or sys.stderr, flush=True)
+
+    def reading(self, what: str, share: float) -> None:
+        if int(share * 10) != self.tenths:
+            self.tenths = int(share * 10)
+            self.remark(f"{what}: {share * 100:.0f} %")
 
     def evaluated(self, result: Evaluated) -> None:
         self.remark(evaluation_line(result))
