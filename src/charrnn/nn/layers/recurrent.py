@@ -8,8 +8,6 @@ which makes each weight gradient one product over all T·B rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import numpy.typing as npt
 
@@ -18,6 +16,7 @@ from charrnn.config import ModelConfig
 from charrnn.nn.cells import CELLS
 from charrnn.nn.cells.cell import Cell, Step, Window
 from charrnn.nn.dropout import Dropout
+from charrnn.nn.narrow_product import Product, narrow_product
 from charrnn.nn.numerics import flat
 from charrnn.nn.one_hot import gather_rows, sum_rows_by_id
 from charrnn.nn.parameters import Parameters
@@ -123,9 +122,9 @@ class RecurrentLayer:
         ws.inputs = inputs
         ws.states[:, 0] = state
         self._project_inputs(params, inputs, ws)
-        weight, hidden_proj, product = self._hidden_product(params[self.names["weight_hh"]], ws.hidden_proj)
+        product = self._hidden_product(params[self.names["weight_hh"]], ws.hidden_proj)
         for step in ws.steps:
-            product(step.prev_state[0], weight, out=hidden_proj)  # W h_prev for every gate
+            product(step.prev_state[0])  # W h_prev for every gate, into ws.hidden_proj
             if bias_hh is not None:
                 ws.hidden_proj += bias_hh
             self.cell.forward(step)
@@ -140,19 +139,19 @@ class RecurrentLayer:
         if ws.scratch.shape[0] > 1:
             np.copyto(ws.weight_hh, weight_hh)  # with few rows, a product with a transposed matrix is up to 4x slower
             weight_hh = ws.weight_hh
-        blocks = weight_hh.reshape(-1, self.hidden_size, self.hidden_size)
+        products = self._back_products(weight_hh, ws)
         # Nothing comes from beyond the window: the gradient is truncated there.
         ws.d_states[len(ws.steps) % 2] = 0.0
         self.cell.before_backward(Window(ws.gates, ws.states, ws.saved, ws.d_gates))
-        for step, d_output in zip(reversed(ws.steps), lanes(d_outputs)[::-1], strict=True):
+        for t, step, d_output in zip(range(len(ws.steps))[::-1], ws.steps[::-1], lanes(d_outputs)[::-1], strict=True):
             d_h, d_h_prev = step.d_state[0], step.d_prev_state[0]
             np.add(d_h, d_output, out=d_h)
             self.cell.backward(step)
             through_products = step.scratch if self.cell.hidden_bypasses else d_h_prev  # Wᵀ d_a, summed over the gates
-            if len(blocks) == 1:
-                np.dot(step.d_hidden_proj[0], weight_hh, out=through_products)
+            if len(self.cell.gates) == 1:
+                products[t % 2](step.d_hidden_proj[0])
             else:
-                np.matmul(step.d_hidden_proj_block, blocks, out=ws.back)
+                products[0](step.d_hidden_proj_block)
                 np.sum(ws.back_lanes, axis=0, out=through_products)
             if self.cell.hidden_bypasses:
                 np.add(d_h_prev, through_products, out=d_h_prev)
@@ -193,12 +192,19 @@ class RecurrentLayer:
             ws.dropout.backward_(ws.d_inputs)
         return ws.d_inputs
 
-    def _hidden_product(self, weight_hh: Array, hidden_proj: Array) -> tuple[Array, Array, Callable[..., Array]]:
-        """How to compute W h_prev into hidden_proj (G, B, H): a matrix, where to put the product, and which product."""
+    def _hidden_product(self, weight_hh: Array, hidden_proj: Array) -> Product:
+        """Computes W h_prev into hidden_proj (G, B, H)."""
         G, B, H = hidden_proj.shape
         if G == 1 or B == 1:  # (G, B, H) and (B, G·H) are then the same numbers in the same order: one product for all
-            return weight_hh.T, lanes(hidden_proj.reshape(B, G * H)), np.dot
-        return weight_hh.reshape(G, H, H).transpose(0, 2, 1), hidden_proj, np.matmul
+            return narrow_product(weight_hh.T, lanes(hidden_proj.reshape(B, G * H)))
+        return narrow_product(weight_hh.reshape(G, H, H).transpose(0, 2, 1), hidden_proj)
+
+    def _back_products(self, weight_hh: Array, ws: Workspace) -> list[Product]:
+        """Compute Wᵀ d_a: of a single gate into where step t wants it, by t % 2; of several into ws.back."""
+        if len(self.cell.gates) > 1:
+            return [narrow_product(weight_hh.reshape(-1, self.hidden_size, self.hidden_size), ws.back)]
+        outs = [ws.scratch] * 2 if self.cell.hidden_bypasses else list(ws.d_states[:, 0])
+        return [narrow_product(weight_hh, lanes(out)) for out in outs]
 
     def _blocks(self, array: Array) -> list[Array]:
         """The rows of each gate, as views: (H, …) for each of G."""
