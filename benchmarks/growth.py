@@ -18,14 +18,11 @@ import machine
 # isort: split
 import numpy as np
 
-from charrnn.batching import make_batcher
 from charrnn.checkpoint.files import write_atomic
-from charrnn.config import ModelConfig, make_config
+from charrnn.config import make_config
 from charrnn.figures.style import COLOURS, STYLES, image, new_figure
-from charrnn.nn.model import CharModel
-from charrnn.randomness import stream
 from charrnn.scoring import evaluate
-from charrnn.training.trainer import Trainer
+from charrnn.training.trainer import Trainer, new_trainer
 
 BASE = {"cell": "rnn", "hidden_size": 256, "seq_len": 64, "batch_size": 16, "vocab_size": 80}
 AXES = {
@@ -43,8 +40,7 @@ def make_trainer(values: dict, corpus: int = 300_000) -> Trainer:
     settings = {k: v for k, v in values.items() if k != "vocab_size"}
     config = make_config({**settings, "batching": "random", "schedule": "constant"})
     ids = np.random.default_rng(0).integers(0, values["vocab_size"], corpus, dtype=np.uint16)
-    model = CharModel(ModelConfig(values["vocab_size"], config.cell, config.hidden_size, config.num_layers))
-    return Trainer(model, model.init_parameters(stream(0, "initialisation")), make_batcher(ids, config), config)
+    return new_trainer(config, values["vocab_size"], ids)
 
 
 def microseconds(trainer: Trainer) -> float:

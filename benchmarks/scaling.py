@@ -21,13 +21,10 @@ import machine
 import numpy as np
 from mpi4py import MPI
 
-from charrnn.batching import make_batcher
-from charrnn.config import ModelConfig, TrainConfig, make_config
-from charrnn.nn.model import CharModel
-from charrnn.randomness import stream
+from charrnn.config import TrainConfig, make_config
 from charrnn.training.mpi import MpiTeam
 from charrnn.training.team import ALONE, Team
-from charrnn.training.trainer import Trainer
+from charrnn.training.trainer import Trainer, new_trainer
 
 VOCAB_SIZE = 80
 SETTINGS = {
@@ -49,8 +46,7 @@ ROUND_S = 0.25
 
 def make_trainer(config: TrainConfig, team: Team) -> Trainer:
     ids = np.random.default_rng(0).integers(0, VOCAB_SIZE, 300_000, dtype=np.uint8)
-    model = CharModel(ModelConfig(VOCAB_SIZE, config.cell, config.hidden_size, config.num_layers))
-    return Trainer(model, model.init_parameters(stream(0, "initialisation")), make_batcher(ids, config), config, team)
+    return new_trainer(config, VOCAB_SIZE, ids, team)
 
 
 def seconds_per_step(trainer: Trainer, steps: int) -> float:

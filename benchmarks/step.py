@@ -22,12 +22,9 @@ import machine  # first: it says how many threads the libraries may use, which t
 import numpy as np
 import peers
 
-from charrnn.batching import make_batcher
-from charrnn.config import ModelConfig, make_config
-from charrnn.nn.model import CharModel
-from charrnn.randomness import stream
+from charrnn.config import make_config
 from charrnn.threads import blas_threads
-from charrnn.training.trainer import Trainer
+from charrnn.training.trainer import Trainer, new_trainer
 
 THREADS = machine.THREADS
 VOCAB_SIZE = 86
@@ -54,8 +51,7 @@ def make_trainer(cell: str, hidden_size: int, num_layers: int, seq_len: int, bat
          "schedule": "constant", "warmup_steps": 0}
     )  # fmt: skip
     ids = np.random.default_rng(0).integers(0, VOCAB_SIZE, 200_000).astype(np.uint8)
-    model = CharModel(ModelConfig(VOCAB_SIZE, cell, hidden_size, num_layers))
-    return Trainer(model, model.init_parameters(stream(0, "initialisation")), make_batcher(ids, config), config)
+    return new_trainer(config, VOCAB_SIZE, ids)
 
 
 def competitors(cell: str, hidden_size: int, trainer: Trainer) -> dict[str, peers.Step]:

@@ -29,17 +29,14 @@ import machine
 import numpy as np
 
 from charrnn.baselines import best_ngram
-from charrnn.batching import make_batcher
 from charrnn.checkpoint.files import write_atomic, write_json
-from charrnn.config import ModelConfig, make_config
-from charrnn.nn.model import CharModel
-from charrnn.randomness import stream
+from charrnn.config import make_config
 from charrnn.recipes import read_recipe
 from charrnn.scoring import evaluate
 from charrnn.text.corpus import Corpus
 from charrnn.text.library import read_text
 from charrnn.training.dynamic import evaluate_dynamic
-from charrnn.training.trainer import Trainer
+from charrnn.training.trainer import new_trainer
 
 POINTS = 8  # evaluations along the way
 OURS = {60.0: "quick", 180.0: "good", 600.0: "best"}  # the recipe whose size is meant for the seconds
@@ -55,10 +52,8 @@ def train_ours(corpus: Corpus, recipe_name: str, seconds: float, seed: int) -> t
     splits = corpus.split(0.1, 0.0)
     recipe = read_recipe(recipe_name)
     config = make_config({**recipe.settings, **recipe.for_characters(len(splits["train"])), "seed": seed})
-    size = ModelConfig(len(corpus.vocabulary), config.cell, config.hidden_size, config.num_layers, config.dropout)
-    model = CharModel(size)
-    params = model.init_parameters(stream(seed, "initialisation"), config.dtype)
-    trainer = Trainer(model, params, make_batcher(splits["train"], config), config)
+    trainer = new_trainer(config, len(corpus.vocabulary), splits["train"])
+    model, params = trainer.model, trainer.params
     used, points, best, best_params = 0.0, [], math.inf, params.vector.copy()
     while used < seconds:
         begun = time.process_time()

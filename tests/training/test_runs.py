@@ -415,15 +415,12 @@ def test_texts_of_every_kind(text: str, tmp_path: Path) -> None:
 def test_a_steady_step_allocates_little() -> None:
     import tracemalloc
 
-    from charrnn.batching import make_batcher
-    from charrnn.config import ModelConfig, make_config
-    from charrnn.nn.model import CharModel
-    from charrnn.training.trainer import Trainer
+    from charrnn.config import make_config
+    from charrnn.training.trainer import new_trainer
 
     config = make_config({"hidden_size": 128, "seq_len": 32, "batch_size": 16})
-    model = CharModel(ModelConfig(60, "rnn", 128))
     ids = np.random.default_rng(0).integers(0, 60, 20_000).astype(np.uint8)
-    trainer = Trainer(model, model.init_parameters(np.random.default_rng(0)), make_batcher(ids, config), config)
+    trainer = new_trainer(config, 60, ids)
     for _ in range(3):
         trainer.step(0.0)
     tracemalloc.start()

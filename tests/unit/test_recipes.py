@@ -8,15 +8,14 @@ import numpy as np
 import pytest
 
 import charrnn
-from charrnn.batching import BATCHERS, make_batcher
-from charrnn.config import ModelConfig, TrainConfig, make_config
+from charrnn.batching import BATCHERS
+from charrnn.config import TrainConfig, make_config
 from charrnn.errors import ConfigError
 from charrnn.nn.layers import LAYERS
-from charrnn.nn.model import CharModel
 from charrnn.recipes import FROM, default_recipe, read_recipe, recipe_names
 from charrnn.training.choice import Choice
 from charrnn.training.optimizers import OPTIMIZERS
-from charrnn.training.trainer import Trainer
+from charrnn.training.trainer import new_trainer
 from charrnn.training.watcher import Watcher
 
 LENGTHS = (1_000, 50_000, 320_000, 1_000_000, 100_000_000)
@@ -117,9 +116,7 @@ ORDINARY: list[dict[str, object]] = [
 def test_every_recipe_goes_with_every_ordinary_choice(recipe: str, chosen: dict[str, object]) -> None:
     for characters in LENGTHS:
         config = chosen_config(characters, recipe, **chosen)
-        model = CharModel(ModelConfig(9, config.cell, config.hidden_size, config.num_layers, config.dropout))
-        params = model.init_parameters(np.random.default_rng(0))
-        Trainer(model, params, make_batcher(np.zeros(99_999, np.uint8), config), config)
+        new_trainer(config, 9, np.zeros(99_999, np.uint8))
         assert all(getattr(config, name) == value for name, value in chosen.items())
 
 

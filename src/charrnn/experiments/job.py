@@ -14,16 +14,14 @@ from typing import Any
 import numpy as np
 
 from charrnn.arrays import Array
-from charrnn.batching import make_batcher
 from charrnn.checkpoint.model_file import ModelFile, write_model
-from charrnn.config import ModelConfig, make_config
+from charrnn.config import make_config
 from charrnn.nn.model import CharModel
-from charrnn.randomness import stream
 from charrnn.recipes import read_recipe
 from charrnn.scoring import evaluate, evaluate_fresh_windows
 from charrnn.text.corpus import Corpus
 from charrnn.threads import blas_threads
-from charrnn.training.trainer import Trainer
+from charrnn.training.trainer import Trainer, new_trainer
 
 BINS_PER_EPOCH = 100  # training losses are kept as means over hundredths of an epoch
 BASE = make_config(read_recipe("reference").settings)
@@ -53,11 +51,8 @@ def run_job(job: Job, corpus: Corpus, splits: dict[str, Array], model_path: Path
     `cpu_seconds` is the process's CPU time in training alone, on one thread. Losses are in nats per character.
     """
     config = make_config(job.settings, BASE)
-    model = CharModel(
-        ModelConfig(len(corpus.vocabulary), config.cell, config.hidden_size, config.num_layers, config.dropout)
-    )
-    params = model.init_parameters(stream(config.seed, "initialisation"), config.dtype)
-    trainer = Trainer(model, params, make_batcher(splits["train"], config), config)
+    trainer = new_trainer(config, len(corpus.vocabulary), splits["train"])
+    model, params = trainer.model, trainer.params
     per_epoch = trainer.batcher.batches_per_epoch
     steps = max(1, round(job.epochs * per_epoch))
     evaluations = max(1, round(job.epochs * job.evals_per_epoch))

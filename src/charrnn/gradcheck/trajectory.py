@@ -10,13 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from charrnn.batching import make_batcher
-from charrnn.config import ModelConfig, make_config
+from charrnn.config import make_config
 from charrnn.gradcheck.case import relative_error
 from charrnn.gradcheck.torch_oracle import torch_twin
-from charrnn.nn.model import CharModel
 from charrnn.randomness import stream
-from charrnn.training.trainer import Trainer
+from charrnn.training.trainer import new_trainer
 
 STEPS = 30
 TRAJECTORY_TOLERANCE = 1e-10
@@ -42,9 +40,8 @@ def follow_torch(
     )  # fmt: skip
     # Enough text for three epochs, so that the state is carried, rolled and zeroed on the way.
     ids = stream(seed, "batching").integers(0, VOCAB_SIZE, BATCH_SIZE * seq_len * STEPS // 3 + 1).astype(np.uint8)
-    model = CharModel(ModelConfig(VOCAB_SIZE, cell, hidden_size, num_layers))
-    params = model.init_parameters(stream(seed, "initialisation"), np.float64)
-    trainer = Trainer(model, params, make_batcher(ids, config), config)
+    trainer = new_trainer(config, VOCAB_SIZE, ids)
+    model, params = trainer.model, trainer.params
     twin = torch_twin(model, params)
     torch = twin.torch
     theirs = twin.parameters()

@@ -20,15 +20,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from charrnn.arrays import Array
-from charrnn.batching import make_batcher
-from charrnn.config import ModelConfig, TrainConfig, make_config
+from charrnn.config import TrainConfig, make_config
 from charrnn.errors import ConfigError, DivergenceError, RunError
-from charrnn.nn.model import CharModel
-from charrnn.nn.parameters import Parameters
 from charrnn.text.large import is_large, large_corpus
 from charrnn.threads import blas_threads
 from charrnn.training.team import Team
-from charrnn.training.trainer import Trainer
+from charrnn.training.trainer import new_trainer
 
 if TYPE_CHECKING:
     from mpi4py.MPI import Intracomm
@@ -201,12 +198,7 @@ def _follow(team: MpiTeam) -> None:
             if what == END:
                 return
             if what == SET_UP:
-                config, vocab_size, ids = team.learn()
-                model = CharModel(
-                    ModelConfig(vocab_size, config.cell, config.hidden_size, config.num_layers, config.dropout)
-                )
-                params = Parameters.zeros(model.layout, config.dtype)
-                trainer = Trainer(model, params, make_batcher(ids, config), config, team)
+                trainer = new_trainer(*team.learn(), team)
             elif what == SPREAD:
                 trainer.spread()
             elif what == GATHER:

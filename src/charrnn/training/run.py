@@ -12,14 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from charrnn.batching import make_batcher
 from charrnn.checkpoint.files import write_atomic
-from charrnn.config import BUDGET, MAY_CHANGE, ModelConfig, TrainConfig, check_values, make_config
+from charrnn.config import BUDGET, MAY_CHANGE, TrainConfig, check_values, make_config
 from charrnn.errors import ConfigError, RunError, TextError
 from charrnn.figures.learning_curve import draw_learning_curves
 from charrnn.language_model import LanguageModel
-from charrnn.nn.model import CharModel
-from charrnn.randomness import stream
 from charrnn.scoring import Evaluation, evaluate, longest_copy
 from charrnn.text.corpus import Corpus
 from charrnn.text.large import is_large, large_corpus
@@ -31,7 +28,7 @@ from charrnn.training.folder import Record, RunFolder
 from charrnn.training.interrupts import Interrupted
 from charrnn.training.session import Session
 from charrnn.training.team import ALONE, Team
-from charrnn.training.trainer import Trainer
+from charrnn.training.trainer import Trainer, new_trainer
 from charrnn.training.watcher import LineWatcher, Watcher
 from charrnn.version import __version__
 
@@ -237,11 +234,7 @@ def _changed(config: TrainConfig, changes: Mapping[str, Any]) -> TrainConfig:
 
 
 def _trainer(config: TrainConfig, corpus: Corpus, train_ids: np.ndarray, sources: Sequence[str], team: Team) -> Trainer:
-    model = CharModel(
-        ModelConfig(len(corpus.vocabulary), config.cell, config.hidden_size, config.num_layers, config.dropout)
-    )
-    params = model.init_parameters(stream(config.seed, "initialisation"), config.dtype)
-    trainer = Trainer(model, params, make_batcher(train_ids, config), config, team)
+    trainer = new_trainer(config, len(corpus.vocabulary), train_ids, team)
     team.set_up(config, len(corpus.vocabulary), train_ids, sources)
     return trainer
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from charrnn.arrays import Array
-from charrnn.batching import Batcher
-from charrnn.config import TrainConfig, nearest
+from charrnn.batching import Batcher, make_batcher
+from charrnn.config import ModelConfig, TrainConfig, nearest
 from charrnn.errors import ConfigError, DivergenceError
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
@@ -93,3 +93,10 @@ class Trainer:
         self.state = state
         self.step_count = step + 1
         return StepRecord(step + 1, loss, grad_norm, rate)
+
+
+def new_trainer(config: TrainConfig, vocab_size: int, ids: Array, team: Team = ALONE) -> Trainer:
+    """A trainer at the beginning of training on ids (N,): the network and its first parameters, and their batches."""
+    model = CharModel(ModelConfig(vocab_size, config.cell, config.hidden_size, config.num_layers, config.dropout))
+    params = model.init_parameters(stream(config.seed, "initialisation"), config.dtype)
+    return Trainer(model, params, make_batcher(ids, config), config, team)
