@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-STREAMS = ("initialisation", "batching", "dropout", "sampling")
+STREAMS = ("initialisation", "batching", "dropout", "sampling", "search")
 
 
 def stream(seed: int, name: str, *position: int) -> np.random.Generator:

@@ -1,7 +1,7 @@
 """Many independent jobs on anything that offers the standard `concurrent.futures.Executor`.
 
-A job is a function that workers can import, and arguments that travel; its result is plain JSON. A new engine is one class
-and one line in ENGINES.
+A job is a function that workers can import, and arguments that travel; its result is plain JSON. A new engine is one
+class and one line in ENGINES.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future, wait
 from contextlib import nullcontext
 from dataclasses import replace
@@ -24,7 +24,9 @@ LOST = (BrokenExecutor, CancelledError)  # the executor is of no more use
 NextJob = Callable[[], "Job | None"]
 
 
-def run_jobs(engine: Engine, next_job: NextJob, ask_to_stop: Callable[[], None] | None = None) -> Iterator[Outcome]:
+def run_jobs(
+    engine: Engine, next_job: NextJob, ask_to_stop: Callable[[], None] | None = None
+) -> Generator[Outcome, None, None]:
     """Run jobs until there are no more, as many at a time as the engine can; outcomes come in the order of completion.
 
     Parameters
