@@ -61,8 +61,9 @@ def sweep(
     """Train with many settings and rank them by validation loss.
 
     SPEC.toml says what is searched, and how: all of a grid, settings drawn at random, or those that Optuna proposes.
-    Any setting of charrnn train may be searched. Writes every run, a table (CSV), a figure and a README into its folder,
-    where `best` is the best run. Ctrl-C saves and stops; the same command goes on. A run that fails is recorded.
+    Any setting of charrnn train may be searched. Writes every run, a table (CSV), a figure and a README into its
+    folder, where `best` is the best run. Ctrl-C saves and stops; the same command goes on. A run that fails is
+    recorded, and the others go on.
     """
     try:
         done = run_sweep(

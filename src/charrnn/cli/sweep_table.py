@@ -53,7 +53,8 @@ class TableSweepWatcher(SweepWatcher):
     def began(self, number: int, settings: Mapping[str, Any], seed: int, path: Path) -> None:
         self.running[number] = _Running(settings_words(settings), seed, path, time.monotonic())
 
-    def ended(self, record: Record, best: bool) -> None:
+    def ended(self, record: Record, best: bool, total: int) -> None:
+        self.total = total
         self.running.pop(record["number"], None)
         self.records[record["number"]] = record
         if record["state"] == FAILED:

@@ -14,11 +14,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SPAN = 4.0  # losses are shown up to so many times the median's distance from the best; those above, at the edge
+SPAN = 6.0  # losses are shown up to so many times the median's distance from the best; those above, at the edge
 MOST_TICKS = 8
+LABEL = {"facecolor": "white", "edgecolor": "none", "pad": 0.8, "alpha": 0.8}  # readable where lines pass
 
 
-def draw_search(records: Sequence[Mapping[str, Any]], scales: Mapping[str, Mapping[str, Any]], seeds: int) -> Figure:
+def draw_search(
+    records: Sequence[Mapping[str, Any]], scales: Mapping[str, Mapping[str, Any]], best: int | None, seeds: int
+) -> Figure:
     """The figure.
 
     Parameters
@@ -27,6 +30,8 @@ def draw_search(records: Sequence[Mapping[str, Any]], scales: Mapping[str, Mappi
         `number`, `setting`, `settings`, `state` and, where it has one, `val_nats_per_char` of each run.
     scales : mapping
         Of each searched setting, its `values`, or `low`, `high` and `log`.
+    best : int, optional
+        The best setting.
     seeds : int
         Runs of each setting.
     """
@@ -35,7 +40,7 @@ def draw_search(records: Sequence[Mapping[str, Any]], scales: Mapping[str, Mappi
     losses = np.array([r["val_nats_per_char"] for r in records if r.get("val_nats_per_char") is not None])
     limits = _limits(losses)
     _draw_runs(left, records, limits)
-    _draw_settings(right, records, scales, limits)
+    _draw_settings(right, records, scales, best, limits)
     if seeds > 1:
         right.set_title(f"mean over {seeds} seeds", fontsize=9)
     return figure
@@ -65,7 +70,7 @@ def _draw_runs(axes: Axes, records: Sequence[Mapping[str, Any]], limits: tuple[f
             )  # fmt: skip
     beyond = [r["number"] for r in records if (r.get("val_nats_per_char") or 0) > limits[1]]
     failed = [r["number"] for r in records if r["state"] == "failed"]
-    for numbers, marker, label in ((beyond, "^", "above"), (failed, "x", "failed")):
+    for numbers, marker, label in ((beyond, "^", "beyond the scale"), (failed, "x", "failed")):
         if numbers:
             axes.scatter(numbers, [limits[1]] * len(numbers), s=22, marker=marker, color=COLOURS[1], label=label,
                          clip_on=False, zorder=3)  # fmt: skip
@@ -86,6 +91,7 @@ def _draw_settings(
     axes: Axes,
     records: Sequence[Mapping[str, Any]],
     scales: Mapping[str, Mapping[str, Any]],
+    chosen: int | None,
     limits: tuple[float, float],
 ) -> None:
     from matplotlib import colormaps
@@ -101,13 +107,13 @@ def _draw_settings(
         height = min(1.0, (means[setting] - limits[0]) / (limits[1] - limits[0]))
         settings = groups[setting][0]["settings"]
         heights = [*(position(settings[name], scale) for name, scale in scales.items()), height]
-        best = means[setting] == min(means.values())
+        best = setting == chosen
         axes.plot(range(columns + 1), heights, color=COLOURS[1] if best else colours(height),
                   linewidth=2.4 if best else 1.0, alpha=1.0 if best else 0.75, zorder=3 if best else 2)  # fmt: skip
     for column, (_, scale) in enumerate(scales.items()):
         axes.axvline(column, color="black", linewidth=0.8)
         for at, label in ticks(scale):
-            axes.text(column - 0.04, at, plain(label), ha="right", va="center", fontsize=7)
+            axes.text(column - 0.04, at, plain(label), ha="right", va="center", fontsize=7, bbox=LABEL)
     axes.axvline(columns, color="black", linewidth=0.8)
     for at in np.linspace(0.0, 1.0, 5):
         loss = limits[0] + at * (limits[1] - limits[0])

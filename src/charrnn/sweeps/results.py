@@ -79,7 +79,8 @@ def write_results(
         folder.name_best(best["number"])
     drawn = False
     try:
-        figure = draw_search(list(records), {n: _scale(d) for n, d in spec.search.items()}, len(spec.seeds))
+        scales = {name: _scale(each) for name, each in spec.search.items()}
+        figure = draw_search(records, scales, best["setting"] if best else None, len(spec.seeds))
         for file_format in ("png", "svg"):
             write_atomic(folder.path / f"{FIGURE}.{file_format}", image(figure, file_format))
         drawn = True

@@ -132,12 +132,18 @@ class _Desk:
         self, spec: Spec, method: Method, folder: SweepFolder, records: dict[int, Record], watcher: SweepWatcher
     ) -> None:
         self.spec, self.method, self.folder, self.records, self.watcher = spec, method, folder, records, watcher
-        self.total = method.count * len(spec.seeds)
         self.session = folder.begin_session()
         self.chosen: dict[int, Settings] = {}
         self.asked = 0  # settings
         self.ready: deque[int] = deque()  # numbers of runs
         self.stopped = False
+
+    @property
+    def total(self) -> int:
+        """How many runs there may be: of a setting whose first run was not worth it, there are no others."""
+        firsts = [r for r in self.records.values() if r["seed"] == self.spec.seeds[0]]
+        left_out = len([r for r in firsts if self.method.patient and r["state"] != FINISHED])
+        return self.method.count * len(self.spec.seeds) - left_out * (len(self.spec.seeds) - 1)
 
     def next_job(self) -> Job | None:
         if self.stopped:
@@ -171,7 +177,8 @@ class _Desk:
         self.folder.keep(record)
         self.records[number] = record
         losses = [r["val_nats_per_char"] for r in self.records.values() if r["state"] == FINISHED]
-        self.watcher.ended(record, record["state"] == FINISHED and record["val_nats_per_char"] <= min(losses))
+        best = record["state"] == FINISHED and record["val_nats_per_char"] <= min(losses)
+        self.watcher.ended(record, best, self.total)
         if self.method.patient:
             self._follow(setting, number)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -17,8 +17,14 @@ from charrnn.recipes import read_recipe
 from charrnn.training.optimizers import OPTIMIZERS
 from charrnn.training.schedules import SCHEDULES
 
-NAMES = {"cell": LAYERS, "batching": BATCHERS, "schedule": SCHEDULES, "optimizer": OPTIMIZERS}
+NAMES: dict[str, Collection[str]] = {
+    "cell": LAYERS,
+    "batching": BATCHERS,
+    "schedule": SCHEDULES,
+    "optimizer": OPTIMIZERS,
+}
 RECIPE = "recipe"  # not a field of a configuration, and yet something to choose
+RANGE_KEYS = ("low", "high", "log", "step")
 DIGITS = 4  # of a number drawn from a range
 
 
@@ -93,10 +99,9 @@ def dimension(name: str, wanted: Any) -> tuple[str, Dimension]:
 
 
 def _range(name: str, wanted: Mapping[str, Any]) -> tuple[str, Range]:
-    known: tuple[str, ...] = ("low", "high", "log", "step")
     for key in map(str, wanted):
-        if key not in known:
-            raise ConfigError(f"{name}: a range has no '{key}'{nearest(key, known)}")
+        if key not in RANGE_KEYS:
+            raise ConfigError(f"{name}: a range has no '{key}'{nearest(key, RANGE_KEYS)}")
     for key in ("low", "high"):
         if key not in wanted:
             raise ConfigError(f"{name}: a range needs low and high; {key} is missing")

@@ -17,11 +17,12 @@ class SweepWatcher:
     def remark(self, text: str) -> None: ...
 
     def opened(self, total: int, records: Mapping[int, Record]) -> None:
-        """How many runs there will be, and what became of those that were done before."""
+        """How many runs there may be, and what became of those that were done before."""
 
     def began(self, number: int, settings: Mapping[str, Any], seed: int, path: Path) -> None: ...
 
-    def ended(self, record: Record, best: bool) -> None: ...
+    def ended(self, record: Record, best: bool, total: int) -> None:
+        """What became of a run, whether it is the best so far, and how many runs there may be by now."""
 
     def done(self) -> None: ...
 
@@ -31,19 +32,19 @@ class LineSweepWatcher(SweepWatcher):
 
     def __init__(self, file: TextIO | None = None) -> None:
         self.file = file
-        self.total = self.count = 0
+        self.count = 0
 
     def remark(self, text: str) -> None:
         print(text, file=self.file or sys.stderr, flush=True)
 
     def opened(self, total: int, records: Mapping[int, Record]) -> None:
-        self.total, self.count = total, len(records)
+        self.count = len(records)
         if records:
             self.remark(f"{len(records)} of {total} runs are there already")
 
-    def ended(self, record: Record, best: bool) -> None:
+    def ended(self, record: Record, best: bool, total: int) -> None:
         self.count += 1
-        self.remark(f"{self.count} of {self.total}: {record_line(record, best)}")
+        self.remark(f"{self.count} of {total}: {record_line(record, best)}")
 
 
 def settings_words(settings: Mapping[str, Any]) -> str:
