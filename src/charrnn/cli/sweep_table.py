@@ -36,12 +36,12 @@ class TableSweepWatcher(SweepWatcher):
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(stderr=True, highlight=False)
-        self.live = Live(
-            get_renderable=self.table, console=self.console, refresh_per_second=2, transient=True, redirect_stdout=False
-        )
         self.total = 0
         self.records: dict[int, Record] = {}
         self.running: dict[int, _Running] = {}
+        self.live = Live(
+            get_renderable=self.table, console=self.console, refresh_per_second=2, transient=True, redirect_stdout=False
+        )
 
     def remark(self, text: str) -> None:
         self.console.print(Text(text, "dim"))

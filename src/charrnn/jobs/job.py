@@ -63,7 +63,12 @@ def call_in_worker(function: Callable[..., Any], arguments: tuple[Any, ...]) -> 
     try:
         return call(function, arguments)
     except KeyboardInterrupt as error:
+        if _orphaned.is_set():
+            os._exit(1)
         return {"interrupted": str(error)}
+
+
+_orphaned = threading.Event()
 
 
 def begin_worker(parent: int) -> None:
@@ -77,6 +82,7 @@ def _follow(parent: int) -> None:
     """When the parent is gone, end this process as `kill` would: training hears it, saves and stops."""
     while os.getppid() == parent:
         time.sleep(POLL_S)
+    _orphaned.set()
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(LAST_WORDS_S)
     os._exit(1)

@@ -99,6 +99,9 @@ def make_spec(values: Mapping[str, Any], folder: Path | None = None) -> Spec:
     for name, table in tables.items():
         if not isinstance(table, Mapping):
             raise ConfigError(f"{name} must be a table, not {table!r}")
+    for name in ("settings", "search"):
+        if RECIPE in tables[name]:
+            tables[name] = {**tables[name], RECIPE: _recipe(tables[name][RECIPE], folder)}
     method = check_value("method", values.get("method", "grid"), "str", {"choices": METHOD_NAMES})
     search = dict(_checked("search", tables["search"], dimension))
     settings = dict(_checked("settings", tables["settings"], check_setting))
@@ -107,9 +110,6 @@ def make_spec(values: Mapping[str, Any], folder: Path | None = None) -> Spec:
             raise ConfigError(f"{name} stands in [settings] and in [search]: leave one out")
     if not search:
         raise ConfigError("there is nothing to search: give a table [search], such as hidden_size = [64, 128]")
-    for table in (settings, search):
-        if RECIPE in table:
-            table[RECIPE] = _recipe(table[RECIPE], folder)
     if method == "grid":
         _check_grid(search, values)
     elif values.get("trials") is None:
@@ -147,9 +147,9 @@ def _checked(table: str, values: Mapping[str, Any], check: Any) -> Iterator[tupl
 
 def _recipe(wanted: Any, folder: Path) -> Any:
     """Recipes in files by their full paths."""
-    if isinstance(wanted, tuple):
-        return tuple(_recipe(each, folder) for each in wanted)
-    return str(folder / wanted) if wanted.endswith(".toml") else wanted
+    if isinstance(wanted, list | tuple):
+        return [_recipe(each, folder) for each in wanted]
+    return str(folder / wanted) if isinstance(wanted, str) and wanted.endswith(".toml") else wanted
 
 
 def _check_grid(search: Mapping[str, Dimension], values: Mapping[str, Any]) -> None:
