@@ -161,7 +161,7 @@ def test_where_every_run_fails_the_command_says_so(charrnn: Run, small: dict[str
     assert DivergenceError.exit_status == 1
 
 
-LONG = {"steps": 3000, "eval_every": 100, "log_every": 10, "checkpoint_minutes": 0.005}
+LONG = {"steps": 12_000, "eval_every": 1000, "log_every": 50, "sample_every": 4000, "checkpoint_minutes": 0.005}
 
 
 def long(small: dict[str, Any]) -> dict[str, Any]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from charrnn.training.folder import RunFolder
 from charrnn.version import __version__
 
 Record = dict[str, Any]
+TAIL_BYTES = 1 << 15  # of a run's records, to see how far it is
 FINISHED, PRUNED, FAILED = "finished", "pruned", "failed"
 
 
@@ -116,9 +119,20 @@ class SweepFolder:
 
 
 def progress(run: Path) -> Mapping[str, Any]:
-    """The last record of a run that is going on; empty where there is none yet."""
+    """The last record of a run that is going on, with the latest validation loss near it; empty where there is none."""
     try:
-        records = RunFolder(run).read_metrics()
-    except RunError:
+        with RunFolder(run).metrics.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL_BYTES))
+            lines = file.read().splitlines()
+    except OSError:
         return {}
-    return records[-1] if records else {}
+    records: list[Mapping[str, Any]] = []
+    for line in lines:
+        with suppress(ValueError):  # the first may be half a line, and the last not yet whole
+            record = json.loads(line)
+            if isinstance(record, dict) and "step" in record:
+                records.append(record)
+    if not records:
+        return {}
+    losses = [record["val_loss"] for record in records if record.get("val_loss") is not None]
+    return {**records[-1], "val_loss": losses[-1] if losses else None}

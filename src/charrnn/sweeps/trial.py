@@ -16,7 +16,7 @@ from charrnn.training.run import Run, train
 from charrnn.training.watcher import Evaluated, Pulse, Watcher
 
 STOPPED = "stopped"
-LISTEN_S = 0.5  # between looks whether the sweep still wants the run
+LISTEN_S = 0.2  # between looks whether the sweep still wants the run
 FOLDER_S = 60.0  # for a process that was left behind to save and to leave the run folder
 
 
