@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -74,6 +75,7 @@ class Dask(Engine):
             import distributed
         except ImportError:
             raise RunError("a dask cluster needs dask.distributed: pip install 'charrnn[dask]'") from None
+        logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # what it logs of a lost scheduler, we say
         try:
             connect: Any = distributed.Client
             self.client = connect(self.address, timeout=CONNECT_S, set_as_default=False)
