@@ -2,4 +2,5 @@
 
 from charrnn.cli import main
 
-main()
+if __name__ == "__main__":  # workers of mpi4py.futures import what the first rank runs
+    main()

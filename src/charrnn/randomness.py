@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-STREAMS = ("initialisation", "batching", "dropout", "sampling")
+STREAMS = ("initialisation", "batching", "dropout", "sampling", "search")
 
 
 def stream(seed: int, name: str, *position: int) -> np.random.Generator:

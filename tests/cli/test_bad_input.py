@@ -24,7 +24,8 @@ nothing is written. The table is made by the tests (`tests/cli/test_bad_input.py
 In these examples `text.txt` is a text of 3,440 characters, `empty.txt` is empty, `binary` holds the bytes 61 FF FE,
 `tiny.txt` three characters, `used` is a folder with a file in it, and `run` a run of a vanilla RNN of 16 units on
 `book.txt`, whose `torn` copy has lost the end of its model, `pickled` copy holds a pickle instead, and `emptied` copy
-has an empty checkpoint.
+has an empty checkpoint. `grid.toml` is a sweep of text.txt over `hidden_size = [8, 16]`, and `wrong.toml` one over
+`hidden_size = [8, 0]`.
 
 | command | message |
 | --- | --- |
@@ -75,6 +76,10 @@ COMMANDS = [
     "sample run --prompt Ω", "sample run --num-samples 0", "sample run --temperature -1",
     "sample run --temperature nan",
     "sample run --top-p 1.5", "sample run --top-k -1", "sample run --min-p 2", "sample run --length -1",
+    # sweeps
+    "sweep missing.toml", "sweep wrong.toml", "sweep grid.toml --out used",
+    "sweep grid.toml --out /dev/null/x", "sweep grid.toml --jobs 0", "sweep grid.toml --dask tcp://x:1 --slurm",
+    "sweep grid.toml --dask tcp://x:1 --jobs 2",
 ]  # fmt: skip
 
 
@@ -86,6 +91,8 @@ def prepare(trained: Path) -> None:
     Path("binary").write_bytes(b"a\xff\xfe")
     Path("tiny.txt").write_text("abc")
     Path("text.txt").write_text(TEXT)
+    Path("grid.toml").write_text('text = "text.txt"\n[search]\nhidden_size = [8, 16]\n')
+    Path("wrong.toml").write_text('text = "text.txt"\n[search]\nhidden_size = [8, 0]\n')
     Path("used").mkdir()
     Path("used/file").touch()
     shutil.copy(trained.parent / "book.txt", "book.txt")

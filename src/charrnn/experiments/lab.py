@@ -6,12 +6,14 @@ import csv
 import io
 import platform
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from charrnn import errors, jobs
 from charrnn.baselines import NGram, best_ngram, uniform_nats
 from charrnn.checkpoint.files import read_json, write_atomic, write_json
 from charrnn.errors import RunError
@@ -83,23 +85,23 @@ class Lab:
             raise RunError(f"cannot make the folder '{out}': {error.strerror}") from None
         self._ngram: tuple[NGram, float] | None = None
 
-    def train(self, jobs: Sequence[Job]) -> list[Result]:
+    def train(self, wanted: Sequence[Job]) -> list[Result]:
         """The results of jobs, in their order; those that are missing are run, several at a time."""
-        try:
-            from joblib import Parallel, delayed
-        except ImportError:
-            raise RunError("studies need joblib and matplotlib: pip install 'charrnn[experiments]'") from None
-        paths = [self.out / "jobs" / f"{job.key(self.corpus.sha256)}.json" for job in jobs]
-        missing = [(job, path) for job, path in zip(jobs, paths, strict=True) if not path.is_file()]
-        if len(missing) < len(jobs):
-            self.say(f"{len(jobs) - len(missing)} of {len(jobs)} runs are there already")
-        work = (delayed(_run_and_keep)(job, self.corpus, self.splits, path) for job, path in missing)
-        running = Parallel(n_jobs=min(self.jobs, max(1, len(missing))), return_as="generator_unordered")(work)
-        for done, (label, loss, seconds) in enumerate(running, 1):
-            self.say(
-                f"run {done} of {len(missing)}: {label}: validation {loss:.4f} nats per character, "
-                f"{seconds:.0f} CPU seconds"
-            )
+        paths = [self.out / "jobs" / f"{job.key(self.corpus.sha256)}.json" for job in wanted]
+        missing = [(job, path) for job, path in zip(wanted, paths, strict=True) if not path.is_file()]
+        if len(missing) < len(wanted):
+            self.say(f"{len(wanted) - len(missing)} of {len(wanted)} runs are there already")
+        order = iter(jobs.Job(path.stem, _run_and_keep, (job, self.corpus, path)) for job, path in missing)
+        engine = jobs.local_engine(min(self.jobs, max(1, len(missing))))
+        with closing(jobs.run_jobs(engine, lambda: next(order, None))) as outcomes:
+            for done, outcome in enumerate(outcomes, 1):
+                if outcome.failure:
+                    raise _as_error(outcome.failure)
+                label, loss, seconds = outcome.value
+                self.say(
+                    f"run {done} of {len(missing)}: {label}: validation {loss:.4f} nats per character, "
+                    f"{seconds:.0f} CPU seconds"
+                )
         return [read_json(path) for path in paths]
 
     def ngram(self) -> tuple[NGram, float]:
@@ -171,10 +173,16 @@ class Lab:
         )
 
 
-def _run_and_keep(job: Job, corpus: Corpus, splits: dict[str, np.ndarray], path: Path) -> tuple[str, float, float]:
-    result = run_job(job, corpus, splits, path.with_suffix(".safetensors"))
+def _run_and_keep(job: Job, corpus: Corpus, path: Path) -> tuple[str, float, float]:
+    result = run_job(job, corpus, corpus.split(VAL_FRACTION, 0.0), path.with_suffix(".safetensors"))
     write_json(path, result)
     return job.label, result["val_loss"], result["cpu_seconds"]
+
+
+def _as_error(failure: jobs.Failure) -> Exception:
+    """What a run raised, in this process: one of ours by its name, anything else with its traceback."""
+    kind = getattr(errors, failure.kind, None)
+    return kind(failure.message) if kind else RuntimeError(f"{failure}\n{failure.report}")
 
 
 def _cell(value: Any) -> str:

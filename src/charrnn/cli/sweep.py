@@ -1,0 +1,120 @@
+"""`charrnn sweep`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from charrnn.cli.options import echo_json, json_option, quiet_option
+from charrnn.sweeps import Sweep
+from charrnn.sweeps import sweep as run_sweep
+from charrnn.sweeps.folder import FAILED, FINISHED, PRUNED
+from charrnn.sweeps.watcher import LineSweepWatcher, SweepWatcher, record_line, settings_words
+from charrnn.training.interrupts import Interrupted
+from charrnn.units import bits
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  charrnn sweep rates.toml
+  charrnn sweep rates.toml --jobs 4 --out sweeps/rates
+  charrnn sweep rates.toml --dask tcp://10.0.0.1:8786
+  mpiexec -n 9 python -m mpi4py.futures -m charrnn sweep rates.toml
+  charrnn sample sweeps/rates/best
+
+\b
+A specification:
+  text = "book.txt"
+  method = "random"           # grid, random or tpe
+  trials = 20
+  seeds = [0, 1]
+  [settings]
+  steps = 1000
+  [search]
+  hidden_size = [64, 128, 256]
+  learning_rate = { low = 1e-3, high = 1e-2, log = true }"""
+)
+@click.argument("spec", metavar="SPEC.toml", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="The sweep's folder [default: sweeps/SPEC].")
+@click.option("--jobs", type=click.IntRange(1), help=f"Runs at a time [default: cores, here {os.cpu_count() or 1}].")
+@click.option("--dask", metavar="ADDRESS", help="Run on the workers of this dask.distributed scheduler.")
+@click.option("--slurm", is_flag=True, help="Run as jobs of Slurm, at most --jobs at a time.")
+@click.option("--retry-failed", is_flag=True, help="Run those again that have failed.")
+@quiet_option
+@json_option
+def sweep(
+    spec: Path,
+    out: Path | None,
+    jobs: int | None,
+    dask: str | None,
+    slurm: bool,
+    retry_failed: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Train with many settings and rank them by validation loss.
+
+    SPEC.toml says what is searched, and how: all of a grid, settings drawn at random, or those that Optuna proposes.
+    Any setting of charrnn train may be searched. Writes every run, a table (CSV), a figure and a README into its
+    folder, where `best` is the best run. Ctrl-C saves and stops; the same command goes on. A run that fails is
+    recorded, and the others go on.
+    """
+    try:
+        done = run_sweep(
+            spec, out=out, jobs=jobs, dask=dask, slurm=slurm, retry_failed=retry_failed, watcher=_make_watcher(quiet)
+        )
+    except Interrupted as stopped:
+        click.echo(f"charrnn: interrupted: {stopped}", err=True)
+        sys.exit(128 + stopped.signal)
+    if as_json:
+        echo_json(_as_json(done))
+    else:
+        click.echo(_summary(done))
+    if done.best is None:
+        click.echo(f"charrnn: error: every run failed; the first: {done.records[0]['error']}", err=True)
+        sys.exit(1)
+
+
+def _make_watcher(quiet: bool) -> SweepWatcher:
+    if quiet:
+        return SweepWatcher()
+    if not sys.stderr.isatty():
+        return LineSweepWatcher()
+    from charrnn.cli.sweep_table import TableSweepWatcher
+
+    return TableSweepWatcher()
+
+
+def _counts(done: Sweep) -> dict[str, int]:
+    return {state: sum(r["state"] == state for r in done.records) for state in (FINISHED, PRUNED, FAILED)}
+
+
+def _summary(done: Sweep) -> str:
+    counts = _counts(done)
+    words = [f"{counts[FINISHED]} runs finished"]
+    words += [f"{counts[PRUNED]} ended early"] if counts[PRUNED] else []
+    words += [f"{counts[FAILED]} failed"] if counts[FAILED] else []
+    lines = []
+    if done.best is not None:
+        first = done.ranking[0]
+        assert first.mean is not None
+        if first.finished > 1:
+            lines.append(
+                f"best setting: {settings_words(first.settings)}: validation {first.mean:.4f} nats "
+                f"({bits(first.mean):.4f} bits) per character, mean of {first.finished} seeds"
+            )
+        lines.append(f"best run: {record_line(done.best)}; ready to use: {done.path / 'best'}")
+    return "\n".join([*lines, f"{', '.join(words)}; written: {done.path / 'README.md'}"])
+
+
+def _as_json(done: Sweep) -> dict[str, Any]:
+    records = [{k: v for k, v in record.items() if k != "report"} for record in done.records]
+    best = None if done.best is None else {**done.best, "run": str(done.path / "best")}
+    ranking = [asdict(each) for each in done.ranking]
+    return {"sweep": str(done.path), **_counts(done), "best": best, "ranking": ranking, "runs": records}

@@ -1,0 +1,33 @@
+"""What an engine is: it starts executors of the standard kind, and knows what their errors mean."""
+
+from __future__ import annotations
+
+from concurrent.futures import BrokenExecutor, Executor
+
+
+class Engine:
+    """Starts executors, and knows what their errors mean.
+
+    Attributes
+    ----------
+    here : bool
+        `submit` runs the job in this process and returns when it is done.
+    """
+
+    here = False
+
+    def start(self) -> Executor:
+        """An executor ready for jobs; called again when the last one broke."""
+        raise NotImplementedError
+
+    def at_a_time(self, executor: Executor) -> int:
+        """How many jobs it can run at once, now."""
+        raise NotImplementedError
+
+    def stop(self, executor: Executor, now: bool) -> None:
+        """Give the workers back; `now` does not wait for the jobs that they have."""
+        executor.shutdown(wait=not now, cancel_futures=True)
+
+    def is_death(self, error: BaseException) -> bool:
+        """Whether an error says that the worker was lost, and not that the engine is at fault."""
+        return isinstance(error, BrokenExecutor)

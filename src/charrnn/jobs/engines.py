@@ -1,0 +1,144 @@
+"""Where jobs run: here, in processes of this machine, on a dask cluster, on MPI's ranks, or as jobs of Slurm."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from typing import Any
+
+from charrnn.errors import RunError
+from charrnn.jobs.engine import Engine
+from charrnn.jobs.job import begin_worker
+from charrnn.jobs.slurm import Slurm
+
+WAIT_FOR_WORKERS_S = 60
+CONNECT_S = 10
+ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
+
+class Here(Engine):
+    """One job after another in this process."""
+
+    here = True
+
+    def start(self) -> Executor:
+        return _AtOnce()
+
+    def at_a_time(self, executor: Executor) -> int:
+        return 1
+
+
+class _AtOnce(Executor):
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
+
+
+class Processes(Engine):
+    """Processes of this machine (loky's, which come with joblib): they import nothing of the caller's script."""
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+
+    def start(self) -> Executor:
+        try:
+            from joblib.externals.loky import ProcessPoolExecutor
+        except ImportError:
+            raise RunError(
+                "several jobs at a time need joblib: pip install 'charrnn[sweep]', or use --jobs 1"
+            ) from None
+        pool: Executor = ProcessPoolExecutor(
+            self.workers, initializer=begin_worker, initargs=(os.getpid(),), env=ONE_THREAD
+        )
+        return pool
+
+    def at_a_time(self, executor: Executor) -> int:
+        return self.workers
+
+    def stop(self, executor: Executor, now: bool) -> None:
+        executor.shutdown(wait=True, kill_workers=now)  # type: ignore[call-arg]  # loky's own
+
+
+class Dask(Engine):
+    """The workers of a dask.distributed cluster, wherever they are; it replaces those that die by itself."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.client: Any = None
+
+    def start(self) -> Executor:
+        try:
+            import distributed
+        except ImportError:
+            raise RunError("a dask cluster needs dask.distributed: pip install 'charrnn[dask]'") from None
+        logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # what it logs of a lost scheduler, we say
+        try:
+            connect: Any = distributed.Client
+            self.client = connect(self.address, timeout=CONNECT_S, set_as_default=False)
+        except (OSError, ValueError, TypeError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise RunError(
+                f"no dask scheduler answers at '{self.address}' ({reason}): start one with 'dask scheduler', "
+                "and give the address that it prints"
+            ) from None
+        try:
+            self.client.wait_for_workers(1, timeout=WAIT_FOR_WORKERS_S)
+        except (OSError, TimeoutError):
+            self.client.close()
+            raise RunError(
+                f"the dask scheduler at '{self.address}' has no workers: start some with 'dask worker {self.address}'"
+            ) from None
+        executor: Executor = self.client.get_executor(pure=False)
+        return executor
+
+    def at_a_time(self, executor: Executor) -> int:
+        return max(1, sum(map(int, self.client.nthreads().values())))
+
+    def stop(self, executor: Executor, now: bool) -> None:
+        executor.shutdown(wait=not now)
+        self.client.close()
+
+    def is_death(self, error: BaseException) -> bool:
+        return type(error).__name__ == "KilledWorker"
+
+
+class Mpi(Engine):
+    """The ranks of `mpiexec -n N python -m mpi4py.futures -m charrnn …`: rank 0 deals the jobs out, the others work."""
+
+    def start(self) -> Executor:
+        if not self.launched():
+            raise RunError("MPI's ranks are not here: mpiexec -n N python -m mpi4py.futures -m charrnn …")
+        from mpi4py.futures import MPIPoolExecutor
+
+        executor: Executor = MPIPoolExecutor()
+        return executor
+
+    @staticmethod
+    def launched() -> bool:
+        """Whether this process is the first of several ranks under `python -m mpi4py.futures`."""
+        if "mpi4py.futures" not in sys.modules:
+            return False
+        from mpi4py import MPI
+
+        return bool(MPI.COMM_WORLD.Get_size() > 1)
+
+    def at_a_time(self, executor: Executor) -> int:
+        return max(1, int(executor.num_workers))  # type: ignore[attr-defined]  # mpi4py's own
+
+
+ENGINES: dict[str, type[Engine]] = {
+    "here": Here,
+    "processes": Processes,
+    "dask": Dask,
+    "mpi": Mpi,
+    "slurm": Slurm,
+}
+
+
+def local_engine(jobs: int) -> Engine:
+    """This machine: one job at a time in this process, or several in processes."""
+    return Here() if jobs == 1 else Processes(jobs)

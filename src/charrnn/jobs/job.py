@@ -1,0 +1,88 @@
+"""A job, what became of it, and the few lines that run it inside a worker."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from charrnn.threads import blas_threads
+
+POLL_S = 0.5
+LAST_WORDS_S = 60.0  # for a job that is saving, after the process that wanted its result is gone
+
+
+@dataclass(frozen=True)
+class Job:
+    """A function that workers can import, and its arguments. The key names it among the others."""
+
+    key: str
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An error as a value: `kind` is the exception's name, `report` the traceback."""
+
+    kind: str
+    message: str
+    report: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.message}" if self.message else self.kind
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job: its value, or a failure."""
+
+    job: Job
+    value: Any = None
+    failure: Failure | None = None
+    deaths: int = 0  # of workers that had it
+
+
+def call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> dict[str, Any]:
+    """Run a job in this process, with one thread of linear algebra; what it raises is returned as a value."""
+    with blas_threads(1):
+        try:
+            return {"value": function(*arguments)}
+        except Exception as error:
+            message = " ".join(str(error).split())
+            return {"failure": [type(error).__name__, message, traceback.format_exc()]}
+
+
+def call_in_worker(function: Callable[..., Any], arguments: tuple[Any, ...]) -> dict[str, Any]:
+    """The same in a worker, where an interruption, too, is a value: it is for the process that gave the job to act."""
+    try:
+        return call(function, arguments)
+    except KeyboardInterrupt as error:
+        if _orphaned.is_set():
+            os._exit(1)
+        return {"interrupted": str(error)}
+
+
+_orphaned = threading.Event()
+
+
+def begin_worker(parent: int) -> None:
+    """Prepare a worker process: Ctrl-C is its parent's to hear, and it does not outlive its parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if os.name == "posix":
+        threading.Thread(target=_follow, args=(parent,), daemon=True).start()
+
+
+def _follow(parent: int) -> None:
+    """When the parent is gone, end this process as `kill` would: training hears it, saves and stops."""
+    while os.getppid() == parent:
+        time.sleep(POLL_S)
+    _orphaned.set()
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(LAST_WORDS_S)
+    os._exit(1)

@@ -1,0 +1,36 @@
+"""Which engine carries out a sweep."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from charrnn.errors import ConfigError
+from charrnn.jobs import Engine, local_engine
+from charrnn.jobs.engines import Dask, Mpi
+from charrnn.jobs.slurm import Slurm
+from charrnn.sweeps.spec import Spec
+
+RANKS = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MPI_LOCALNRANKS")  # what mpiexec tells its processes
+
+
+def choose_engine(folder: Path, spec: Spec, jobs: int | None, dask: str | None, slurm: bool) -> Engine:
+    """The one that was asked for; MPI's ranks where this process is the first of them; else this machine's cores."""
+    if dask and slurm:
+        raise ConfigError("--dask and --slurm are two places to run: leave one out")
+    if dask:
+        if jobs is not None:
+            raise ConfigError(f"jobs {jobs} has no effect with --dask: as many are run as the cluster has threads")
+        return Dask(dask)
+    cores = os.cpu_count() or 1
+    if slurm:
+        return Slurm(folder.resolve() / "slurm", jobs or cores, spec.slurm)
+    if Mpi.launched():
+        return Mpi()
+    ranks = max((int(os.environ[name]) for name in RANKS if os.environ.get(name, "").isdigit()), default=1)
+    if ranks > 1:
+        raise ConfigError(
+            f"{ranks} processes would each carry out the whole sweep: "
+            f"mpiexec -n {ranks} python -m mpi4py.futures -m charrnn sweep …"
+        )
+    return local_engine(jobs or cores)

@@ -1,0 +1,186 @@
+"""The specification of a sweep, from a TOML file or a mapping; everything in it is checked before anything runs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from charrnn.config import check_value, nearest
+from charrnn.errors import CharRNNError, ConfigError
+from charrnn.sweeps.space import RECIPE, Dimension, Range, check_setting, dimension
+from charrnn.text.library import LIBRARY
+from charrnn.text.reading import STDIN
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+KEYS = ("text", "method", "trials", "seeds", "seed", "pruning", "settings", "search", "slurm")
+METHOD_NAMES = ("grid", "random", "tpe")
+MOST_SETTINGS = 100_000
+Settings = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A sweep: what is trained on, what is searched and how.
+
+    Attributes
+    ----------
+    text : tuple of str
+        Files by their full paths, or the name of a library text; empty for the bundled novel.
+    trials : int, optional
+        How many settings are tried, by the methods that choose them.
+    seeds : tuple of int
+        Each setting is trained with each of these.
+    seed : int
+        Decides which settings are tried.
+    """
+
+    text: tuple[str, ...]
+    method: str
+    trials: int | None
+    seeds: tuple[int, ...]
+    seed: int
+    pruning: bool
+    settings: Mapping[str, Any]
+    search: Mapping[str, Dimension]
+    slurm: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """What decides the runs: everything but where they are run."""
+        search = {k: d.as_json() if isinstance(d, Range) else list(d) for k, d in self.search.items()}
+        return {
+            "text": list(self.text), "method": self.method, "trials": self.trials, "seeds": list(self.seeds),
+            "seed": self.seed, "pruning": self.pruning, "settings": dict(self.settings), "search": search,
+        }  # fmt: skip
+
+
+def read_spec(path: str | Path) -> Spec:
+    """The specification in a TOML file; files named in it are looked for in its folder."""
+    path = Path(path)
+    try:
+        values = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError(f"cannot read the sweep '{path}': {reason}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"sweep '{path}' is not valid TOML: {error}") from None
+    try:
+        return make_spec(values, path.parent)
+    except ConfigError as error:
+        raise ConfigError(f"sweep '{path}': {error}") from None
+
+
+def make_spec(values: Mapping[str, Any], folder: Path | None = None) -> Spec:
+    """A checked specification from plain values.
+
+    Parameters
+    ----------
+    values : mapping
+        As in a specification's TOML file.
+    folder : Path, optional
+        Where files that are named without a full path are looked for; the current folder by default.
+
+    Raises
+    ------
+    ConfigError
+        A key, a name or a value does not fit.
+    """
+    folder = (folder or Path()).resolve()
+    for key in values:
+        if key not in KEYS:
+            raise ConfigError(f"there is no key '{key}'{nearest(key, KEYS)}")
+    tables = {name: values.get(name, {}) for name in ("settings", "search", "slurm")}
+    for name, table in tables.items():
+        if not isinstance(table, Mapping):
+            raise ConfigError(f"{name} must be a table, not {table!r}")
+    for name in ("settings", "search"):
+        if RECIPE in tables[name]:
+            tables[name] = {**tables[name], RECIPE: _recipe(tables[name][RECIPE], folder)}
+    method = check_value("method", values.get("method", "grid"), "str", {"choices": METHOD_NAMES})
+    search = dict(_checked("search", tables["search"], dimension))
+    settings = dict(_checked("settings", tables["settings"], check_setting))
+    for name in search:
+        if name in settings:
+            raise ConfigError(f"{name} stands in [settings] and in [search]: leave one out")
+    if not search:
+        raise ConfigError("there is nothing to search: give a table [search], such as hidden_size = [64, 128]")
+    if method == "grid":
+        _check_grid(search, values)
+    elif values.get("trials") is None:
+        raise ConfigError(f"method '{method}' needs to know how many settings to try, such as: trials = 20")
+    if method != "tpe" and "pruning" in values:
+        raise ConfigError(f"pruning has no effect with method '{method}': it goes with method 'tpe'")
+    return Spec(
+        _sources(values.get("text", ()), folder),
+        method,
+        check_value("trials", values.get("trials"), "int | None", {"least": 1, "most": MOST_SETTINGS}),
+        _seeds(values.get("seeds", [0])),
+        check_value("seed", values.get("seed", 0), "int", {"least": 0}),
+        check_value("pruning", values.get("pruning", method == "tpe"), "bool", {}),
+        settings,
+        search,
+        dict(tables["slurm"]),
+    )
+
+
+def _checked(table: str, values: Mapping[str, Any], check: Any) -> Iterator[tuple[str, Any]]:
+    """Proper names and checked values of a table; errors begin with its name."""
+    seen: dict[str, str] = {}
+    for given, value in values.items():
+        if given == "seed":
+            raise ConfigError(f"{table}.seed: the seeds of the runs are a list of their own: seeds = [0, 1]")
+        try:
+            name, checked = check(given, value)
+        except CharRNNError as error:
+            raise ConfigError(f"{table}.{error}" if str(error).startswith(given) else f"{table}: {error}") from None
+        if name in seen:
+            raise ConfigError(f"{table}: {seen[name]} and {given} are the same setting")
+        seen[name] = given
+        yield name, checked
+
+
+def _recipe(wanted: Any, folder: Path) -> Any:
+    """Recipes in files by their full paths."""
+    if isinstance(wanted, list | tuple):
+        return [_recipe(each, folder) for each in wanted]
+    return str(folder / wanted) if isinstance(wanted, str) and wanted.endswith(".toml") else wanted
+
+
+def _check_grid(search: Mapping[str, Dimension], values: Mapping[str, Any]) -> None:
+    for name, each in search.items():
+        if isinstance(each, Range) and each.step is None:
+            raise ConfigError(f"search.{name}: a grid needs a list of values, or a range with a step")
+    count = 1
+    for each in search.values():
+        count *= len(each.values() if isinstance(each, Range) else each)
+    if count > MOST_SETTINGS:
+        raise ConfigError(f"the grid has {count:,} settings, more than {MOST_SETTINGS:,}: search by method 'random'")
+    if values.get("trials") is not None:
+        raise ConfigError(f"trials {values['trials']} has no effect: the grid has {count:,} settings")
+
+
+def _seeds(wanted: Any) -> tuple[int, ...]:
+    if not isinstance(wanted, Sequence) or isinstance(wanted, str) or not wanted:
+        raise ConfigError(f"seeds must be a list of whole numbers, such as [0, 1, 2], not {wanted!r}")
+    seeds = tuple(check_value("seeds", seed, "int", {"least": 0}) for seed in wanted)
+    if len(set(seeds)) < len(seeds):
+        raise ConfigError(f"seeds {list(seeds)} names one twice")
+    return seeds
+
+
+def _sources(wanted: Any, folder: Path) -> tuple[str, ...]:
+    sources = [wanted] if isinstance(wanted, str) else list(wanted) if isinstance(wanted, list | tuple) else [wanted]
+    for source in sources:
+        if not isinstance(source, str) or not source:
+            raise ConfigError(f"text must be a file's name or a list of them, not {wanted!r}")
+        if source == STDIN:
+            raise ConfigError("text '-': the runs of a sweep cannot share standard input: write it to a file")
+    if len(sources) == 1 and sources[0] in LIBRARY and not (folder / sources[0]).exists():
+        return (sources[0],)
+    return tuple(str((folder / source).resolve()) for source in sources)

@@ -1,0 +1,135 @@
+"""One run of a sweep, inside a worker: train, or go on with what was begun, and say how it ended."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from charrnn.errors import CharRNNError, RunError
+from charrnn.sweeps.folder import FINISHED, PRUNED, SweepFolder
+from charrnn.sweeps.tpe import Judge
+from charrnn.training.folder import RunFolder
+from charrnn.training.run import Run, train
+from charrnn.training.watcher import Evaluated, Pulse, Watcher
+
+STOPPED = "stopped"
+LISTEN_S = 0.2  # between looks whether the sweep still wants the run
+FOLDER_S = 60.0  # for a process that was left behind to save and to leave the run folder
+
+
+def run_trial(order: Mapping[str, Any]) -> dict[str, Any]:
+    """Carry out a run.
+
+    Parameters
+    ----------
+    order : mapping
+        `sweep` (the folder), `session`, `number`, `text`, `recipe`, `settings`, and `trial`: its number in the study
+        that decides whether it is worth going on, or None.
+
+    Returns
+    -------
+    dict
+        `state`, and what was measured; losses in nats per character.
+    """
+    sweep = SweepFolder(Path(order["sweep"]))
+    folder = RunFolder(sweep.run(order["number"]))
+    judge = None if order["trial"] is None else Judge(sweep.path, order["trial"])
+    watcher = _TrialWatcher(sweep, order["session"], folder, judge)
+    try:
+        return {"state": FINISHED, **_measured(_train(folder, order, watcher))}
+    except _Stop as stop:
+        best = watcher.best_so_far()
+        return {"state": stop.state, **best}
+
+
+def _train(folder: RunFolder, order: Mapping[str, Any], watcher: _TrialWatcher) -> Run:
+    if folder.path.exists():
+        _wait_for(folder)
+        if folder.checkpoint.is_file() and folder.config.is_file():
+            try:
+                return train(resume=folder.path, watcher=watcher)
+            except RunError:  # damaged, such as by a full disk: it can be done again
+                if watcher.heard:
+                    raise
+        shutil.rmtree(folder.path)
+    return train(order["text"], out=folder.path, recipe=order["recipe"], watcher=watcher, **order["settings"])
+
+
+def _wait_for(folder: RunFolder) -> None:
+    """Until no other process trains in the folder."""
+    deadline = time.monotonic() + FOLDER_S
+    while True:
+        try:
+            with folder.lock():
+                return
+        except RunError:  # noqa: PERF203  (that is what it waits for)
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(LISTEN_S)
+
+
+def _measured(run: Run) -> dict[str, Any]:
+    assert run.val is not None
+    return {
+        "val_nats_per_char": run.val.nats_per_char,
+        "test_nats_per_char": run.test.nats_per_char if run.test else None,
+        "best_step": run.best_step,
+        "step": run.step,
+        "epoch": run.epoch,
+        "seconds": round(run.seconds, 3),
+        "ended": run.ended,
+        "parameters": len(run.model.params.vector),
+    }
+
+
+class _Stop(Exception):  # noqa: N818  (no error)
+    """Training is to end here; it saves first."""
+
+    def __init__(self, state: str) -> None:
+        super().__init__(state)
+        self.state = state
+
+
+class _TrialWatcher(Watcher):
+    """Says nothing; listens whether the run is still wanted, and has it judged."""
+
+    def __init__(self, sweep: SweepFolder, session: str, folder: RunFolder, judge: Judge | None) -> None:
+        self.sweep, self.session, self.folder, self.judge = sweep, session, folder, judge
+        self.heard = False  # training has begun
+        self.listened_at = 0.0
+        self.val_loss: float | None = None
+
+    def evaluated(self, result: Evaluated) -> None:
+        self.val_loss = result.val_loss
+
+    def pulse(self, pulse: Pulse) -> None:
+        """Between two steps: a run that stops here is resumed exactly."""
+        self.heard = True
+        now = time.monotonic()
+        if now - self.listened_at > LISTEN_S:
+            self.listened_at = now
+            if not self.sweep.is_session(self.session):
+                raise _Stop(STOPPED)
+        if self.judge and self.val_loss is not None and pulse.progress < 1:
+            val_loss, self.val_loss = self.val_loss, None
+            if self.judge.is_hopeless(pulse.progress, val_loss):
+                raise _Stop(PRUNED)
+
+    def best_so_far(self) -> dict[str, Any]:
+        """The best validation loss of a run that was ended early, and where it stood."""
+        try:
+            records = self.folder.read_metrics()
+        except CharRNNError:
+            return {}
+        evaluated = [r for r in records if r.get("val_loss") is not None]
+        if not evaluated:
+            return {}
+        best = min(evaluated, key=lambda r: r["val_loss"])
+        last = records[-1]
+        return {
+            "val_nats_per_char": best["val_loss"], "best_step": best["step"], "step": last["step"],
+            "epoch": last["epoch"], "seconds": last["seconds"],
+        }  # fmt: skip

@@ -1,0 +1,118 @@
+"""Jobs on this machine's processes: results, errors as values, workers that die, and Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from charrnn.jobs import ENGINES, Engine, Here, Job, Outcome, Processes, local_engine, run_jobs
+from tests.jobs import work
+
+
+def run(engine: Engine, jobs: Iterable[Job]) -> dict[str, Outcome]:
+    order = iter(jobs)
+    return {outcome.job.key: outcome for outcome in run_jobs(engine, lambda: next(order, None))}
+
+
+@pytest.mark.parametrize("engine", [Here(), Processes(2)], ids=["here", "processes"])
+def test_values_and_errors_come_back_as_values(engine: Engine) -> None:
+    jobs = [Job(str(n), work.square, (n,)) for n in range(5)]
+    done = run(engine, [*jobs, Job("bad", work.fail, (7,)), Job("threads", work.threads)])
+    assert [done[str(n)].value for n in range(5)] == [0, 1, 4, 9, 16]
+    assert set(done["threads"].value) == {1}
+    failure = done["bad"].failure
+    assert failure is not None
+    assert str(failure) == "ValueError: no 7 at all"
+    assert "work.py" in failure.report
+    assert done["bad"].value is None
+
+
+def test_a_job_whose_worker_died_is_tried_again_and_one_that_kills_every_worker_harms_no_other(tmp_path: Path) -> None:
+    jobs = [
+        Job("twice", work.die_until, (str(tmp_path), "twice", 2)),
+        Job("always", work.die_until, (str(tmp_path), "always", 99)),
+        *[Job(str(n), work.square, (n,)) for n in range(4)],
+    ]
+    done = run(Processes(2), jobs)
+    assert [done[str(n)].value for n in range(4)] == [0, 1, 4, 9]
+    assert done["twice"].value == "twice"
+    failure = done["always"].failure
+    assert failure is not None
+    assert failure.kind == "WorkerDied"
+    assert len(list(tmp_path.glob("always-*"))) == 3
+
+
+def test_jobs_may_follow_from_outcomes() -> None:
+    waiting = [3]
+    seen = []
+    for outcome in run_jobs(Here(), lambda: Job("n", work.square, (waiting.pop(),)) if waiting else None):
+        seen.append(outcome.value)
+        if outcome.value < 1000:
+            waiting.append(outcome.value)
+    assert seen == [9, 81, 6561]
+
+
+def test_at_a_signal_running_jobs_are_asked_to_stop_and_their_outcomes_still_come(tmp_path: Path) -> None:
+    flag = tmp_path / "stop"
+    order = iter([Job("long", work.sleep_until_there, (str(flag),)), *[Job("next", work.square, (1,))] * 9])
+    came: list[Outcome] = []
+    threading.Timer(1.0, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        came.extend(run_jobs(Processes(1), lambda: next(order, None), flag.touch))
+    assert [outcome.value for outcome in came] == ["stopped"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+SCRIPT = """
+import sys
+from charrnn.jobs import Job, Processes, run_jobs
+from tests.jobs import work
+order = iter([Job(str(n), work.sleep, (60.0, f"{sys.argv[1]}/{n}")) for n in range(2)])
+print(list(run_jobs(Processes(2), lambda: next(order, None))))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["SIGINT", "SIGKILL"])
+def test_workers_do_not_outlive_a_script_and_it_needs_no_main_guard(tmp_path: Path, number: signal.Signals) -> None:
+    folder = tmp_path / "marks"
+    folder.mkdir()
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    root = str(Path(__file__).parents[2])
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([root, f"{root}/src"])}
+    process = subprocess.Popen(
+        [sys.executable, script, folder], env=environment, stderr=subprocess.PIPE, start_new_session=True
+    )
+    while len(list(folder.iterdir())) < 2 and process.poll() is None:
+        time.sleep(0.05)
+    assert process.poll() is None
+    process.send_signal(number)
+    process.communicate(timeout=20)
+    deadline = time.monotonic() + 20
+    while alive(process.pid) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not alive(process.pid)
+
+
+def alive(group: int) -> bool:
+    """Whether any process of a group is left."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_registry() -> None:
+    assert set(ENGINES) == {"here", "processes", "dask", "mpi", "slurm"}
+    assert all(issubclass(engine, Engine) for engine in ENGINES.values())
+    assert isinstance(local_engine(1), Here)
+    assert isinstance(local_engine(2), Processes)

@@ -1,0 +1,156 @@
+"""Sweeps on other engines, each for real: dask.distributed, mpi4py.futures, and submitit on this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from charrnn.errors import ConfigError, RunError
+from charrnn.sweeps import sweep
+from charrnn.sweeps.watcher import SweepWatcher
+from tests.sweeps.conftest import as_toml, command, rows
+
+QUIET = SweepWatcher()
+MPIEXEC = shutil.which("mpiexec", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
+LOCALHOST = ["--host", "127.0.0.1", "--no-dashboard"]
+
+
+def wait_for(path: Path, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 60
+    while not path.exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
+    """A dask scheduler's address and its two workers, each a process of its own that nobody replaces."""
+    pytest.importorskip("distributed")
+    file = tmp_path / "scheduler.json"
+    dask, log = [sys.executable, "-m"], subprocess.DEVNULL
+
+    def start(name: str, *arguments: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [*dask, f"distributed.cli.{name}", "--scheduler-file", str(file), *LOCALHOST, *arguments],
+            stdout=log, stderr=log, cwd=tmp_path,
+        )  # fmt: skip
+
+    scheduler = start("dask_scheduler", "--port", "0")
+    workers: list[subprocess.Popen[bytes]] = []
+    try:
+        wait_for(file, scheduler)
+        workers += [start("dask_worker", "--no-nanny", "--nthreads", "1") for _ in range(2)]
+        yield json.loads(file.read_text())["address"], workers
+    finally:
+        for process in (*workers, scheduler):
+            process.kill()
+            process.wait()
+
+
+class _Killer(SweepWatcher):
+    """Kills a process as soon as so many runs have ended while others are going on."""
+
+    def __init__(self, process: subprocess.Popen[bytes], after: int) -> None:
+        self.process, self.after, self.count, self.at = process, after, 0, -1
+
+    def ended(self, record: Any, best: bool, total: int) -> None:
+        self.count += 1
+        if self.count == self.after:
+            self.process.kill()
+            self.process.wait()
+            self.at = self.count
+
+
+def test_twenty_four_runs_on_a_dask_cluster_one_of_whose_workers_is_killed_half_way(
+    small: dict[str, Any], cluster: tuple[str, list[subprocess.Popen[bytes]]], tmp_path: Path
+) -> None:
+    address, workers = cluster
+    small["settings"] |= {"steps": 120}
+    small |= {"seeds": [0, 1, 2], "search": {"hidden_size": [4, 8], "learning_rate": [0.003, 0.01, 0.03, 0.1]}}
+    killer = _Killer(workers[0], 12)
+    done = sweep(small, out=tmp_path / "dask", dask=address, watcher=killer)
+    assert killer.at == 12
+    assert workers[0].returncode == -signal.SIGKILL
+    assert workers[1].poll() is None
+    assert [record["state"] for record in done.records] == ["finished"] * 24
+    sweep(small, out=tmp_path / "here", jobs=1, watcher=QUIET)
+    assert rows(tmp_path / "dask") == rows(tmp_path / "here")
+
+
+def test_a_dask_cluster_that_is_not_there(
+    small: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("distributed")
+    monkeypatch.setattr("charrnn.jobs.engines.CONNECT_S", 1)
+    with pytest.raises(RunError, match=r"no dask scheduler answers at 'tcp://127.0.0.1:9' .*: start one with"):
+        sweep(small, out=tmp_path / "out", dask="tcp://127.0.0.1:9", watcher=QUIET)
+    with pytest.raises(RunError, match=r"no dask scheduler answers at 'nonsense://x'"):
+        sweep(small, out=tmp_path / "out", dask="nonsense://x", watcher=QUIET)
+
+
+def test_on_the_ranks_of_mpi(small: dict[str, Any], tmp_path: Path) -> None:
+    pytest.importorskip("mpi4py")
+    if MPIEXEC is None:
+        pytest.skip("mpiexec is not installed: pip install 'charrnn[mpi]'")
+    (tmp_path / "s.toml").write_text(as_toml(small))
+    plain = command("sweep", tmp_path / "s.toml", "--out", tmp_path / "mpi", "--json")
+    futures = [plain[0], "-m", "mpi4py.futures", *plain[1:]]
+    found = subprocess.run([MPIEXEC, "-n", "3", *futures], check=True, capture_output=True, timeout=120)
+    assert json.loads(found.stdout)["finished"] == 8
+    sweep(small, out=tmp_path / "here", jobs=1, watcher=QUIET)
+    assert rows(tmp_path / "mpi") == rows(tmp_path / "here")
+    refused = subprocess.run([MPIEXEC, "-n", "2", *plain], check=False, capture_output=True, timeout=120)
+    assert refused.returncode != 0
+    assert b"mpiexec -n 2 python -m mpi4py.futures -m charrnn sweep" in refused.stderr
+
+
+def test_as_jobs_that_submitit_runs_on_this_machine(small: dict[str, Any], tmp_path: Path) -> None:
+    pytest.importorskip("submitit")
+    small["search"] = {"hidden_size": [4], "batching": ["chunked", "sequential"], "chunk_len": [8]}
+    done = sweep({**small, "seeds": [0], "slurm": {"cluster": "local"}}, out=tmp_path / "o", slurm=True, watcher=QUIET)
+    assert [record["state"] for record in done.records] == ["finished", "failed"]
+    assert "chunk_len 8 has no effect" in done.records[1]["error"]
+    assert (tmp_path / "o/slurm").is_dir()
+    sweep({**small, "seeds": [0]}, out=tmp_path / "here", jobs=1, watcher=QUIET)
+    assert rows(tmp_path / "o") == rows(tmp_path / "here")
+
+
+def test_a_job_of_slurm_that_is_killed_is_submitted_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("submitit")
+    monkeypatch.setattr("submitit.Job._results_timeout_s", 1)  # how long it waits for a file that never comes
+    from charrnn.jobs import Job, run_jobs
+    from charrnn.jobs.slurm import Slurm
+    from tests.jobs import work
+
+    order = iter([Job("twice", work.die_until, (str(tmp_path), "twice", 2))])
+    (outcome,) = run_jobs(Slurm(tmp_path / "slurm", 1, {"cluster": "local"}), lambda: next(order, None))
+    assert outcome.value == "twice"
+    assert outcome.deaths == 2
+
+
+def test_parameters_that_slurm_does_not_know(small: dict[str, Any], tmp_path: Path) -> None:
+    pytest.importorskip("submitit")
+    wrong = {**small, "slurm": {"cluster": "local", "partitoin": "cpu"}}
+    with pytest.raises(ConfigError, match=r"submitit does not take these of \[slurm\]: .*partitoin"):
+        sweep(wrong, out=tmp_path / "out", slurm=True, watcher=QUIET)
+    with pytest.raises(RunError, match="cannot submit jobs to 'pbs'"):
+        sweep({**small, "slurm": {"cluster": "pbs"}}, out=tmp_path / "out", slurm=True, watcher=QUIET)
+
+
+def test_places_to_run_that_contradict_each_other(small: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--dask and --slurm are two places to run"):
+        sweep(small, out=tmp_path / "out", dask="tcp://x:1", slurm=True, watcher=QUIET)
+    with pytest.raises(ConfigError, match="jobs 3 has no effect with --dask"):
+        sweep(small, out=tmp_path / "out", dask="tcp://x:1", jobs=3, watcher=QUIET)
+    assert not (tmp_path / "out").exists()

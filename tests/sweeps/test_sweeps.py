@@ -1,0 +1,280 @@
+"""Sweeps on this machine: what is written, what is taken up again, what fails, and that engines do not matter."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from charrnn import load
+from charrnn.errors import ConfigError, DivergenceError, RunError, TextError
+from charrnn.sweeps import sweep
+from charrnn.sweeps.folder import progress
+from charrnn.sweeps.watcher import LineSweepWatcher, SweepWatcher
+from tests.cli.conftest import Run, charrnn  # noqa: F401  (a fixture)
+from tests.sweeps.conftest import SETTINGS, TEXT, as_toml, command, rows
+
+QUIET = SweepWatcher()
+
+
+def test_a_grid_through_the_command_line(charrnn: Run, small: dict[str, Any], text: Path) -> None:  # noqa: F811
+    (text.parent / "rates.toml").write_text(as_toml({**small, "text": text.name}))
+    result = charrnn("sweep", "rates.toml", "--jobs", 2, "--json")
+    assert result.status == 0, result.err
+    found = json.loads(result.out)
+    folder = text.parent / "sweeps" / "rates"
+    assert Path(found["sweep"]) == folder
+    assert (found["finished"], found["failed"], found["pruned"]) == (8, 0, 0)
+    table = rows(folder)
+    assert [row["number"] for row in table] == [str(n) for n in range(8)]
+    losses = {int(row["number"]): float(row["val_nats_per_char"]) for row in table}
+    means = [(losses[2 * k] + losses[2 * k + 1]) / 2 for k in range(4)]
+    best = means.index(min(means))
+    assert [each["setting"] for each in found["ranking"]] == sorted(range(4), key=lambda k: means[k])
+    assert found["ranking"][0]["mean"] == pytest.approx(means[best])
+    assert found["best"]["setting"] == best
+    assert found["best"]["val_nats_per_char"] == min(losses[2 * best], losses[2 * best + 1])
+    model = load(folder / "best")
+    assert model.provenance["val_nats_per_char"] == found["best"]["val_nats_per_char"]
+    assert model.provenance["settings"]["learning_rate"] == found["best"]["settings"]["learning_rate"]
+    assert len(charrnn("sample", folder / "best", "--length", 30, "--quiet").out.strip()) > 0
+    page = (folder / "README.md").read_text()
+    assert "8 of 8 runs have finished" in page
+    assert f"{found['best']['val_nats_per_char']:.4f} nats" in page
+    assert (folder / "search.png").read_bytes().startswith(b"\x89PNG")
+    again = charrnn("sweep", "rates.toml")
+    assert "8 of 8 runs are there already" in again.err
+    assert "best setting: hidden_size" in again.out
+
+
+def test_how_many_run_at_a_time_does_not_matter_nor_does_an_interruption_between_runs(
+    small: dict[str, Any], tmp_path: Path
+) -> None:
+    small |= {"method": "random", "trials": 5, "seed": 7}
+    small["search"]["learning_rate"] = {"low": 1e-3, "high": 1e-1, "log": True}
+    sweep({**small, "trials": 2}, out=tmp_path / "one", jobs=1, watcher=QUIET)
+    sweep(small, out=tmp_path / "one", jobs=1, watcher=QUIET)  # more trials of the same
+    lines = io.StringIO()
+    sweep(small, out=tmp_path / "three", jobs=3, watcher=LineSweepWatcher(lines))
+    assert len(rows(tmp_path / "three")) == 10
+    assert rows(tmp_path / "one") == rows(tmp_path / "three")
+    assert lines.getvalue().count("nats (") == 10
+
+
+def test_settings_that_optuna_proposes_are_the_same_after_an_interruption(
+    small: dict[str, Any], tmp_path: Path
+) -> None:
+    small |= {"method": "tpe", "trials": 13, "seeds": [0], "pruning": False}
+    small["search"] = {
+        "hidden_size": {"low": 2, "high": 9}, "learning_rate": {"low": 1e-3, "high": 1e-1, "log": True},
+        "schedule": ["cosine", "constant"], "grad_clip": {"low": 0.5, "high": 2.2, "step": 0.5},
+    }  # fmt: skip
+    sweep(small, out=tmp_path / "whole", jobs=1, watcher=QUIET)
+    sweep({**small, "trials": 4}, out=tmp_path / "parts", jobs=1, watcher=QUIET)
+    sweep({**small, "trials": 11}, out=tmp_path / "parts", jobs=1, watcher=QUIET)
+    done = sweep(small, out=tmp_path / "parts", jobs=1, watcher=QUIET)
+    assert rows(tmp_path / "whole") == rows(tmp_path / "parts")
+    settings = [record["settings"] for record in done.records]
+    assert len({json.dumps(each) for each in settings}) == 13
+    assert all(2 <= each["hidden_size"] <= 9 and each["grad_clip"] in (0.5, 1.0, 1.5, 2.0) for each in settings)
+
+
+def test_runs_worse_than_the_median_are_ended_early(
+    small: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("charrnn.training.session.PULSE_S", 0.0)
+    small |= {"method": "tpe", "trials": 12}
+    small["settings"] |= {"steps": 60, "schedule": "constant"}
+    small["search"] = {"learning_rate": [1e-6, 0.03]}
+    lines = io.StringIO()
+    done = sweep(small, out=tmp_path / "out", jobs=1, watcher=LineSweepWatcher(lines))
+    pruned = [record for record in done.records if record["state"] == "pruned"]
+    assert pruned
+    assert all(record["settings"]["learning_rate"] == 1e-6 and record["step"] < 60 for record in pruned)
+    assert all(record["seed"] == 0 for record in pruned)
+    assert len(done.records) == 24 - len(pruned)  # the second seed of those is not tried
+    assert done.best is not None
+    assert done.best["settings"]["learning_rate"] == 0.03
+    last = lines.getvalue().splitlines()[-1]
+    assert last.startswith(f"{24 - len(pruned)} of {24 - len(pruned)}: ")
+    assert f"{len(pruned)} were ended early" in (tmp_path / "out/README.md").read_text()
+
+
+def test_several_workers_share_a_study(small: dict[str, Any], tmp_path: Path) -> None:
+    small |= {"method": "tpe", "trials": 4, "seeds": [0, 1]}
+    small["settings"] |= {"steps": 500}
+    done = sweep(
+        {**small, "search": {"hidden_size": {"low": 2, "high": 30}}}, out=tmp_path / "o", jobs=2, watcher=QUIET
+    )
+    assert [record["number"] for record in done.records] == list(range(8))
+    from charrnn.sweeps.tpe import _study
+
+    trials = _study(tmp_path / "o").trials
+    assert len(trials) == 4
+    for trial in trials:
+        losses = [r["val_nats_per_char"] for r in done.records if r["setting"] == trial.number]
+        assert trial.value == pytest.approx(sum(losses) / 2)
+    assert any(trial.intermediate_values for trial in trials)  # reported by workers
+
+
+def test_a_run_that_fails_is_recorded_and_the_others_go_on(small: dict[str, Any], tmp_path: Path) -> None:
+    small["settings"] |= {"batching": "chunked"}
+    small["search"] = {"chunk_len": [16, 20]}  # seq_len is 8
+    lines = io.StringIO()
+    done = sweep(small, out=tmp_path / "out", jobs=1, watcher=LineSweepWatcher(lines))
+    assert [record["state"] for record in done.records] == ["finished", "finished", "failed", "failed"]
+    error = done.records[2]["error"]
+    assert error == "ConfigError: chunk_len 20 is not a multiple of seq_len 8: 16 would be 2 windows"
+    assert f"run 002, chunk_len 20, seed 0: failed: {error}" in lines.getvalue()
+    assert rows(tmp_path / "out")[3]["error"] == error
+    assert "2 failed" in (tmp_path / "out/README.md").read_text()
+    kept = sweep(small, out=tmp_path / "out", jobs=1, watcher=QUIET)
+    assert kept.records == done.records
+
+
+def test_failed_runs_are_run_again_when_that_is_asked_for(small: dict[str, Any], tmp_path: Path) -> None:
+    done = sweep(small, out=tmp_path / "out", jobs=1, watcher=QUIET)
+    path = tmp_path / "out/records/005.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "state": "failed", "error": "a full disk"}))
+    assert sweep(small, out=tmp_path / "out", jobs=1, watcher=QUIET).records[5]["state"] == "failed"
+    again = sweep(small, out=tmp_path / "out", jobs=1, retry_failed=True, watcher=QUIET)
+    times = {"seconds": 0}
+    assert [{**record, **times} for record in again.records] == [{**record, **times} for record in done.records]
+
+
+def test_where_every_run_fails_the_command_says_so(charrnn: Run, small: dict[str, Any], text: Path) -> None:  # noqa: F811
+    small["settings"] |= {"optimizer": "sgd", "grad_clip": 0, "steps": 200, "schedule": "constant"}
+    small |= {"search": {"learning_rate": [1e39, 1e40]}, "seeds": [0]}
+    (text.parent / "s.toml").write_text(as_toml(small))
+    result = charrnn("sweep", "s.toml", "--jobs", 1, "--quiet")
+    assert result.status == 1
+    assert "charrnn: error: every run failed; the first: DivergenceError: " in result.err
+    assert "2 failed" in result.out
+    assert not Path("sweeps/s/best").exists()
+    assert DivergenceError.exit_status == 1
+
+
+LONG = {"steps": 12_000, "eval_every": 1000, "log_every": 50, "sample_every": 4000, "checkpoint_minutes": 0.005}
+
+
+def long(small: dict[str, Any]) -> dict[str, Any]:
+    return {**small, "settings": {**small["settings"], **LONG}, "seeds": [0], "search": {"hidden_size": [6, 7]}}
+
+
+def metrics(sweep_folder: Path) -> list[dict[str, Any]]:
+    """What the second run has recorded, without times."""
+    lines = (sweep_folder / "runs/001/metrics.jsonl").read_text().splitlines()
+    return [{k: v for k, v in json.loads(x).items() if k not in ("seconds", "chars_per_second")} for x in lines]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What the long sweep shows when nothing happens to it."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    (folder / "clock.txt").write_text(TEXT)
+    values = {"text": str(folder / "clock.txt"), "settings": SETTINGS}
+    sweep(long(values), out=folder / "out", jobs=2, watcher=QUIET)
+    return {"rows": rows(folder / "out"), "metrics": metrics(folder / "out")}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda n: n.name)
+def test_nothing_is_lost_when_a_sweep_is_stopped(
+    small: dict[str, Any], tmp_path: Path, undisturbed: dict[str, Any], number: signal.Signals
+) -> None:
+    (tmp_path / "s.toml").write_text(as_toml(long(small)))
+    arguments = command("sweep", tmp_path / "s.toml", "--jobs", 2, "--out", tmp_path / "out")
+    process = subprocess.Popen(arguments, stderr=subprocess.PIPE)
+    second = tmp_path / "out/runs/001"
+    deadline = time.monotonic() + 60
+    while progress(second).get("step", 0) < 100 and time.monotonic() < deadline:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == (-number if number == signal.SIGKILL else 128 + number), err
+    if number != signal.SIGKILL:
+        assert err.decode().splitlines()[-1].startswith("charrnn: interrupted: ")
+        assert "Traceback" not in err.decode()
+    assert 100 <= progress(second)["step"] < LONG["steps"]
+    subprocess.run(arguments, check=True, capture_output=True)
+    assert rows(tmp_path / "out") == undisturbed["rows"]
+    assert metrics(tmp_path / "out") == undisturbed["metrics"]
+
+
+def test_a_run_whose_checkpoint_is_damaged_is_begun_anew(small: dict[str, Any], tmp_path: Path) -> None:
+    done = sweep(small, out=tmp_path / "out", jobs=1, watcher=QUIET)
+    (tmp_path / "out/records/003.json").unlink()
+    (tmp_path / "out/records/004.json").unlink()
+    (tmp_path / "out/runs/003/checkpoint.safetensors").write_bytes(b"torn")
+    (tmp_path / "out/runs/004/config.json").unlink()
+    again = sweep(small, out=tmp_path / "out", jobs=1, watcher=QUIET)
+    assert [r["val_nats_per_char"] for r in again.records] == [r["val_nats_per_char"] for r in done.records]
+
+
+class _Ender(SweepWatcher):
+    def __init__(self, session: Path) -> None:
+        self.session = session
+        self.count = 0
+
+    def began(self, number: int, settings: Any, seed: int, path: Path) -> None:
+        self.count += 1
+        if self.count == 3:
+            self.session.unlink()
+
+
+def test_without_its_session_file_a_sweep_ends(small: dict[str, Any], tmp_path: Path) -> None:
+    watcher = _Ender(tmp_path / "out/session")
+    with pytest.raises(KeyboardInterrupt, match="2 of 8 runs are done"):
+        sweep(small, out=tmp_path / "out", jobs=1, watcher=watcher)
+    assert watcher.count == 3
+    assert len(sweep(small, out=tmp_path / "out", jobs=1, watcher=QUIET).records) == 8
+
+
+def test_folders_and_texts_that_do_not_fit(small: dict[str, Any], text: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/file").touch()
+    with pytest.raises(RunError, match="exists and is not a sweep's folder"):
+        sweep(small, out=tmp_path / "mine", watcher=QUIET)
+    with pytest.raises(RunError, match="cannot make the folder"):
+        sweep(small, out="/dev/null/x", watcher=QUIET)
+    sweep(small, out=tmp_path / "out", jobs=1, watcher=QUIET)
+    with pytest.raises(ConfigError, match=r"begun with another seeds \(\[0, 1\], now \[0\]\): choose another --out"):
+        sweep({**small, "seeds": [0]}, out=tmp_path / "out", watcher=QUIET)
+    text.write_text(text.read_text() + "More.")
+    with pytest.raises(ConfigError, match="begun with another text_sha256"):
+        sweep(small, out=tmp_path / "out", watcher=QUIET)
+    with pytest.raises(TextError, match=r"none\.txt"):
+        sweep({**small, "text": "none.txt"}, out=tmp_path / "new", watcher=QUIET)
+    text.write_text("abcdefghij")
+    with pytest.raises(TextError, match="for the val split"):
+        sweep(small, out=tmp_path / "new", watcher=QUIET)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_sweep_that_can_only_fail_is_refused(small: dict[str, Any], tmp_path: Path) -> None:
+    small["search"] = {"chunk_len": [16, 32]}
+    message = "no setting of this sweep can be run: chunk_len 16 has no effect with batching 'sequential'"
+    for method in ({}, {"method": "random", "trials": 2}, {"method": "tpe", "trials": 2}):
+        with pytest.raises(ConfigError, match="no setting of this sweep can be run: chunk_len ") as error:
+            sweep({**small, **method}, out=tmp_path / "out", watcher=QUIET)
+        assert method or str(error.value).startswith(message)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_test_split_is_reported_for_the_best_run(small: dict[str, Any], tmp_path: Path) -> None:
+    small["settings"] |= {"test_fraction": 0.2}
+    done = sweep({**small, "seeds": [0]}, out=tmp_path / "out", jobs=1, watcher=QUIET)
+    assert done.best is not None
+    assert (
+        f"on the test split it has {done.best['test_nats_per_char']:.4f} nats"
+        in (tmp_path / "out/README.md").read_text()
+    )
+    assert done.model.generate("The ", length=5, seed=1)
+    assert os.readlink(tmp_path / "out/best") == f"runs/{done.best['number']:03}"
