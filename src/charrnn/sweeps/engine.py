@@ -10,8 +10,7 @@ from charrnn.jobs import Engine, local_engine
 from charrnn.jobs.engines import Dask, Mpi
 from charrnn.jobs.slurm import Slurm
 from charrnn.sweeps.spec import Spec
-
-RANKS = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MPI_LOCALNRANKS")  # what mpiexec tells its processes
+from charrnn.training.team import launched_as_one_of_several
 
 
 def choose_engine(folder: Path, spec: Spec, jobs: int | None, dask: str | None, slurm: bool) -> Engine:
@@ -27,10 +26,8 @@ def choose_engine(folder: Path, spec: Spec, jobs: int | None, dask: str | None, 
         return Slurm(folder.resolve() / "slurm", jobs or cores, spec.slurm)
     if Mpi.launched():
         return Mpi()
-    ranks = max((int(os.environ[name]) for name in RANKS if os.environ.get(name, "").isdigit()), default=1)
-    if ranks > 1:
+    if launched_as_one_of_several():
         raise ConfigError(
-            f"{ranks} processes would each carry out the whole sweep: "
-            f"mpiexec -n {ranks} python -m mpi4py.futures -m charrnn sweep …"
+            "processes of mpiexec share a sweep like this: mpiexec -n N python -m mpi4py.futures -m charrnn sweep …"
         )
     return local_engine(jobs or cores)
