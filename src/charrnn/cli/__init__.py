@@ -14,6 +14,7 @@ from charrnn.cli.gradcheck import gradcheck
 from charrnn.cli.info import info
 from charrnn.cli.plot import plot
 from charrnn.cli.sample import sample
+from charrnn.cli.serve import serve
 from charrnn.cli.train import train
 from charrnn.errors import CharRNNError
 from charrnn.threads import blas_threads
@@ -32,7 +33,7 @@ def commands() -> None:
     """
 
 
-for command in (train, sample, evaluate, gradcheck, experiment, plot, info, corpora):
+for command in (train, sample, evaluate, gradcheck, experiment, plot, info, corpora, serve):
     commands.add_command(command)
 
 
