@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
-from charrnn.cli.options import echo_json, given, json_option, quiet_option
+from charrnn.cli.options import config_options, echo_json, given, json_option, quiet_option
 from charrnn.errors import ConfigError
+from charrnn.serving.limits import Limits, make_limits
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -27,6 +28,7 @@ Examples:
 )
 @click.option("--api-key", envvar="CHARRNN_API_KEY", show_envvar=True, help="Answer only to those who send this key.")
 @click.option("--open", "open_page", is_flag=True, help="Open the page in a browser.")
+@config_options(Limits)
 @quiet_option
 @json_option
 def serve(
@@ -51,7 +53,6 @@ def serve(
     except ImportError:
         raise ConfigError("serving needs Starlette and uvicorn: pip install 'charrnn[serve]'") from None
     from charrnn.serving.app import make_app
-    from charrnn.serving.limits import make_limits
     from charrnn.serving.models import Models
     from charrnn.serving.server import bind, run_server
 

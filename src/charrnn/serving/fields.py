@@ -166,7 +166,7 @@ def _wrong(name: str, message: str, code: str | None = None) -> ApiError:
 
 def _shown(value: Any) -> str:
     """A value in a message, not at any length."""
-    text = (
-        repr(value) if not isinstance(value, dict | list) else f"a{'n object' if isinstance(value, dict) else ' list'}"
-    )
+    if isinstance(value, dict | list):
+        return "an object" if isinstance(value, dict) else "a list"
+    text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}…"

@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+import logging
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from charrnn.serving.errors import ApiError, as_api_error
+from charrnn.serving.errors import GONE, ApiError, as_api_error
 from charrnn.serving.state import State
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -25,6 +27,7 @@ HEADERS = {
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
 }
 OPEN_TO_ALL = ("/healthz",)
+log = logging.getLogger("charrnn.serving")
 SAFE = ("GET", "HEAD")
 
 
@@ -40,7 +43,7 @@ class Guard:
             await self.app(scope, receive, send)
             return
         metrics = self.state.metrics
-        status = 499  # unless an answer begins
+        status = GONE  # unless an answer begins
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
@@ -58,13 +61,22 @@ class Guard:
         except ApiError as error:
             await as_api_error(error).response()(scope, receive, send_with_headers)
         else:
-            await self.app(scope, receive, send_with_headers)
+            await self._answer(scope, receive, send_with_headers, lambda: status == GONE)
         finally:
             metrics.open_requests -= 1
             route = scope.get("route")
             path = getattr(route, "path", "other")
             method = scope["method"] if scope["method"] in (*SAFE, "POST") else "other"
             metrics.requests[method, path, status] += 1
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, nothing_sent: Callable[[], bool]) -> None:
+        """The application's answer; or, where it fails, one that gives nothing away."""
+        try:
+            await self.app(scope, receive, send)
+        except Exception as error:
+            log.exception("a request to %s failed", scope["path"])
+            if nothing_sent():
+                await as_api_error(error).response()(scope, receive, send)
 
     def _check(self, scope: Scope) -> None:
         """Whether this request may be answered at all; ApiError says why not."""
