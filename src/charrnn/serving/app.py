@@ -9,6 +9,9 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 from charrnn.errors import CharRNNError
 from charrnn.serving import openai_api, page_api, service_api
@@ -16,6 +19,7 @@ from charrnn.serving.errors import ApiError, answer_error
 from charrnn.serving.guard import Guard
 from charrnn.serving.limits import Limits
 from charrnn.serving.models import Models
+from charrnn.serving.openapi import api_description
 from charrnn.serving.state import State
 
 
@@ -36,13 +40,19 @@ def make_app(
     """
     state = State(models, limits or Limits())
 
+    others = getattr(page_api, "openapi_paths", {})
+    description = api_description(models.ids, state.limits, others, with_key=api_key is not None)
+
+    async def openapi(request: Request) -> JSONResponse:
+        return JSONResponse(description)
+
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
         await run_in_threadpool(state.close)
 
     app = Starlette(
-        routes=[*openai_api.routes, *service_api.routes, *page_api.routes],
+        routes=[*openai_api.routes, *service_api.routes, Route("/openapi.json", openapi), *page_api.routes],
         middleware=[Middleware(Guard, state=state, api_key=api_key, any_host=any_host)],
         exception_handlers=dict.fromkeys((ApiError, CharRNNError, HTTPException), answer_error),
         lifespan=lifespan,
