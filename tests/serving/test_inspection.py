@@ -170,7 +170,7 @@ def test_features_of_yes_or_no(feature: str, text: str, marks: str) -> None:
         ("position in the line", "ab\nc", [1, 2, 0, 1]),
         ("position in the word", "ab cd", [1, 2, 0, 1, 2]),
         ("position in the sentence", "a. b", [1, 0, 1, 2]),
-        ("distance from the last capital", "aBcd", [1, 0, 1, 2]),
+        ("since the last capital", "aBcd", [1, 0, 1, 2]),
         ("indentation of the line", "  a\nb", [1, 2, 2, 0, 0]),
     ],
 )
