@@ -66,13 +66,16 @@ def serve(
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
     if not local and not quiet:
         click.echo(_warning(host, api_key), err=True)
-    if as_json:
-        echo_json({"address": address, "host": host, "port": port, "models": models.ids})
-    else:
-        click.echo(f"serving {', '.join(models.ids)} at {address} (Ctrl-C ends it)")
-    if open_page:
-        click.launch(address)
-    run_server(app, listener, lambda message: None if quiet else click.echo(message, err=True))
+
+    def started() -> None:
+        if as_json:
+            echo_json({"address": address, "host": host, "port": port, "models": models.ids})
+        else:
+            click.echo(f"serving {', '.join(models.ids)} at {address} (Ctrl-C ends it)")
+        if open_page:
+            click.launch(address)
+
+    run_server(app, listener, started, lambda message: None if quiet else click.echo(message, err=True))
 
 
 def _warning(host: str, api_key: str | None) -> str:

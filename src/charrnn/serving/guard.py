@@ -97,7 +97,7 @@ class Guard:
         scheme, _, value = headers.get("authorization", "").partition(" ")
         given = b""
         if scheme.lower() == "bearer":
-            given = value.strip().encode()
+            given = value.strip().encode("latin-1")  # the bytes as they came
         elif scheme.lower() == "basic":
             try:
                 given = base64.b64decode(value, validate=True).partition(b":")[2]

@@ -15,6 +15,7 @@ from charrnn.errors import ConfigError
 from charrnn.serving.state import State
 
 SPARE = 3.0  # seconds after the grace for the last answers to be sent
+LAST_WORDS = 0.5  # seconds to tell the clients, when nothing is waited for
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -46,9 +47,9 @@ def bind(host: str, port: int) -> socket.socket:
 class Server(uvicorn.Server):
     """Ends as a user expects: the first signal lets texts in progress end, the second does not wait for them."""
 
-    def __init__(self, app: Starlette, on_signal: Callable[[str], None]) -> None:
+    def __init__(self, app: Starlette, on_start: Callable[[], None], on_signal: Callable[[str], None]) -> None:
         self.state: State = app.state.serving
-        self.on_signal = on_signal
+        self.on_start, self.on_signal = on_start, on_signal
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, server_header=False, lifespan="on", http="h11", ws="none",
             timeout_graceful_shutdown=int(self.state.limits.grace + SPARE), backlog=2048, loop="asyncio",
@@ -68,23 +69,31 @@ class Server(uvicorn.Server):
             for number, handler in previous.items():
                 signal.signal(number, handler)
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self.on_start()
+
     def stop(self) -> None:
         """Accept nothing more; let texts in progress end, for as long as the grace lasts."""
+        loop = asyncio.get_running_loop()
         if self.should_exit:
             self.on_signal("stopping at once")
             self.state.close()
-            self.force_exit = True
+            loop.call_later(LAST_WORDS, setattr, self, "force_exit", True)
             return
         grace = self.state.limits.grace
         writing = sum(engine.active + engine.queued for engine in self.state.engines())
         if writing:
             self.on_signal(f"stopping: {writing} texts in progress may take {grace:g} s more; again to stop at once")
         self.state.closing = True
-        asyncio.get_running_loop().call_later(grace, self.state.close)
+        loop.call_later(grace, self.state.close)
         self.should_exit = True
 
 
-def run_server(app: Starlette, listener: socket.socket, on_signal: Callable[[str], None]) -> None:
-    """Serve until SIGINT or SIGTERM."""
+def run_server(
+    app: Starlette, listener: socket.socket, on_start: Callable[[], None], on_signal: Callable[[str], None]
+) -> None:
+    """Serve until SIGINT or SIGTERM; `on_start` is called when requests are accepted."""
     with contextlib.closing(listener):
-        asyncio.run(Server(app, on_signal).serve(sockets=[listener]))
+        asyncio.run(Server(app, on_start, on_signal).serve(sockets=[listener]))
