@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -58,11 +59,15 @@ class Visit:
 
 def written(page: Any, column: int = 1) -> str:
     """The text of a column, without its prompt."""
-    return str(
-        page.evaluate(
-            f"[...document.querySelectorAll('#columns section:nth-child({column}) .c')].map(c => c.textContent).join('')"
-        )
-    )
+    return "".join(page.locator(f"#columns section:nth-child({column}) .c").all_text_contents())
+
+
+def until(page: Any, expression: str, seconds: float = 15.0) -> None:
+    """Wait for an expression to be true. (The page's policy forbids `eval`, which playwright's own waiting uses.)"""
+    end = time.monotonic() + seconds
+    while not page.evaluate(expression):
+        assert time.monotonic() < end, expression
+        page.wait_for_timeout(20)
 
 
 def write(page: Any, prompt: str = "The clock ") -> str:

@@ -2,6 +2,7 @@
 
 const NS = "http://www.w3.org/2000/svg";
 const HEIGHT = 300;
+const BEGINNING = 0.04; // share of a run that may lie above the figure
 const MARGIN = { top: 14, right: 64, bottom: 40, left: 56 };
 
 function make(tag, attributes, words) {
@@ -40,15 +41,17 @@ export class Curve {
   }
 
   paint() {
-    const [train, val] = this.points;
-    const all = [...train, ...val];
+    const [whole, val] = this.points;
+    const all = [...whole, ...val];
     this.figure.hidden = all.length === 0;
     const width = this.figure.clientWidth;
     if (!all.length || !width) return;
     const most = Math.max(...all.map((p) => p[0]), this.step ?? 0);
-    const losses = all.map((p) => p[2]);
-    const low = Math.min(...losses);
-    const high = Math.max(low + 0.1, ...losses);
+    const low = Math.min(...all.map((p) => p[2]));
+    // The first steps fall so far that all the rest would lie at the bottom: the curve comes in from above.
+    const later = all.filter((p) => p[0] > BEGINNING * most).map((p) => p[2]);
+    const high = Math.max(low + 0.1, ...(val.length ? [...later, ...val.map((p) => p[2])] : all.map((p) => p[2])));
+    const train = whole.filter((p) => p[2] <= high);
     const bottom = low - 0.06 * (high - low);
     const x = (step) => MARGIN.left + ((width - MARGIN.left - MARGIN.right) * step) / Math.max(1, most);
     const y = (nats) => MARGIN.top + ((HEIGHT - MARGIN.top - MARGIN.bottom) * (high - nats)) / (high - bottom);
@@ -87,7 +90,7 @@ export class Curve {
   }
 
   key(svg, width) {
-    const left = width - MARGIN.right - 120;
+    const left = width - MARGIN.right - 150;
     ["training", "validation"].forEach((name, i) => {
       if (!this.points[i].length) return;
       const at = MARGIN.top + 14 + 20 * i;

@@ -79,6 +79,7 @@ class Column {
     let first = null;
     const flush = () => {
       frame = 0;
+      if (this.writing !== writing) return; // another text has begun
       this.text.append(waiting);
       waiting = [];
       if (first === null) {
@@ -115,6 +116,12 @@ class Column {
     this.colour();
   }
 
+  // What has come stays.
+  stop() {
+    this.writing?.abort();
+  }
+
+  // What still comes is forgotten.
   halt() {
     this.writing?.abort();
     this.writing = null;
@@ -200,8 +207,7 @@ function buttons() {
 }
 
 function stopAll() {
-  columns.forEach((column) => column.halt());
-  buttons();
+  columns.forEach((column) => column.stop());
 }
 
 async function writeAll(event) {
@@ -220,7 +226,7 @@ function unitSelect() {
     const index = units.findIndex((unit) => sameUnit(unit, state.unit));
     const listed = units.map((unit, i) => [unit, i]).filter(([, i]) => i < LISTED || i === index);
     select.replaceChildren(
-      ...listed.map(([unit, i]) => new Option(`${unit.feature} (${unit.correlation.toFixed(2)}), ${unitName(unit)}`, i)),
+      ...listed.map(([unit, i]) => new Option(`${unit.feature} (${unitName(unit)})`, i)),
     );
     select.value = index;
   };
