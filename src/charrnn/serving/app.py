@@ -20,6 +20,7 @@ from charrnn.serving.guard import Guard
 from charrnn.serving.limits import Limits
 from charrnn.serving.models import Models
 from charrnn.serving.openapi import api_description
+from charrnn.serving.page_openapi import openapi_paths
 from charrnn.serving.state import State
 
 
@@ -40,8 +41,7 @@ def make_app(
     """
     state = State(models, limits or Limits())
 
-    others = getattr(page_api, "openapi_paths", {})
-    description = api_description(models.ids, state.limits, others, with_key=api_key is not None)
+    description = api_description(models.ids, state.limits, openapi_paths, with_key=api_key is not None)
 
     async def openapi(request: Request) -> JSONResponse:
         return JSONResponse(description)

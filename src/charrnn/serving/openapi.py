@@ -39,7 +39,7 @@ def api_description(ids: list[str], limits: Limits, others: Mapping[str, Any], w
                 "requestBody": body(completion_fields(ids, limits)),
                 "responses": answers(
                     "The text; with stream, server-sent events, each with a part of it, then [DONE].",
-                    {"application/json": reference("Completion"), "text/event-stream": {"type": "string"}},
+                    {"application/json": reference("Completion"), "text/event-stream": EVENT},
                     WITH_BODY,
                 ),
             }
@@ -153,6 +153,15 @@ def many(items: Schema) -> Schema:
 def maybe(schema: Schema) -> Schema:
     return {"anyOf": [schema, {"type": "null"}]}
 
+
+EVENT: Schema = {  # of a stream, as it is read from its lines
+    "type": "object",
+    "properties": {
+        "event": {"const": "message"},
+        "data": {"type": "string", "description": "a Completion with a part of a text, or an Error, or [DONE]"},
+    },
+    "required": ["data"],
+}
 
 SCHEMAS: dict[str, Schema] = {
     "Error": record(

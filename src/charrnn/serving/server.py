@@ -51,7 +51,7 @@ class Server(uvicorn.Server):
         self.state: State = app.state.serving
         self.on_start, self.on_signal = on_start, on_signal
         config = uvicorn.Config(
-            app, log_level="warning", access_log=False, server_header=False, lifespan="on", http="h11", ws="none",
+            app, log_level="error", access_log=False, server_header=False, lifespan="on", http="h11", ws="none",
             timeout_graceful_shutdown=int(self.state.limits.grace + SPARE), backlog=2048, loop="asyncio",
         )  # fmt: skip
         super().__init__(config)
