@@ -1,4 +1,4 @@
-"""The OpenAPI description, held against a live server by schemathesis: what it says is so, and what it does not is not."""
+"""The OpenAPI description, held against a live server by schemathesis: what is said is so, and nothing else is."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ _INSPECTION = record(
         "nats": {**many(maybe(NUMBER)), "description": "the surprise at each character; null at the first"},
         "ranks": {**many(maybe(WHOLE)), "description": "1 where the likeliest character stands"},
         "alternatives": {
-            **many(many({"type": "array", "prefixItems": [TEXT, NUMBER], "minItems": 2, "maxItems": 2})),
+            **many(many({**many({"anyOf": [TEXT, NUMBER]}), "minItems": 2, "maxItems": 2})),
             "description": "in each place the likeliest characters with their probabilities",
         },
         "characters": {**WHOLE, "description": "that were scored: all after the first"},
