@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -13,11 +11,6 @@ from charrnn.errors import RunError
 from charrnn.language_model import MODEL_FILE, LanguageModel, load
 from charrnn.serving.errors import ApiError
 from charrnn.training.folder import RunFolder
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 LOOK_EVERY = 1.0  # seconds between looks at a file that may have changed
 
@@ -48,19 +41,7 @@ class Served:
     @property
     def training(self) -> bool:
         """Whether a process is training in the folder now."""
-        if self.folder is None or fcntl is None:
-            return False
-        try:
-            handle = os.open(self.path, os.O_RDONLY)
-        except OSError:
-            return False
-        try:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            return False
-        except OSError as error:
-            return error.errno in (errno.EACCES, errno.EAGAIN)  # else: a file system without locks
-        finally:
-            os.close(handle)
+        return self.folder is not None and self.folder.in_training()
 
     @property
     def model(self) -> LanguageModel:
