@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from charrnn.errors import ConfigError
 from charrnn.serving.limits import Limits, make_limits
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
+LOCAL_HOST, DEFAULT_PORT = "127.0.0.1", 8000
 
 
 @click.command(
@@ -22,12 +24,17 @@ Examples:
   charrnn serve model.safetensors --host 0.0.0.0 --api-key SECRET"""
 )
 @click.argument("run", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--host", default=LOCAL_HOST, show_default=True, help="Address to listen on.")
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="Port to listen on; 0: any free one."
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=DEFAULT_PORT,
+    show_default=True,
+    help="Port to listen on; 0: any free one.",
 )
 @click.option("--api-key", envvar="CHARRNN_API_KEY", show_envvar=True, help="Answer only to those who send this key.")
 @click.option("--open", "open_page", is_flag=True, help="Open the page in a browser.")
+@click.option("--while-stdin-is-open", is_flag=True, hidden=True)  # end when who started it does
 @config_options(Limits)
 @quiet_option
 @json_option
@@ -37,6 +44,7 @@ def serve(
     port: int,
     api_key: str | None,
     open_page: bool,
+    while_stdin_is_open: bool,
     quiet: bool,
     as_json: bool,
     **limits: Any,
@@ -47,11 +55,7 @@ def serve(
     shows a model at work; the API is that of OpenAI's completions, for existing clients. Ctrl-C ends it: texts in
     progress are finished first.
     """
-    try:
-        import starlette  # noqa: F401
-        import uvicorn  # noqa: F401
-    except ImportError:
-        raise ConfigError("serving needs Starlette and uvicorn: pip install 'charrnn[serve]'") from None
+    check_installed()
     from charrnn.serving.app import make_app
     from charrnn.serving.models import Models
     from charrnn.serving.server import bind, run_server
@@ -75,7 +79,20 @@ def serve(
         if open_page:
             click.launch(address)
 
-    run_server(app, listener, started, lambda message: None if quiet else click.echo(message, err=True))
+    def say(message: str) -> None:
+        if not quiet:
+            click.echo(message, err=True)
+
+    run_server(app, listener, started, say, while_open=sys.stdin if while_stdin_is_open else None)
+
+
+def check_installed() -> None:
+    """Whether what serving needs is there."""
+    try:
+        import starlette  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ImportError:
+        raise ConfigError("serving needs Starlette and uvicorn: pip install 'charrnn[serve]'") from None
 
 
 def _warning(host: str, api_key: str | None) -> str:

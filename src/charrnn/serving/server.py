@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator
+from typing import TextIO
 
 import uvicorn
 from starlette.applications import Starlette
@@ -92,8 +94,26 @@ class Server(uvicorn.Server):
 
 
 def run_server(
-    app: Starlette, listener: socket.socket, on_start: Callable[[], None], on_signal: Callable[[str], None]
+    app: Starlette,
+    listener: socket.socket,
+    on_start: Callable[[], None],
+    on_signal: Callable[[str], None],
+    while_open: TextIO | None = None,
 ) -> None:
-    """Serve until SIGINT or SIGTERM; `on_start` is called when requests are accepted."""
+    """Serve until SIGINT or SIGTERM, or the end of a file; `on_start` is called when requests are accepted."""
+
+    def start() -> None:
+        on_start()
+        if while_open is not None:
+            loop = asyncio.get_running_loop()
+            threading.Thread(target=_at_end_of, args=(while_open, loop, server.stop), daemon=True).start()
+
+    server = Server(app, start, on_signal)
     with contextlib.closing(listener):
-        asyncio.run(Server(app, on_start, on_signal).serve(sockets=[listener]))
+        asyncio.run(server.serve(sockets=[listener]))
+
+
+def _at_end_of(file: TextIO, loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) -> None:
+    file.read()
+    with contextlib.suppress(RuntimeError):  # the loop is closed already
+        loop.call_soon_threadsafe(stop)
