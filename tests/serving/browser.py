@@ -66,7 +66,9 @@ def until(page: Any, expression: str, seconds: float = 15.0) -> None:
     """Wait for an expression to be true. (The page's policy forbids `eval`, which playwright's own waiting uses.)"""
     end = time.monotonic() + seconds
     while not page.evaluate(expression):
-        assert time.monotonic() < end, expression
+        assert time.monotonic() < end, (
+            f"not within {seconds:g} s: {expression}; the page says: {page.inner_text('main')[:1000]}"
+        )
         page.wait_for_timeout(20)
 
 

@@ -270,6 +270,7 @@ def test_keys_alone(visit: Open) -> None:
     assert page.locator("#columns [tabindex='0']").count() == 1
     tab_to(page, "nav a[href='#read']", "Shift+Tab")
     page.keyboard.press("Enter")
+    page.wait_for_selector("#reading .c")
     tab_to(page, "#units-list input")
     page.keyboard.press("ArrowDown")
     page.wait_for_selector("#reading [class*=' n'], #reading [class*=' p']")
@@ -404,13 +405,22 @@ def test_the_figure_of_the_readme(browser: Any, tmp_path: Path) -> None:
         visit = Visit(browser, process.url, device_scale_factor=1.5)
         page = visit.open()
         write(page, '"Who are you?" asked the Bishop. ')
-        page.hover("#columns .c >> nth=24")
+        # Where three were left to draw from, and the second of them was drawn.
+        asked = {"prompt": '"Who are you?" asked the Bishop. ', "max_tokens": 400, "temperature": 0.8, "top_p": 0.95}
+        body = {"model": "clockmakers-cup", "seed": 1, "logprobs": 5, **asked}
+        (choice,) = json.loads(ask(process, "/v1/completions", body)[2])["choices"]
+        best = [sorted(top, key=top.__getitem__, reverse=True) for top in choice["logprobs"]["top_logprobs"]]
+        places = zip(choice["kept"], best, choice["text"], strict=True)
+        page.hover(
+            f"#columns .c >> nth={[kept == 3 and top[1] == c and c.isalpha() for kept, top, c in places].index(True)}"
+        )
         page.screenshot(path=ROOT / "docs/figures/playground.png")
         page.click("nav a[href='#read']")
         page.fill("#text", TEXT_OF_THE_FIGURE)
         page.locator("#units-list label", has_text="quotation").first.click()
         until(page, f"document.querySelectorAll('#reading .c').length === {len(TEXT_OF_THE_FIGURE)}")
         page.wait_for_selector("#reading .p6, #reading .n6")
+        page.hover("#reading .c >> nth=71")
         page.screenshot(path=ROOT / "docs/figures/playground-units.png")
         visit.close()
     finally:

@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import * as read from "./read.js";
-import { chooseRun, on, report, state } from "./store.js";
+import { chooseRun, on, report, runBegan, state } from "./store.js";
 import { hint } from "./strip.js";
 import * as training from "./training.js";
 import * as write from "./write.js";
@@ -54,8 +54,11 @@ async function runs() {
   if (ids.join("\n") !== [...select.options].map((option) => option.value).join("\n"))
     select.replaceChildren(...ids.map((id) => new Option(id, id)));
   const now = state.runs.find((run) => run.id === state.run?.id);
-  if (now) Object.assign(state.run, now);
-  else chooseRun(new URLSearchParams(location.search).get("model") ?? ids[0]);
+  if (now) {
+    const begun = !state.run.cell && now.cell; // a run that trains has saved its first model
+    Object.assign(state.run, now);
+    if (begun) runBegan();
+  } else chooseRun(new URLSearchParams(location.search).get("model") ?? ids[0]);
   select.value = state.run?.id;
   facts();
   if (state.runs.some((run) => run.training)) setTimeout(runs, EVERY);

@@ -128,11 +128,11 @@ async function search() {
   await findUnits(own ? "" : entry.value).catch((error) => report(error, search));
 }
 
-// A text to begin with: the last sample of the run, or of another one.
+// A text to begin with, the last sample of the run; but never into the hands of who types already.
 async function firstText() {
   const run = state.run;
   const samples = await api.samples(run.id).catch(() => []);
-  if (entry.value || run !== state.run) return;
+  if (entry.value || entry === document.activeElement || run !== state.run) return;
   entry.value = samples.length ? samples.at(-1).text.trim() : "";
   await read();
 }

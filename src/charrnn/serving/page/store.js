@@ -16,6 +16,8 @@ export function chooseRun(id) {
   tell("run");
 }
 
+export const runBegan = () => tell("run");
+
 export function chooseUnit(unit) {
   state.unit = unit;
   tell("unit");

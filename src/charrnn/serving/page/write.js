@@ -9,6 +9,7 @@ import { CharacterText } from "./text.js";
 
 const MOST = 4; // columns
 const MEMORY = 4000; // characters before the next one that are sent along when going on
+const LONGEST = 20000; // characters that are coloured by a unit
 const LISTED = 40; // units to choose from
 
 const at = (id) => document.getElementById(id);
@@ -142,14 +143,14 @@ class Column {
       this.text.colour(mode);
       return;
     }
-    const text = (this.prompt || run.begins_after) + this.text.string;
+    const written = this.text.records.length; // more may come while we wait
+    const text = Array.from((this.prompt || run.begins_after) + this.text.string).slice(-LONGEST).join("");
     try {
-      const asked = { model: run.id, text: Array.from(text).slice(-MEMORY * 2).join(""), on_unknown: "skip" };
-      const { values } = await api.activations({ ...asked, layer: unit.layer, unit: unit.unit });
-      const missing = Math.max(0, Array.from(text).length - Array.from(asked.text).length - Array.from(this.prompt).length);
-      const written = this.text.records.length - missing;
+      const asked = { model: run.id, text, on_unknown: "skip", layer: unit.layer, unit: unit.unit };
+      const { values } = await api.activations(asked);
+      const seen = Math.min(written, values.length);
       if (mode === "unit" && sameUnit(unit, state.unit))
-        this.text.colour(mode, [...Array(missing).fill(null), ...values.slice(-written)]);
+        this.text.colour(mode, [...Array(written - seen).fill(null), ...values.slice(-seen)]);
     } catch (error) {
       report(error);
     }
@@ -216,10 +217,11 @@ async function writeAll(event) {
 }
 
 function unitSelect() {
-  const label = document.createElement("label");
+  const box = document.createElement("div");
   const select = document.createElement("select");
-  label.append("Unit ", select);
-  label.hidden = true;
+  select.setAttribute("aria-label", "Hidden unit");
+  box.append(select);
+  box.hidden = true;
   select.addEventListener("change", () => chooseUnit(state.units.units[select.value]));
   const fill = () => {
     const units = state.units?.units ?? [];
@@ -230,7 +232,7 @@ function unitSelect() {
     );
     select.value = index;
   };
-  return [label, fill];
+  return [box, fill];
 }
 
 export function start() {
