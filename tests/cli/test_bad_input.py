@@ -75,6 +75,11 @@ COMMANDS = [
     "sample run --prompt Ω", "sample run --num-samples 0", "sample run --temperature -1",
     "sample run --temperature nan",
     "sample run --top-p 1.5", "sample run --top-k -1", "sample run --min-p 2", "sample run --length -1",
+    # serving
+    "serve", "serve missing", "serve text.txt", "serve used", "serve torn", "serve run --port 70000",
+    "serve run --max-streams 0",
+    "serve run --max-length 0", "serve run --max-seconds nan", "serve run --grace -1", "serve run --max-body 10",
+    "train text.txt --port 8001", "train text.txt --serve --port 70000",
 ]  # fmt: skip
 
 

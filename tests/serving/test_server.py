@@ -19,7 +19,8 @@ from typing import Any
 import openai
 import pytest
 
-from charrnn import LanguageModel
+from charrnn import ConfigError, LanguageModel
+from charrnn.serving.server import bind
 from tests.serving.conftest import Process
 
 Start = Callable[..., Process]
@@ -273,6 +274,11 @@ def test_a_port_in_use_and_one_that_is_given(server: Process, run_path: Path) ->
     assert "choose another --port" in taken.stderr
     assert server.told["models"] == ["cat"]
     assert server.told["host"] == "127.0.0.1"
+
+
+def test_a_host_that_is_not_of_this_machine() -> None:
+    with pytest.raises(ConfigError, match=r"cannot listen on 192\.0\.2\.1 port 0: .*; choose another --port"):
+        bind("192.0.2.1", 0)  # an address for documents
 
 
 def test_beyond_this_machine_there_is_a_warning(start_server: Start, run_path: Path) -> None:

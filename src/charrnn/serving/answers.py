@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from charrnn.serving.engine import Engine
     from charrnn.serving.metrics import Metrics
 
-# Between two events of a stream, seconds for each text in progress: with many, an event carries several characters,
+# Between two looks at a stream's texts, seconds for each text in progress: with many, an event carries several characters,
 # since sending one costs more than writing one. A few texts are sent character by character.
 PAUSE, FEW, LONGEST_PAUSE = 0.0003, 4, 0.1
 
@@ -102,6 +102,8 @@ class Answer:
                     yield choice, items, _checked(finish)
                 if going and not found:
                     await bell.wait()
+                elif going and not bell.patient and engine.active > FEW:
+                    await anyio.sleep(min(engine.active * PAUSE, LONGEST_PAUSE))
         finally:
             engine.cancel([choice.writing for choice in self.choices if choice.writing.finish is None])
 
@@ -128,8 +130,6 @@ async def stream_events(answer: Answer, engine: Engine, bell: Bell) -> AsyncIter
     try:
         async for choice, items, finish in answer.news(engine, bell):
             yield event(answer.part(choice, items, finish))
-            if finish is None and engine.active > FEW:
-                await anyio.sleep(min(engine.active * PAUSE, LONGEST_PAUSE))
         if answer.include_usage:
             yield event({**answer.head, "choices": [], "usage": answer.usage()})
     except ApiError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import anyio.to_thread
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -22,6 +23,8 @@ from charrnn.serving.models import Models
 from charrnn.serving.openapi import api_description
 from charrnn.serving.page_openapi import openapi_paths
 from charrnn.serving.state import State
+
+COMPUTING = 2
 
 
 def make_app(
@@ -48,6 +51,8 @@ def make_app(
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        # What computes shares these threads, and the processor with the engines: more would only wait for each other.
+        anyio.to_thread.current_default_thread_limiter().total_tokens = COMPUTING
         yield
         await run_in_threadpool(state.close)
 

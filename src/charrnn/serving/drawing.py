@@ -7,19 +7,19 @@ from collections.abc import Sequence
 import numpy as np
 
 from charrnn.arrays import Array
-from charrnn.generation.filters import SamplingConfig, apply_filters
+from charrnn.generation.filters import apply_filters_by_row
 from charrnn.generation.generate import pick_
 from charrnn.serving.writing import Item, Writing
 
 
-def draw_next(config: SamplingConfig, writings: Sequence[Writing], logits: Array) -> None:
-    """Draw one character for each of some texts with equal settings and vocabulary, from logits (B, V) float64.
+def draw_next(writings: Sequence[Writing], logits: Array) -> None:
+    """Draw one character for each of some texts with the same vocabulary, from logits (B, V) float64.
 
     No row is treated differently for the company it is in: every operation is elementwise, or along a row.
     """
     telling = [k for k, w in enumerate(writings) if w.logprobs is not None]
     told = logits[telling]
-    apply_filters(logits, config)
+    apply_filters_by_row(logits, [w.config for w in writings])
     kept = np.isfinite(logits[telling]).sum(axis=1).tolist()
     ids = pick_(logits, np.array([w.uniform() for w in writings])).tolist()
     for w, id_ in zip(writings, ids, strict=True):

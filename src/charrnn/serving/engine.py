@@ -16,7 +16,6 @@ from contextlib import suppress
 
 import numpy as np
 
-from charrnn.generation.filters import SamplingConfig
 from charrnn.language_model import LanguageModel
 from charrnn.serving.drawing import draw_next, show_prompt
 from charrnn.serving.tile import Tile, lanes_of
@@ -158,7 +157,7 @@ class Engine:
         """One character in every lane."""
         now = time.monotonic()
         news: list[Writing] = []
-        drawing: dict[tuple[int, SamplingConfig], list[tuple[Writing, Tile, int]]] = {}
+        drawing: dict[int, list[tuple[Writing, Tile, int]]] = {}  # by model
         leaving: list[tuple[Tile, int]] = []
         for tile in self._tiles:
             for lane, w in tile.lanes.items():
@@ -179,10 +178,10 @@ class Engine:
                 elif reading:
                     continue
                 else:
-                    drawing.setdefault((id(tile.model), w.config), []).append((w, tile, lane))
-        for (_, config), group in drawing.items():
+                    drawing.setdefault(id(tile.model), []).append((w, tile, lane))
+        for group in drawing.values():
             logits = np.stack([tile.logits[lane] for _, tile, lane in group]).astype(np.float64)
-            draw_next(config, [w for w, _, _ in group], logits)
+            draw_next([w for w, _, _ in group], logits)
             self.characters += len(group)
             for w, tile, lane in group:
                 news.append(w)
@@ -229,7 +228,7 @@ def _ring(writings: list[Writing]) -> None:
     bells: dict[asyncio.AbstractEventLoop, set[Bell]] = {}
     for writing in writings:
         bell = writing.bell
-        if bell.wanted:
+        if bell.wanted_for(writing):
             bell.wanted = False
             bells.setdefault(bell.loop, set()).add(bell)
     for loop, rung in bells.items():

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import anyio
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -121,11 +120,11 @@ async def completions(request: Request) -> Response:
     values = check_fields(completion_fields(state.models.ids, limits), await read_json(request, limits.max_body))
     asked = Asked.of(values, limits)
     served = state.models.get(values["model"] or state.models.ids[0])
-    model = await run_in_threadpool(lambda: served.model)
+    model = await state.quickly(lambda: served.model)
     prompts = asked.known(model)
-    bell = Bell()
+    bell = Bell(patient=not values["stream"])
     writings = asked.writings(model, prompts, limits.max_seconds, bell)
-    engine = await run_in_threadpool(state.engine, served)
+    engine = await state.quickly(lambda: state.engine(served))
     try:
         engine.submit(writings)
     except FullError:

@@ -17,6 +17,8 @@ from charrnn.generation.generate import BLOCK, LARGEST
 from charrnn.language_model import LanguageModel
 from charrnn.randomness import stream
 
+MANY = 500  # characters worth waking for
+
 
 class Item(NamedTuple):
     """A character of a text. The log-probabilities (nats) are of the model's own distribution, at temperature 1."""
@@ -28,9 +30,16 @@ class Item(NamedTuple):
 
 
 class Bell:
-    """Wakes the coroutine that waits for news of some texts; rung by the engine's thread, through the event loop."""
+    """Wakes the coroutine that waits for news of some texts; rung by the engine's thread, through the event loop.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    patient : bool
+        Ring for the end of a text, or for many characters, not for each.
+    """
+
+    def __init__(self, patient: bool = False) -> None:
+        self.patient = patient
         self.loop = asyncio.get_running_loop()
         self._event = asyncio.Event()
         self.wanted = False  # read by the engine: ring only for those who wait
@@ -38,6 +47,10 @@ class Bell:
     def ring(self) -> None:
         """In the event loop only."""
         self._event.set()
+
+    def wanted_for(self, writing: Writing) -> bool:
+        """Whether somebody waits for what there is of this text."""
+        return self.wanted and not (self.patient and writing.finish is None and writing.waiting_items < MANY)
 
     async def wait(self) -> None:
         await self._event.wait()
