@@ -1,8 +1,8 @@
 """What is done to the next character's distribution before one is drawn. A new filter is one function and one line.
 
 Each filter edits logits (B, V), float64, in place; −inf removes a character. Its value is one number for all rows, or a
-column (B, 1) with one for each. Every row keeps at least one character, and the neutral value changes nothing at all. They are applied in the order of FILTERS, which is that of the
-field's other tools.
+column (B, 1) with one for each. Every row keeps at least one character, and each filter's neutral value changes nothing
+at all. They are applied in the order of FILTERS, which is that of the field's other tools.
 """
 
 from __future__ import annotations

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from charrnn.serving.engine import Engine
     from charrnn.serving.metrics import Metrics
 
-# Between two looks at a stream's texts, seconds for each text in progress: with many, an event carries several characters,
-# since sending one costs more than writing one. A few texts are sent character by character.
+# Between two looks at the texts of a stream, seconds for each text in progress: with many, an event carries several
+# characters, since sending one costs more than writing one. A few texts are sent character by character.
 PAUSE, FEW, LONGEST_PAUSE = 0.0003, 4, 0.1
 
 
