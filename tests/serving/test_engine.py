@@ -226,6 +226,27 @@ def test_a_reader_that_is_far_behind_loses_its_lane_and_goes_on_later(
     assert written == 21
 
 
+def test_a_parked_text_that_nobody_wants_is_forgotten(model: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_module, "BUFFER", 20)
+
+    async def check(engine: Engine) -> None:
+        slow = Writing(model, "The", 100, SamplingConfig(), 4)
+        engine.submit([slow])
+        while not engine.queued or engine.active:
+            await asyncio.sleep(0.001)
+        engine.cancel([slow])
+        assert engine.queued == 0
+        expiring = Writing(model, "The", 100, SamplingConfig(), 4, seconds=0.2)
+        engine.submit([expiring])
+        await asyncio.sleep(0.05)
+        assert (engine.queued, expiring.finish) == (1, None)
+        while expiring.finish is None:
+            await asyncio.sleep(0.01)
+        assert (expiring.finish, engine.queued) == ("length", 0)
+
+    with_engine(model, check)
+
+
 def test_time_ends_a_text_and_a_place_in_the_queue(model: LanguageModel) -> None:
     async def check(engine: Engine) -> tuple[str | None, str | None]:
         first = Writing(model, "The", 10**6, SamplingConfig(), 0, seconds=0.4)
@@ -249,20 +270,25 @@ def test_closing_ends_all_texts_and_says_so(model: LanguageModel) -> None:
         await asyncio.get_running_loop().run_in_executor(None, engine.close)
         for w in writings:
             await finished(w)
-        return [w.finish for w in writings]
+        late = Writing(model, "The", 5, SamplingConfig(), 0)
+        engine.submit([late])
+        assert await finished(late) == []
+        return [w.finish for w in (*writings, late)]
 
-    assert asyncio.run(check()) == ["closed"] * 4
+    assert asyncio.run(check()) == ["closed"] * 5
 
 
 def test_a_step_that_fails_ends_its_texts_and_not_the_engine(
     model: LanguageModel, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def check(engine: Engine) -> tuple[str | None, list[str]]:
-        doomed = Writing(model, "The", 10, SamplingConfig(), 0)
-        with monkeypatch.context() as patched:
-            patched.setattr(Tile, "read", lambda tile: 1 / 0)
-            engine.submit([doomed])
-            await finished(doomed)
+        for failing in ("join", "read"):
+            doomed = Writing(model, "The", 10, SamplingConfig(), 0)
+            with monkeypatch.context() as patched:
+                patched.setattr(Tile, failing, lambda *_: 1 / 0)
+                engine.submit([doomed])
+                await finished(doomed)
+            assert doomed.finish == "failed"
         return doomed.finish, await texts(engine, Writing(model, "The", 10, SamplingConfig(), 0))
 
     assert with_engine(model, check) == ("failed", [model.generate("The", 10, seed=0)])

@@ -16,6 +16,7 @@ from contextlib import suppress
 
 import numpy as np
 
+from charrnn.arrays import Array
 from charrnn.language_model import LanguageModel
 from charrnn.serving.drawing import draw_next, show_prompt
 from charrnn.serving.tile import Tile, lanes_of
@@ -72,6 +73,10 @@ class Engine:
             There is no place for so many.
         """
         with self._changed:
+            if self._closed:
+                for writing in writings:
+                    writing.end("closed")
+                return
             room = self.max_streams + self.max_queue - self._active - self.queued
             if len(writings) > room:
                 raise FullError
@@ -146,12 +151,21 @@ class Engine:
             self._queue.appendleft(writing)
         while self._queue and self._active < self.max_streams:
             writing = self._queue.popleft()
-            tile = next((t for t in self._tiles if t.model is writing.model and t.room), None)
-            if tile is None:
-                tile = Tile(writing.model, self._lanes(writing.model))
-                self._tiles.append(tile)
-            tile.join(writing)
-            self._active += 1
+            try:
+                self._tile(writing.model).join(writing)
+                self._active += 1
+            except Exception:
+                log.exception("a text could not be begun")
+                writing.end("failed")
+                _ring([writing])
+
+    def _tile(self, model: LanguageModel) -> Tile:
+        """A tile of a model that has room."""
+        found = next((tile for tile in self._tiles if tile.model is model and tile.room), None)
+        if found is None:
+            found = Tile(model, self._lanes(model))
+            self._tiles.append(found)
+        return found
 
     def _step(self) -> None:
         """One character in every lane."""
@@ -188,8 +202,7 @@ class Engine:
                 if w.finish:
                     leaving.append((tile, lane))
                 elif w.waiting_items > BUFFER:
-                    w.parked = tile.state[:, :, lane].copy()
-                    self._parked.append(w)
+                    self._park(w, tile.state[:, :, lane].copy())
                     leaving.append((tile, lane))
         for tile, lane in leaving:
             tile.leave(lane)
@@ -197,6 +210,12 @@ class Engine:
         if leaving:
             self._gather()
         _ring(news)
+
+    def _park(self, writing: Writing, state: Array) -> None:
+        with self._changed:  # the list is also changed by those who cancel
+            writing.parked = state
+            if not writing.cancelled:
+                self._parked.append(writing)
 
     def _gather(self) -> None:
         """Fewer tiles where the lanes have room in fewer: a lane may move, as its place makes no difference."""
