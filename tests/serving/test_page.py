@@ -203,6 +203,8 @@ def test_units_are_listed_by_what_they_follow(visit: Open, served: Process) -> N
     assert len(units) == 2 * 24
     assert page.locator("#units-list .feature").all_text_contents() == [u["feature"] for u in units]
     feature = units[5]["feature"]
+    page.locator("#units-list label").first.click()  # it is chosen from the beginning, and pressing it still colours
+    assert page.is_checked("input[name=read-colour][value=unit]")
     page.select_option("#units-feature", feature)
     assert set(page.locator("#units-list .feature").all_text_contents()) == {feature}
     page.fill("#text", "too short")
@@ -419,7 +421,7 @@ def test_the_figure_of_the_readme(browser: Any, tmp_path: Path) -> None:
         page.fill("#text", TEXT_OF_THE_FIGURE)
         page.locator("#units-list label", has_text="quotation").first.click()
         until(page, f"document.querySelectorAll('#reading .c').length === {len(TEXT_OF_THE_FIGURE)}")
-        page.wait_for_selector("#reading .p6, #reading .n6")
+        page.wait_for_selector("#reading [class*=' n'], #reading [class*=' p']")
         page.hover("#reading .c >> nth=71")
         page.screenshot(path=ROOT / "docs/figures/playground-units.png")
         visit.close()

@@ -89,7 +89,7 @@ function choice(unit) {
   const input = document.createElement("input");
   const [feature, line, number, place] = ["span", "i", "span", "small"].map((tag) => document.createElement(tag));
   Object.assign(input, { type: "radio", name: "unit", checked: sameUnit(unit, state.unit) });
-  input.addEventListener("change", () => {
+  input.addEventListener("click", () => { // not "change": the first one is chosen already, and can still be pressed
     chooseUnit(unit);
     setMode("unit");
   });
