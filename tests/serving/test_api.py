@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import math
+import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from starlette.testclient import TestClient
 
 import charrnn
 from charrnn import LanguageModel, RunError
+from charrnn.cli.serve import check_installed
 from charrnn.serving.app import make_app
 from charrnn.serving.limits import Limits, make_limits
 from charrnn.serving.models import Models
@@ -404,3 +407,9 @@ def test_limits_are_checked() -> None:
     for name in ("max_streams", "max_length", "max_seconds"):
         with pytest.raises(charrnn.ConfigError, match=f"{name} 0"):
             make_limits({name: 0})
+
+
+def test_without_the_extra_its_name_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    with pytest.raises(charrnn.ConfigError, match=re.escape("pip install 'charrnn[serve]'")):
+        check_installed()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import signal
 import socket
@@ -20,6 +21,7 @@ import openai
 import pytest
 
 from charrnn import ConfigError, LanguageModel
+from charrnn.serving.limits import Limits
 from charrnn.serving.server import bind
 from tests.serving.conftest import Process
 
@@ -94,6 +96,43 @@ def test_the_openai_client_brings_its_key(start_server: Start, run_path: Path) -
         assert client.completions.create(model="cat", prompt="The").choices
     with openai.OpenAI(base_url=f"{url}/v1", api_key="wrong") as client, pytest.raises(openai.AuthenticationError):
         client.models.list()
+
+
+def test_the_documents_example_runs(server: Process, capsys: pytest.CaptureFixture[str], model: LanguageModel) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "serving.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(compile(code.replace("http://127.0.0.1:8000", server.url), "serving.md", "exec"), names)
+    names["client"].close()
+    out = capsys.readouterr().out
+    assert out.startswith(model.generate("The clock", 200, seed=1))
+    assert len(names["answer"].choices) == 3
+
+
+def test_the_documents_limits_are_the_defaults(server: Process) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "serving.md").read_text()
+    rows = dict(re.findall(r"^\| `--([\w-]+)`[^|]*\| ([\d,]+) \|", page, re.MULTILINE))
+    assert len(rows) == 9
+    for flag, default in rows.items():
+        assert float(default.replace(",", "")) == getattr(Limits(), flag.replace("-", "_")), flag
+
+
+def test_the_key_may_come_from_the_environment(run_path: Path) -> None:
+    told = subprocess.Popen(
+        [sys.executable, "-m", "charrnn", "serve", str(run_path), "--port", "0", "--json"],
+        env={**os.environ, "CHARRNN_API_KEY": "open sesame"}, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert told.stdout is not None
+        url = json.loads(told.stdout.readline())["address"]
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            ask(url, "v1/models")
+        assert caught.value.code == 401
+        caught.value.close()
+    finally:
+        told.terminate()
+        told.communicate()
+    assert told.returncode == 0
 
 
 # Many at once
