@@ -350,6 +350,23 @@ def test_axe_finds_nothing_and_nothing_is_cut_off(visit: Open, size: str, scheme
         check(view)
 
 
+def test_behind_a_key_and_when_the_server_has_gone(
+    browser: Any, start_server: Callable[..., Process], run_path: Path
+) -> None:
+    process = start_server(run_path, "--api-key", "hunter2")
+    visit = Visit(browser, process.url, http_credentials={"username": "anyone", "password": "hunter2"})
+    page = visit.open()
+    text = write(page)
+    assert len(text) == 400
+    assert visit.complaints == []
+    process.stop()
+    page.click("#continue")
+    page.wait_for_selector("#message:not([hidden])")
+    assert page.text_content("#message") == "The server cannot be reached: is it still running?"
+    assert written(page) == text
+    visit.context.close()
+
+
 def test_nothing_moves_where_that_is_not_wanted(visit: Open) -> None:
     for wish, moves in (("no-preference", True), ("reduce", False)):
         page = visit(reduced_motion=wish).open()

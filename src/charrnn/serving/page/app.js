@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import * as read from "./read.js";
-import { chooseRun, on, report, runBegan, state } from "./store.js";
+import { chooseRun, forget, on, report, runBegan, state } from "./store.js";
 import { hint } from "./strip.js";
 import * as training from "./training.js";
 import * as write from "./write.js";
@@ -13,6 +13,7 @@ const WELCOME = "Point at a character, or move through the text with the arrow k
 
 const at = (id) => document.getElementById(id);
 let shown = null;
+let away = false; // whether the server was not to be reached
 
 function view() {
   const name = location.hash.slice(1) in VIEWS ? location.hash.slice(1) : "write";
@@ -44,8 +45,11 @@ function facts() {
 async function runs() {
   try {
     state.runs = await api.runs();
+    if (away) forget();
+    away = false;
   } catch (error) {
-    report(error, runs);
+    away = true;
+    report(error);
     setTimeout(runs, 3 * EVERY);
     return;
   }
