@@ -190,7 +190,8 @@ def test_more_texts_than_lanes_wait_and_more_than_that_are_refused_as_a_whole(mo
         engine.submit([waiting])
         with pytest.raises(FullError):
             engine.submit([Writing(model, "The", 5, config, k) for k in range(2)])
-        await asyncio.sleep(0.05)
+        while engine.active < 3:
+            await asyncio.sleep(0.001)
         assert (engine.active, engine.queued, waiting.written) == (3, 1, 0)
         engine.cancel(long[:1])
         assert "".join(i.character for i in await finished(waiting)) == model.generate("The", 5, seed=9)
@@ -236,10 +237,11 @@ def test_a_parked_text_that_nobody_wants_is_forgotten(model: LanguageModel, monk
             await asyncio.sleep(0.001)
         engine.cancel([slow])
         assert engine.queued == 0
-        expiring = Writing(model, "The", 100, SamplingConfig(), 4, seconds=0.2)
+        expiring = Writing(model, "The", 100, SamplingConfig(), 4, seconds=1.0)
         engine.submit([expiring])
-        await asyncio.sleep(0.05)
-        assert (engine.queued, expiring.finish) == (1, None)
+        while expiring.parked is None:
+            await asyncio.sleep(0.001)
+        assert expiring.finish is None
         while expiring.finish is None:
             await asyncio.sleep(0.01)
         assert (expiring.finish, engine.queued) == ("length", 0)
@@ -249,7 +251,7 @@ def test_a_parked_text_that_nobody_wants_is_forgotten(model: LanguageModel, monk
 
 def test_time_ends_a_text_and_a_place_in_the_queue(model: LanguageModel) -> None:
     async def check(engine: Engine) -> tuple[str | None, str | None]:
-        first = Writing(model, "The", 10**6, SamplingConfig(), 0, seconds=0.4)
+        first = Writing(model, "The", 10**6, SamplingConfig(), 0, seconds=1.5)
         second = Writing(model, "The", 10**6, SamplingConfig(), 0, seconds=0.1)
         engine.submit([first, second])
         await finished(second)
@@ -266,7 +268,8 @@ def test_closing_ends_all_texts_and_says_so(model: LanguageModel) -> None:
         engine = Engine(model, 2, 5)
         writings = [Writing(model, "The", 10**6, SamplingConfig(), k) for k in range(4)]
         engine.submit(writings)
-        await asyncio.sleep(0.02)
+        while engine.active < 2:
+            await asyncio.sleep(0.001)
         await asyncio.get_running_loop().run_in_executor(None, engine.close)
         for w in writings:
             await finished(w)

@@ -49,7 +49,7 @@ def gone(url: str) -> bool:
     return False
 
 
-def until(holds: Any, seconds: float = 20.0) -> None:
+def until(holds: Any, seconds: float = 40.0) -> None:
     end = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < end, "it did not happen in time"

@@ -42,7 +42,7 @@ def gauge(process: Process, name: str) -> float:
     return float(found[1])
 
 
-def wait_for(holds: Callable[[], bool], seconds: float = 10.0) -> None:
+def wait_for(holds: Callable[[], bool], seconds: float = 30.0) -> None:
     end = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < end, "it did not happen in time"
@@ -251,14 +251,14 @@ def test_a_signal_lets_streams_end(start_server: Start, run_path: Path, number: 
     process = start_server(run_path, "--max-length", 20_000)
 
     async def run() -> tuple[str, str | None]:
-        stream = asyncio.create_task(read_stream(process.url, {"prompt": "The ", "max_tokens": 12_000}))
+        stream = asyncio.create_task(read_stream(process.url, {"prompt": "The ", "max_tokens": 8_000}))
         while gauge(process, "charrnn_active_lanes") == 0:
             await asyncio.sleep(0.01)
         process.process.send_signal(number)
         return await stream
 
     text, finish = asyncio.run(run())
-    assert (len(text), finish) == (12_000, "length")
+    assert (len(text), finish) == (8_000, "length")
     err = process.process.communicate(timeout=20)[1]
     assert process.process.returncode == 0
     assert err.splitlines() == ["stopping: 1 texts in progress may take 10 s more; again to stop at once"]
