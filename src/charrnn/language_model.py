@@ -14,6 +14,7 @@ from charrnn.checkpoint.model_file import ModelFile, from_torch, read_model, to_
 from charrnn.config import ModelConfig, check_value
 from charrnn.errors import ConfigError, RunError, TextError
 from charrnn.generation import Writer, make_sampling
+from charrnn.generation.ending import Ending, stop_strings
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
 from charrnn.scoring import Evaluation, Score, evaluate, score
@@ -125,11 +126,11 @@ class LanguageModel:
         **sampling: float,
     ) -> Iterator[str]:
         """As `generate`, but yields each character as soon as it is certain that no stop string begins with it."""
-        stops = _stops(stop)
+        stops = stop_strings(stop)
         writer = self._writer(prompt, length, sampling, seed, on_unknown, samples=[0])
 
         def characters() -> Iterator[str]:
-            ending = _Ending(stops)
+            ending = Ending(stops)
             for ids, _ in zip(writer, range(length), strict=False):
                 yield from ending.add(self.vocabulary.characters[ids[0]])
                 if ending.reached:
@@ -151,9 +152,9 @@ class LanguageModel:
     ) -> list[str]:
         """As `generate`, for several samples written side by side in one batch, each from its own random stream."""
         check_value("num_samples", num_samples, "int", {"least": 1})
-        stops = _stops(stop)
+        stops = stop_strings(stop)
         writers = range(num_samples)
-        endings = [_Ending(stops) for _ in writers]
+        endings = [Ending(stops) for _ in writers]
         texts = [""] * num_samples
         with blas_threads(1):
             writer = self._writer(prompt, length, sampling, seed, on_unknown, samples=writers)
@@ -221,34 +222,3 @@ def load(run: str | Path) -> LanguageModel:
     if not path.exists():
         raise RunError(f"there is no model at '{path}'")
     return LanguageModel(*read_model(path))
-
-
-class _Ending:
-    """Lets characters pass until a stop string is complete, and holds back those that one may begin with."""
-
-    def __init__(self, stops: tuple[str, ...]) -> None:
-        self.stops, self.held, self.reached = stops, "", False
-
-    def add(self, character: str) -> str:
-        """One more character; returns those that are certain now."""
-        if self.reached:
-            return ""
-        self.held += character
-        ended = [self.held.find(stop) for stop in self.stops if self.held.endswith(stop)]
-        if ended:
-            self.reached = True
-            return self.held[: min(ended)]
-        keep = max((n for s in self.stops for n in range(1, len(s)) if self.held.endswith(s[:n])), default=0)
-        certain, self.held = self.held[: len(self.held) - keep], self.held[len(self.held) - keep :]
-        return certain
-
-    def rest(self) -> str:
-        """What is still held back when no more characters come."""
-        return "" if self.reached else self.held
-
-
-def _stops(stop: str | Sequence[str]) -> tuple[str, ...]:
-    stops = (stop,) if isinstance(stop, str) else tuple(stop)
-    if "" in stops:
-        raise ConfigError("a stop string must not be empty")
-    return stops

@@ -80,6 +80,11 @@ COMMANDS = [
     "sweep missing.toml", "sweep wrong.toml", "sweep grid.toml --out used",
     "sweep grid.toml --out /dev/null/x", "sweep grid.toml --jobs 0", "sweep grid.toml --dask tcp://x:1 --slurm",
     "sweep grid.toml --dask tcp://x:1 --jobs 2",
+    # serving
+    "serve", "serve missing", "serve text.txt", "serve used", "serve torn", "serve run --port 70000",
+    "serve run --max-streams 0",
+    "serve run --max-length 0", "serve run --max-seconds nan", "serve run --grace -1", "serve run --max-body 10",
+    "train text.txt --port 8001", "train text.txt --serve --port 70000",
 ]  # fmt: skip
 
 

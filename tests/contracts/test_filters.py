@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from charrnn.errors import ConfigError
-from charrnn.generation.filters import FILTERS, apply_filters, make_sampling, probabilities, top_p
+from charrnn.generation.filters import FILTERS, apply_filters, apply_filters_by_row, make_sampling, probabilities, top_p
 from charrnn.generation.generate import draw
 
 NEUTRAL = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0}
@@ -44,6 +44,33 @@ def test_the_likeliest_stays_and_nothing_becomes_invalid(name: str, value: float
     rows = np.arange(len(logits))
     assert (probs[rows, logits.argmax(axis=1)] == probs.max(axis=1)).all()
     assert (probs[rows, logits.argmax(axis=1)] > 0).all()
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_a_value_for_each_row_does_what_it_does_to_the_row_alone(name: str, rng: np.random.Generator) -> None:
+    values = np.array([[value] for value in [*VALUES[name], NEUTRAL[name], *VALUES[name]]])
+    logits = rng.normal(0, 3, (len(values), 7)).round(1)  # some are equal
+    edited = logits.copy()
+    FILTERS[name](edited, values)
+    for row, value, alone in zip(edited, values[:, 0].tolist(), logits[:, None], strict=True):
+        FILTERS[name](alone, value)
+        assert row.tobytes() == alone.tobytes()
+
+
+def test_rows_with_settings_of_their_own_do_not_meet(rng: np.random.Generator) -> None:
+    settings = [
+        {}, {"greedy": True}, {"temperature": 0}, {"temperature": 0.7, "top_p": 0.9}, {"top_k": 3, "min_p": 0.1},
+        {"temperature": 2, "top_k": 5, "top_p": 0.8, "min_p": 0.01}, {"greedy": True, "top_p": 0.5}, {},
+    ]  # fmt: skip
+    configs = [make_sampling(values) for values in settings]
+    logits = rng.normal(0, 3, (len(configs), 11))
+    together = logits.copy()
+    apply_filters_by_row(together, configs)
+    for row, config, alone in zip(together, configs, logits[:, None], strict=True):
+        apply_filters(alone, config)
+        np.testing.assert_array_equal(np.isfinite(row), np.isfinite(alone[0]))
+        if not config.greedy:
+            assert row.tobytes() == alone.tobytes()
 
 
 @pytest.mark.parametrize(("name", "value"), every_value)

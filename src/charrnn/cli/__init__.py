@@ -15,6 +15,7 @@ from charrnn.cli.gradcheck import gradcheck
 from charrnn.cli.info import info
 from charrnn.cli.plot import plot
 from charrnn.cli.sample import sample
+from charrnn.cli.serve import serve
 from charrnn.cli.sweep import sweep
 from charrnn.cli.train import train
 from charrnn.errors import CharRNNError
@@ -35,7 +36,7 @@ def commands() -> None:
     """
 
 
-for command in (train, sample, evaluate, gradcheck, experiment, sweep, plot, info, corpora):
+for command in (train, sample, evaluate, serve, gradcheck, experiment, sweep, plot, info, corpora):
     commands.add_command(command)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from charrnn.batching import BATCHERS
+from charrnn.cli.live import LiveServer
 from charrnn.cli.options import config_options, echo_json, given, json_option, quiet_option
 from charrnn.cli.progress import make_watcher
 from charrnn.config import TrainConfig
@@ -45,6 +46,8 @@ Examples:
     metavar="NAME|FILE.toml",
     help=f"Settings by name ({', '.join(recipe_names())}) or from a file [default: by --cell or --minutes].",
 )
+@click.option("--serve", is_flag=True, help="Show curve and samples on a local page as they come; see charrnn serve.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Of that page; 0: any free one [default: 8000].")
 @config_options(
     TrainConfig,
     {
@@ -62,6 +65,8 @@ def train(
     out: Path | None,
     resume: Path | None,
     recipe: str | None,
+    serve: bool,
+    port: int | None,
     quiet: bool,
     as_json: bool,
     **settings: Any,
@@ -74,6 +79,7 @@ def train(
     reached ends the run. Ctrl-C saves and stops; --resume goes on.
     """
     watcher = make_watcher(quiet)
+    watcher.on_begin = click.get_current_context().with_resource(LiveServer(serve, port, quiet)).begin
     try:
         run = train_run(
             text, out=out, resume=resume, recipe=recipe, watcher=watcher, team=team or ALONE, **given(settings)

@@ -1,15 +1,16 @@
 """What is done to the next character's distribution before one is drawn. A new filter is one function and one line.
 
-Each filter edits logits (B, V), float64, in place; −inf removes a character. Every row keeps at least one character,
-and each filter's neutral value changes nothing at all. They are applied in the order of FILTERS, which is that of the
-field's other tools.
+Each filter edits logits (B, V), float64, in place; −inf removes a character. Its value is one number for all rows, or a
+column (B, 1) with one for each. Every row keeps at least one character, and each filter's neutral value changes nothing
+at all. They are applied in the order of FILTERS, which is that of the field's other tools.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -33,53 +34,82 @@ class SamplingConfig:
 # fmt: on
 
 
+GREEDY = SamplingConfig(temperature=0.0)
+Filter = Callable[[Array, "float | Array"], None]
+
+
 def make_sampling(values: Mapping[str, Any]) -> SamplingConfig:
     """A checked configuration; ConfigError names the value and the limit."""
     return SamplingConfig(**check_values(SamplingConfig, values))
 
 
-def temperature(logits: Array, value: float) -> None:
+def by_row(neutral: float) -> Callable[[Callable[[Array, Any], None]], Filter]:
+    """Make a filter out of a function that need not know its neutral value, and of one value for all rows or for each.
+
+    The function gets a number, or a column (B, 1) of them, and must treat each row as if it were alone.
+    """
+
+    def decorate(edit: Callable[[Array, Any], None]) -> Filter:
+        @wraps(edit)
+        def edit_rows(logits: Array, value: float | Array) -> None:
+            if not isinstance(value, np.ndarray):
+                if value != neutral:
+                    edit(logits, value)
+                return
+            rows = np.flatnonzero(value[:, 0] != neutral)
+            if len(rows):
+                part = logits[rows]
+                edit(part, value[rows])
+                logits[rows] = part
+
+        return edit_rows
+
+    return decorate
+
+
+@by_row(neutral=1.0)
+def temperature(logits: Array, value: Any) -> None:
     """Divide by the temperature: below 1 the likely becomes likelier, above 1 all become alike; 0 is greedy."""
-    if value == 1.0:
-        return
-    if value == 0.0:
-        top_k(logits, 1)
-        return
     logits -= logits.max(axis=1, keepdims=True)  # all ≤ 0, so that a tiny temperature cannot overflow to +inf
+    frozen = value == 0.0
+    if np.any(frozen):
+        top_k(logits, frozen * 1)
     with np.errstate(over="ignore"):
-        logits /= value
+        logits /= value + frozen
 
 
-def top_k(logits: Array, value: int) -> None:
+@by_row(neutral=0)
+def top_k(logits: Array, value: Any) -> None:
     """Keep the k likeliest characters (Fan et al. 2018); of equals, the one of lower id. 0 keeps all."""
-    if value == 0 or value >= logits.shape[1]:
-        return
     order = np.argsort(-logits, axis=1, kind="stable")
-    np.put_along_axis(logits, order[:, int(value) :], -np.inf, axis=1)
+    _remove(logits, order, np.broadcast_to(np.arange(logits.shape[1]) >= value, logits.shape))
 
 
-def top_p(logits: Array, value: float) -> None:
+@by_row(neutral=1.0)
+def top_p(logits: Array, value: Any) -> None:
     """Keep the nucleus (Holtzman et al. 2020): the smallest set of likeliest characters whose share is at least p."""
-    if value >= 1.0:
-        return
     order = np.argsort(-logits, axis=1, kind="stable")
     probs = np.take_along_axis(probabilities(logits), order, axis=1)
     outside = np.zeros(probs.shape, bool)  # the likeliest stays even with p = 0
     outside[:, 1:] = np.cumsum(probs, axis=1)[:, :-1] >= value  # those likelier than each have share p already
+    _remove(logits, order, outside)
+
+
+@by_row(neutral=0.0)
+def min_p(logits: Array, value: Any) -> None:
+    """Keep the characters at least p times as likely as the likeliest (Nguyen et al. 2024). 0 keeps all."""
+    logs = [[math.log(p)] for p in np.ravel(value)]
+    logits[logits < logits.max(axis=1, keepdims=True) + logs] = -np.inf
+
+
+def _remove(logits: Array, order: Array, outside: Array) -> None:
+    """Remove the characters that are `outside` when each row is in some order."""
     np.put_along_axis(logits, order, np.where(outside, -np.inf, np.take_along_axis(logits, order, axis=1)), axis=1)
 
 
-def min_p(logits: Array, value: float) -> None:
-    """Keep the characters at least p times as likely as the likeliest (Nguyen et al. 2024). 0 keeps all."""
-    if value == 0.0:
-        return
-    likeliest = logits.max(axis=1, keepdims=True)
-    logits[logits < likeliest + math.log(value)] = -np.inf
-
-
-FILTERS: dict[str, Callable[[Array, float], None]] = {
+FILTERS: dict[str, Filter] = {
     "temperature": temperature,
-    "top_k": top_k,  # type: ignore[dict-item]  # an int is a float to the caller
+    "top_k": top_k,
     "top_p": top_p,
     "min_p": min_p,
 }
@@ -92,6 +122,16 @@ def apply_filters(logits: Array, config: SamplingConfig) -> None:
         return
     for name, edit in FILTERS.items():
         edit(logits, getattr(config, name))
+
+
+def apply_filters_by_row(logits: Array, configs: Sequence[SamplingConfig]) -> None:
+    """As `apply_filters`, with a configuration for each row: each draws from the same shares as it would alone."""
+    if len(set(configs)) == 1:
+        apply_filters(logits, configs[0])
+        return
+    configs = [GREEDY if config.greedy else config for config in configs]
+    for name, edit in FILTERS.items():
+        edit(logits, np.array([[getattr(config, name)] for config in configs]))
 
 
 def probabilities(logits: Array) -> Array:

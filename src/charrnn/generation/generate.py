@@ -72,8 +72,13 @@ def draw(logits: Array, config: SamplingConfig, u: Array) -> Array:
     """One id for each row of logits (B, V), by inverting the filtered distribution at u (B,), 0 ≤ u ≤ LARGEST."""
     logits = logits.astype(np.float64)
     apply_filters(logits, config)
-    logits -= logits.max(axis=1, keepdims=True)
-    cumulative = np.exp(logits, out=logits).cumsum(axis=1)
+    return pick_(logits, u)
+
+
+def pick_(filtered: Array, u: Array) -> Array:
+    """As `draw`, from float64 logits that the filters have been applied to; they are overwritten."""
+    filtered -= filtered.max(axis=1, keepdims=True)
+    cumulative = np.exp(filtered, out=filtered).cumsum(axis=1)
     # The first id whose cumulative share exceeds u: there is one, since u times the last share is below it. What a
     # filter has removed adds nothing to the share, and is never the first.
     return np.asarray((cumulative <= (u * cumulative[:, -1])[:, None]).sum(axis=1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -81,14 +82,22 @@ class RunFolder:
             return
         handle = os.open(self.path, os.O_RDONLY)
         try:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                if error.errno not in (errno.EACCES, errno.EAGAIN):  # a file system without locks
-                    yield
-                    return
-                raise RunError(f"another process is training in '{self.path}': wait for it, or stop it") from None
+            if not _locked(handle, fcntl.LOCK_EX):
+                raise RunError(f"another process is training in '{self.path}': wait for it, or stop it")
             yield
+        finally:
+            os.close(handle)
+
+    def in_training(self) -> bool:
+        """Whether a process holds the lock now."""
+        if fcntl is None:
+            return False
+        try:
+            handle = os.open(self.path, os.O_RDONLY)
+        except OSError:
+            return False
+        try:
+            return not _locked(handle, fcntl.LOCK_SH, tries=1)
         finally:
             os.close(handle)
 
@@ -135,3 +144,17 @@ class RunFolder:
 
     def write_sample(self, step: int, text: str) -> None:
         write_atomic(self.samples / f"step_{step:08d}.txt", text.encode())
+
+
+def _locked(handle: int, kind: int, tries: int = 3) -> bool:
+    """Whether a lock was got, or the file system has none. Those who only look hold one for microseconds: try again."""
+    for left in reversed(range(tries)):
+        try:
+            fcntl.flock(handle, kind | fcntl.LOCK_NB)
+            return True
+        except OSError as error:  # noqa: PERF203 (each try may fail)
+            if error.errno not in (errno.EACCES, errno.EAGAIN):
+                return True
+            if left:
+                time.sleep(0.02)
+    return False

@@ -119,6 +119,7 @@ def train(
                     session, splits = _begin(sources, Path(out) if out else None, recipe, settings, watcher, team)
                     held.enter_context(session.folder.lock())
             held.enter_context(blas_threads(session.config.threads))
+            watcher.begun(session.folder.path)
             ended = session.run()
             _draw_curve(session)
             if ended.startswith("signal"):

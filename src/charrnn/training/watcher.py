@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple, TextIO
 
 from charrnn.units import bits
@@ -30,6 +32,8 @@ class Evaluated(NamedTuple):
 class Watcher:
     """Hears of everything and says nothing."""
 
+    on_begin: Callable[[Path], None] | None = None  # what else is to be done then
+
     def remark(self, text: str) -> None: ...
 
     def reading(self, what: str, share: float) -> None:
@@ -42,6 +46,11 @@ class Watcher:
     def sample(self, step: int, text: str) -> None: ...
 
     def done(self) -> None: ...
+
+    def begun(self, run: Path) -> None:
+        """Training begins in this run folder."""
+        if self.on_begin is not None:
+            self.on_begin(run)
 
 
 class LineWatcher(Watcher):

@@ -74,8 +74,9 @@ class CharacterLayer(QuasiRecurrentLayer):
         u[:B] = u_before
         self.norm.forward(params, ws.rows, ws.norm, out=u[B:])  # [qrnn.1]
         ws.final_state[1] = u[B + ws.index[-1]]
+        before = B if B > 1 and len(ws.index) == 1 else len(u)  # a single step asks for what was before it only
         for gate, (weight, bias) in zip(ws.gates, self.blocks(params), strict=True):
-            np.matmul(u, weight.T[:H], out=ws.table_before)
+            np.matmul(u[:before], weight.T[:H], out=ws.table_before[:before])
             np.matmul(u[B:], weight.T[H:], out=ws.table)
             ws.table += bias
             gather_rows(ws.table, ws.index.ravel(), out=flat(gate))

@@ -1,0 +1,214 @@
+"""What a model makes of a text, character by character: surprise, alternatives, and what its hidden units follow.
+
+The view of Karpathy, Johnson & Fei-Fei, “Visualizing and Understanding Recurrent Networks” (2015): a text coloured by
+one unit's activation, and units that turn out to follow quotation marks or the position in a line. Here they are found
+by correlation with simple features of the text. Which feature a unit follows is chosen on the first half of a text, and
+how well is measured on the second half, so that the best of many is not the luckiest of many.
+
+N characters of the text, V vocab_size, L num_layers, H hidden_size, K features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from charrnn.arrays import Array
+from charrnn.errors import TextError
+from charrnn.generation.filters import probabilities
+from charrnn.language_model import LanguageModel
+from charrnn.scoring import Score
+from charrnn.serving.features import FEATURES, feature_matrix
+from charrnn.threads import blas_threads
+
+WINDOW = 256  # characters read at a time; no result depends on it
+LEAST = 200  # characters that a search for units needs
+LEAST_CHANGES = 8  # of a feature in a half: fewer say nothing about a unit
+
+
+@dataclass(frozen=True)
+class Alternative:
+    character: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """A text as a model reads it. The first character has nothing before it: its surprise and rank are None."""
+
+    text: str  # without the characters that were left out
+    nats: list[float | None]  # the surprise at each character
+    ranks: list[int | None]  # 1 for the likeliest of all characters
+    alternatives: list[list[Alternative]]  # the likeliest characters in each place, best first
+
+    @property
+    def score(self) -> Score:
+        """The surprise after the first character."""
+        return Score(np.array(self.nats[1:], np.float64))
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A hidden unit, and the feature of the text that it follows best."""
+
+    layer: int
+    unit: int
+    feature: str  # in words
+    correlation: float  # with the feature, on the half of the text that did not choose it
+
+
+def inspect_text(model: LanguageModel, text: str, top: int = 5, on_unknown: str = "error") -> Inspection:
+    """The surprise at each character of a text, and what was likelier.
+
+    Parameters
+    ----------
+    top : int
+        Alternatives to give in each place.
+    on_unknown : {"error", "skip"}
+        What to do with characters that the vocabulary lacks.
+    """
+    ids = _encode(model, text, on_unknown, least=1)
+    characters = model.vocabulary.characters
+    top = min(top, len(characters))
+    nats: list[float | None] = [None]
+    ranks: list[int | None] = [None]
+    alternatives: list[list[Alternative]] = [[]]
+    with blas_threads(1):
+        for start, logits, _ in _windows(model, ids[:-1]):
+            rows = logits.astype(np.float64)
+            targets = ids[start + 1 : start + 1 + len(rows)]
+            probs = probabilities(rows)
+            order = np.argsort(-rows, axis=1, kind="stable")
+            own = probs[np.arange(len(rows)), targets]
+            shifted = rows - rows.max(axis=1, keepdims=True)
+            surprise = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(rows)), targets]
+            nats += surprise.tolist()
+            ranks += (1 + (probs > own[:, None]).sum(axis=1)).tolist()
+            alternatives += [
+                [Alternative(characters[k], float(p[k])) for k in best]
+                for p, best in zip(probs, order[:, :top], strict=True)
+            ]
+    return Inspection(model.vocabulary.decode(ids), nats, ranks, alternatives)
+
+
+def activations(model: LanguageModel, text: str, on_unknown: str = "error") -> Array:
+    """Every hidden unit after each character of a text, (N, L, H) float32, between −1 and 1.
+
+    Of a vanilla network or GRU, the hidden state; of an LSTM, tanh of the cell; of a quasi-recurrent layer, the cell.
+    """
+    ids = _encode(model, text, on_unknown, least=1)
+    with blas_threads(1):
+        return np.concatenate([values for _, _, values in _windows(model, ids)])
+
+
+def activation(model: LanguageModel, text: str, layer: int, unit: int, on_unknown: str = "error") -> Array:
+    """One hidden unit after each character of a text, (N,) float32, between −1 and 1."""
+    ids = _encode(model, text, on_unknown, least=1)
+    with blas_threads(1):
+        return np.concatenate([values[:, layer, unit].copy() for _, _, values in _windows(model, ids)])
+
+
+def find_units(model: LanguageModel, text: str, on_unknown: str = "error") -> list[Unit]:
+    """Every hidden unit with the feature that it follows best, the most interpretable first.
+
+    The order is by the absolute correlation (Pearson's; with a feature of yes or no, the point-biserial one).
+    """
+    ids = _encode(model, text, on_unknown, least=LEAST)
+    text = model.vocabulary.decode(ids)
+    features = feature_matrix(text)
+    half = len(text) // 2
+    choosing, measuring = _Correlation(features[:half]), _Correlation(features[half:])
+    with blas_threads(1):
+        for start, _, values in _windows(model, ids):
+            cut = min(max(half - start, 0), len(values))
+            choosing.add(values[:cut])
+            measuring.add(values[cut:])
+    chosen, measured = choosing.result(), measuring.result()  # (L, H, K)
+    best = np.abs(chosen).argmax(axis=2)
+    names = list(FEATURES)
+    units = [
+        Unit(layer, unit, names[k], _agreed(chosen[layer, unit, k].item(), measured[layer, unit, k].item()))
+        for (layer, unit), k in np.ndenumerate(best)
+    ]
+    return sorted(units, key=lambda u: -abs(u.correlation))
+
+
+class _Correlation:
+    """Pearson's correlation of every unit with every feature, from sums, so that no more than a window is held."""
+
+    def __init__(self, features: Array) -> None:
+        self.features = features.astype(np.float64)
+        changes = (np.diff(features, axis=0) != 0).sum(axis=0)
+        self.usable = (changes >= LEAST_CHANGES) & (features.std(axis=0) > 0)
+        mean, std = self.features.mean(axis=0), self.features.std(axis=0)
+        self.features = (self.features - mean) / np.where(self.usable, std, 1.0)
+        self.count = 0
+        self.sums: Array | None = None  # (L, H)
+        self.squares: Array | None = None  # (L, H)
+        self.products: Array | None = None  # (L, H, K)
+
+    def add(self, values: Array) -> None:
+        """Activations (n, L, H) of the next n characters."""
+        values = values.astype(np.float64)
+        features = self.features[self.count : self.count + len(values)]
+        sums, squares = values.sum(axis=0), np.square(values).sum(axis=0)
+        products = np.tensordot(values, features, (0, 0))
+        if self.sums is None or self.squares is None or self.products is None:
+            self.sums, self.squares, self.products = sums, squares, products
+        else:
+            self.sums, self.squares = self.sums + sums, self.squares + squares
+            self.products = self.products + products
+        self.count += len(values)
+
+    def result(self) -> Array:
+        """(L, H, K); 0 where a feature hardly changes, or a unit does not."""
+        assert self.sums is not None
+        assert self.squares is not None
+        assert self.products is not None
+        mean = self.sums / self.count
+        std = np.sqrt(np.maximum(self.squares / self.count - mean**2, 0.0))
+        alive = std > 1e-6
+        # The features have mean 0, so that the mean of the products is the covariance.
+        r = self.products / self.count / np.where(alive, std, 1.0)[..., None]
+        return np.asarray(np.where(alive[..., None] & self.usable, np.clip(r, -1.0, 1.0), 0.0))
+
+
+def _agreed(chosen: float, measured: float) -> float:
+    """The measured correlation; 0 where the two halves of the text do not even agree on its sign."""
+    return measured if chosen * measured > 0 else 0.0
+
+
+def _encode(model: LanguageModel, text: str, on_unknown: str, least: int) -> Array:
+    ids = model.vocabulary.encode(text, on_unknown)
+    if len(ids) < least:
+        raise TextError(f"a text of {len(ids)} known characters is too short: it takes at least {least}")
+    return ids
+
+
+def _windows(model: LanguageModel, ids: Array) -> Iterator[tuple[int, Array, Array]]:
+    """Read ids (N,) from the zero state: start, logits (n, V) and activations (n, L, H), views, of each window."""
+    dtype = model.params.vector.dtype
+    state = model.model.zero_state(1, dtype)
+    ws = None
+    for start in range(0, len(ids), WINDOW):
+        inputs = ids[start : start + WINDOW, None]
+        if ws is None or len(inputs) < WINDOW:
+            ws = model.model.workspace(len(inputs), 1, dtype)
+        logits, state = model.model.forward(model.params, inputs, state, ws)
+        values = np.stack([SHOWN.get(model.model.config.cell, _outputs)(w)[:, 0] for w in ws.layers], axis=1)
+        yield start, logits[:, 0], values.astype(np.float32)
+
+
+def _outputs(ws: Any) -> Array:
+    return np.asarray(ws.outputs)
+
+
+# cell → what is shown of a layer's workspace after a forward pass, (T, B, H), between −1 and 1. Its outputs, where they
+# are that already; of cells that keep their memory elsewhere, the memory.
+SHOWN: dict[str, Callable[[Any], Array]] = {
+    "lstm": lambda ws: ws.saved[-1],  # tanh of the cell
+    "qrnn": lambda ws: ws.cells[1:],  # a weighted mean of values of tanh
+}

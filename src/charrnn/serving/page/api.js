@@ -1,0 +1,89 @@
+// Everything that is asked of the server.
+
+export class Refused extends Error {
+  constructor(status, error, retryAfter) {
+    super(error.message || `the server answered ${status}`);
+    this.status = status;
+    this.param = error.param;
+    this.code = error.code;
+    this.retryAfter = retryAfter;
+  }
+}
+
+async function ask(path, body, signal) {
+  const options = { signal };
+  if (body !== undefined) {
+    options.method = "POST";
+    options.headers = { "Content-Type": "application/json" };
+    options.body = JSON.stringify(body);
+  }
+  const response = await fetch(path, options);
+  if (response.ok) return response;
+  let error = {};
+  try {
+    error = (await response.json()).error ?? {};
+  } catch {
+    // Not ours: the status alone has to do.
+  }
+  throw new Refused(response.status, error, response.headers.get("Retry-After"));
+}
+
+const json = async (path, body, signal) => (await ask(path, body, signal)).json();
+const ofRun = (id, what) => `api/runs/${encodeURIComponent(id)}/${what}`;
+
+export const runs = async () => (await json("api/runs")).runs;
+export const metrics = (id) => json(ofRun(id, "metrics"));
+export const samples = async (id) => (await json(ofRun(id, "samples"))).samples;
+export const inspect = (body, signal) => json("api/inspect", body, signal);
+export const units = (body) => json("api/units", body);
+export const activations = (body, signal) => json("api/activations", body, signal);
+
+// The characters of a completion as they come, each with what else was likely.
+export async function* complete(body, signal) {
+  const response = await ask("v1/completions", { ...body, stream: true, logprobs: 5 }, signal);
+  for await (const event of events(response.body)) {
+    if (event.error) throw new Refused(500, event.error);
+    for (const choice of event.choices ?? []) yield* characters(choice);
+  }
+}
+
+async function* events(stream) {
+  const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
+  let held = "";
+  try {
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) return;
+      held += value;
+      const parts = held.split("\n\n");
+      held = parts.pop();
+      for (const part of parts) {
+        const data = part.replace(/^data: ?/, "");
+        if (data === "[DONE]") return;
+        if (data && !part.startsWith(":")) yield JSON.parse(data);
+      }
+    }
+  } finally {
+    reader.cancel().catch(() => {});
+  }
+}
+
+function* characters(choice) {
+  const logprobs = choice.logprobs;
+  if (!logprobs) return;
+  for (let i = 0; i < logprobs.tokens.length; i += 1) {
+    yield record(
+      logprobs.tokens[i],
+      -logprobs.token_logprobs[i],
+      Object.entries(logprobs.top_logprobs[i] ?? {}).map(([c, logprob]) => [c, Math.exp(logprob)]),
+      choice.kept?.[i],
+    );
+  }
+}
+
+// One character and what the model thought of it: alternatives are the five likeliest, best first.
+export function record(character, nats, alternatives, kept, rank) {
+  const five = [...alternatives].sort((a, b) => b[1] - a[1]).slice(0, 5);
+  const place = five.findIndex(([c]) => c === character);
+  return { character, nats, alternatives: five, kept, rank: rank ?? (place < 0 ? null : place + 1) };
+}

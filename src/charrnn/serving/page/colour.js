@@ -1,0 +1,57 @@
+// From a number to the name of a colour in style.css, and the choice of what to colour by.
+
+export const STEPS = 8; // shades of a scale
+const LARGEST = 6; // nats: from there on, all surprise looks alike
+
+export function level(mode, value) {
+  if (mode === "surprise") return `s${Math.min(STEPS, Math.round((value / LARGEST) * STEPS))}`;
+  const shade = Math.min(STEPS, Math.round(Math.abs(value) * STEPS));
+  return value < 0 ? `n${shade}` : `p${shade}`;
+}
+
+const MODES = [
+  ["none", "nothing"],
+  ["surprise", "surprise"],
+  ["unit", "one hidden unit"],
+];
+
+// Radio buttons, and a legend that says what the shades mean. `unitSelect` stands beside them where there is one.
+export function colourChoice(container, name, mode, changed, unitSelect) {
+  const field = document.createElement("fieldset");
+  const legend = document.createElement("legend");
+  legend.textContent = "Colour by";
+  field.append(legend);
+  for (const [value, words] of MODES) {
+    const label = document.createElement("label");
+    const input = document.createElement("input");
+    Object.assign(input, { type: "radio", name, value, checked: value === mode });
+    input.addEventListener("change", () => changed(value));
+    label.append(input, words);
+    field.append(label);
+  }
+  const scale = document.createElement("p");
+  scale.className = "scale";
+  container.replaceChildren(field, ...(unitSelect ? [unitSelect] : []), scale);
+  return (now, unit) => {
+    for (const input of field.querySelectorAll("input")) input.checked = input.value === now;
+    if (unitSelect) unitSelect.hidden = now !== "unit";
+    scale.replaceChildren(...swatches(now));
+    scale.hidden = now === "none";
+    container.dataset.unit = now === "unit" && unit ? `${unit.layer}.${unit.unit}` : "";
+  };
+}
+
+function swatches(mode) {
+  if (mode === "none") return [];
+  const names =
+    mode === "surprise"
+      ? [0, 1, 2, 3, 4, 5, 6, 7, 8].map((k) => `s${k}`)
+      : ["n8", "n6", "n4", "n2", "p0", "p2", "p4", "p6", "p8"];
+  const [from, to] = mode === "surprise" ? ["0", `${LARGEST} nats`] : ["−1", "1"];
+  const boxes = names.map((name) => {
+    const box = document.createElement("i");
+    box.className = name;
+    return box;
+  });
+  return [from, ...boxes, to];
+}

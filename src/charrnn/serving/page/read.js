@@ -1,0 +1,179 @@
+// The view that reads: any text, scored and coloured, and the list of hidden units by what they follow.
+
+import * as api from "./api.js";
+import { colourChoice } from "./colour.js";
+import { chooseUnit, findUnits, forget, on, report, sameUnit, state, unitsOnce } from "./store.js";
+import { show } from "./strip.js";
+import { CharacterText } from "./text.js";
+
+const PAUSE = 300; // milliseconds without a key before the text is read
+const LISTED = 60; // units
+const FEWEST = 200; // characters that a search for units takes
+
+const at = (id) => document.getElementById(id);
+const entry = at("text");
+const text = new CharacterText(document.createElement("div"), "The text as it was read: arrow keys move by a character", (t, i, aloud) =>
+  show(t, i, state.run.vocabulary.length, aloud),
+);
+let mode = "surprise";
+let showColours = null;
+let reading = null;
+let timer = null;
+
+async function read() {
+  clearTimeout(timer);
+  reading?.abort();
+  if (!state.run) return;
+  if (!entry.value) {
+    text.clear();
+    at("score").textContent = "";
+    return;
+  }
+  reading = new AbortController();
+  try {
+    const body = { model: state.run.id, text: entry.value, on_unknown: state.skip ? "skip" : "error" };
+    const seen = await api.inspect(body, reading.signal);
+    forget();
+    text.clear();
+    const characters = Array.from(seen.text);
+    text.append(
+      characters.map((c, i) => api.record(c, seen.nats[i], seen.alternatives[i], undefined, seen.ranks[i])),
+    );
+    at("score").textContent = scored(seen, characters);
+    await colour();
+  } catch (error) {
+    report(error, read);
+  }
+}
+
+function scored(seen, characters) {
+  if (!seen.characters) return "One character alone has nothing to predict it from.";
+  const left = Array.from(entry.value).length - characters.length;
+  const words =
+    `${seen.nats_per_char.toFixed(3)} nats (${seen.bits_per_char.toFixed(3)} bits) per character, ` +
+    `perplexity ${seen.perplexity.toFixed(2)}, over ${seen.characters.toLocaleString("en")} characters after the first`;
+  return left ? `${words}; ${left} unknown left out.` : `${words}.`;
+}
+
+async function colour() {
+  const { unit, run } = state;
+  if (mode !== "unit" || !unit || !text.records.length) {
+    text.colour(mode);
+    return;
+  }
+  const written = text.string;
+  try {
+    const { values } = await api.activations({ model: run.id, text: written, layer: unit.layer, unit: unit.unit });
+    if (mode === "unit" && sameUnit(unit, state.unit) && text.string === written) text.colour(mode, values);
+  } catch (error) {
+    report(error);
+  }
+}
+
+function setMode(value) {
+  mode = value;
+  showColours(mode, state.unit);
+  colour();
+}
+
+function listUnits() {
+  const units = state.units?.units ?? [];
+  const wanted = at("units-feature").value;
+  const listed = units.filter((unit) => !wanted || unit.feature === wanted).slice(0, LISTED);
+  const list = at("units-list");
+  list.replaceChildren(list.firstElementChild, ...listed.map(choice));
+}
+
+function choice(unit) {
+  const label = document.createElement("label");
+  const input = document.createElement("input");
+  const [feature, line, number, place] = ["span", "i", "span", "small"].map((tag) => document.createElement(tag));
+  Object.assign(input, { type: "radio", name: "unit", checked: sameUnit(unit, state.unit) });
+  input.addEventListener("click", () => { // not "change": the first one is chosen already, and can still be pressed
+    chooseUnit(unit);
+    setMode("unit");
+  });
+  feature.className = "feature";
+  feature.textContent = unit.feature;
+  line.className = unit.correlation < 0 ? "minus" : "plus";
+  line.style.setProperty("--share", Math.abs(unit.correlation));
+  number.className = "number";
+  number.textContent = unit.correlation.toFixed(2).replace("-", "−");
+  place.textContent = `layer ${unit.layer + 1}, unit ${unit.unit}`;
+  label.append(input, feature, number, place, line);
+  return label;
+}
+
+function listFeatures() {
+  const found = state.units;
+  const select = at("units-feature");
+  const before = select.value;
+  const features = [...new Set((found?.units ?? []).filter((u) => u.correlation).map((u) => u.feature))];
+  select.replaceChildren(new Option("every unit", ""), ...features.map((name) => new Option(name, name)));
+  select.value = features.includes(before) ? before : "";
+  const where = found?.own ? "of the model’s own writing" : "of the text";
+  at("units-note").textContent = found
+    ? "Correlation with simple features: what fits best in the first half " +
+      `of ${found.characters.toLocaleString("en")} characters ${where}, measured in the second.`
+    : "Looking …";
+}
+
+async function search() {
+  const own = at("units-on").value === "own";
+  if (!own && Array.from(entry.value).length < FEWEST) {
+    at("units-on").value = "own";
+    report(new Error(`A search for units takes a text of at least ${FEWEST} characters.`));
+    return;
+  }
+  await findUnits(own ? "" : entry.value).catch((error) => report(error, search));
+}
+
+// A text to begin with, the last sample of the run; but never into the hands of who types already.
+async function firstText() {
+  const run = state.run;
+  const samples = await api.samples(run.id).catch(() => []);
+  if (entry.value || entry === document.activeElement || run !== state.run) return;
+  entry.value = samples.length ? samples.at(-1).text.trim() : "";
+  await read();
+}
+
+export function start() {
+  at("reading").append(text.element);
+  showColours = colourChoice(at("read-colours"), "read-colour", mode, setMode);
+  showColours(mode);
+  entry.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(read, PAUSE);
+  });
+  at("units-feature").addEventListener("change", listUnits);
+  at("units-on").addEventListener("change", search);
+  let filled = null;
+  on("unit", () => {
+    if (filled !== state.units) {
+      filled = state.units;
+      listFeatures();
+      listUnits();
+    }
+    showColours(mode, state.unit);
+    if (mode === "unit") colour();
+  });
+  on("run", () => {
+    listFeatures();
+    listUnits();
+    if (visible) enter();
+  });
+}
+
+let visible = false;
+
+export function enter() {
+  visible = true;
+  if (!state.run) return;
+  unitsOnce().catch((error) => report(error));
+  if (entry.value) read();
+  else firstText();
+}
+
+export function leave() {
+  visible = false;
+}

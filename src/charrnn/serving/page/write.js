@@ -1,0 +1,277 @@
+// The view that writes: a prompt, and columns of text, each with settings of its own.
+
+import * as api from "./api.js";
+import { colourChoice } from "./colour.js";
+import { defaults, sliders, summary } from "./settings.js";
+import { forget, on, report, sameUnit, state, chooseUnit, unitName, unitsOnce } from "./store.js";
+import { show } from "./strip.js";
+import { CharacterText } from "./text.js";
+
+const MOST = 4; // columns
+const MEMORY = 4000; // characters before the next one that are sent along when going on
+const LONGEST = 20000; // characters that are coloured by a unit
+const LISTED = 40; // units to choose from
+
+const at = (id) => document.getElementById(id);
+const [prompt, go, stop, goOn] = ["prompt", "go", "stop", "continue"].map(at);
+const columns = [];
+let chosen = null;
+let mode = "surprise";
+
+class Column {
+  constructor(settings) {
+    this.settings = settings;
+    this.element = document.createElement("section");
+    this.head = document.createElement("p");
+    this.pick = document.createElement("button");
+    this.remove = document.createElement("button");
+    this.foot = document.createElement("p");
+    this.foot.className = "note";
+    this.head.className = "head";
+    this.pick.type = this.remove.type = "button";
+    this.pick.className = "pick";
+    this.remove.className = "quiet";
+    this.remove.textContent = "Remove";
+    this.pick.addEventListener("click", () => choose(this));
+    this.remove.addEventListener("click", () => removeColumn(this));
+    const text = document.createElement("div");
+    this.text = new CharacterText(text, "Text", (t, i, aloud) => show(t, i, state.run.vocabulary.length, aloud));
+    this.head.append(this.pick, this.remove);
+    this.element.append(this.head, text, this.foot);
+    this.prompt = "";
+    this.writing = null;
+    this.rounds = 0;
+  }
+
+  name(number, alone) {
+    this.element.setAttribute("aria-label", `Column ${number}`);
+    this.text.element.setAttribute("aria-label", `Text of column ${number}: arrow keys move by a character`);
+    this.pick.textContent = summary(this.settings);
+    this.pick.setAttribute("aria-pressed", String(this === chosen));
+    this.remove.setAttribute("aria-label", `Remove column ${number}`);
+    this.element.classList.toggle("chosen", this === chosen && !alone);
+    this.head.hidden = alone;
+  }
+
+  begin(clicked) {
+    this.prompt = prompt.value;
+    this.rounds = 0;
+    this.text.clear(this.prompt);
+    return this.run(this.prompt, clicked);
+  }
+
+  // Goes on from what stands there, with the next seed: the same one would repeat its chances.
+  more(clicked) {
+    this.rounds += 1;
+    return this.run(Array.from(this.prompt + this.text.string).slice(-MEMORY).join(""), clicked);
+  }
+
+  async run(from, clicked) {
+    this.halt();
+    const writing = new AbortController();
+    this.writing = writing;
+    this.text.element.setAttribute("aria-busy", "true");
+    buttons();
+    const { seed, ...rest } = this.settings;
+    const body = { model: state.run.id, prompt: from, seed: seed + this.rounds, ...rest };
+    if (state.skip) body.on_unknown = "skip";
+    let waiting = [];
+    let frame = 0;
+    let first = null;
+    const flush = () => {
+      frame = 0;
+      if (this.writing !== writing) return; // another text has begun
+      this.text.append(waiting);
+      waiting = [];
+      if (first === null) {
+        first = performance.now() - clicked;
+        this.element.dataset.firstCharacter = first.toFixed(1);
+      }
+      this.soon();
+    };
+    try {
+      for await (const character of api.complete(body, writing.signal)) {
+        waiting.push(character);
+        frame ||= requestAnimationFrame(flush);
+      }
+    } catch (error) {
+      report(error, () => this.run(from, performance.now()));
+    } finally {
+      cancelAnimationFrame(frame);
+      if (waiting.length) flush();
+      if (this.writing === writing) this.ended(first);
+    }
+  }
+
+  ended(first) {
+    this.writing = null;
+    this.text.element.removeAttribute("aria-busy");
+    const { records } = this.text;
+    if (records.length) {
+      const nats = records.reduce((sum, record) => sum + record.nats, 0) / records.length;
+      this.foot.textContent =
+        `${records.length.toLocaleString("en")} characters, mean surprise ${nats.toFixed(2)} nats ` +
+        `(${(nats / Math.LN2).toFixed(2)} bits)` + (first === null ? "" : `; the first after ${first.toFixed(0)} ms`);
+    }
+    buttons();
+    this.colour();
+  }
+
+  // What has come stays.
+  stop() {
+    this.writing?.abort();
+  }
+
+  // What still comes is forgotten.
+  halt() {
+    this.writing?.abort();
+    this.writing = null;
+  }
+
+  // While text streams in, the unit's colours follow, but not at every character.
+  soon() {
+    if (mode !== "unit" || this.timer) return;
+    this.timer = setTimeout(() => {
+      this.timer = null;
+      this.colour();
+    }, 500);
+  }
+
+  async colour() {
+    const { unit, run } = state;
+    if (mode !== "unit" || !unit || !this.text.records.length) {
+      this.text.colour(mode);
+      return;
+    }
+    const written = this.text.records.length; // more may come while we wait
+    const text = Array.from((this.prompt || run.begins_after) + this.text.string).slice(-LONGEST).join("");
+    try {
+      const asked = { model: run.id, text, on_unknown: "skip", layer: unit.layer, unit: unit.unit };
+      const { values } = await api.activations(asked);
+      const seen = Math.min(written, values.length);
+      if (mode === "unit" && sameUnit(unit, state.unit))
+        this.text.colour(mode, [...Array(written - seen).fill(null), ...values.slice(-seen)]);
+    } catch (error) {
+      report(error);
+    }
+  }
+}
+
+const showSettings = sliders(at("sliders"), (key, value) => {
+  chosen.settings[key] = value;
+  names();
+});
+
+function names() {
+  columns.forEach((column, i) => column.name(i + 1, columns.length === 1));
+  at("settings-of").textContent = columns.length > 1 ? ` of column ${columns.indexOf(chosen) + 1}` : "";
+}
+
+function choose(column) {
+  chosen = column;
+  showSettings(column.settings);
+  names();
+}
+
+function addColumn(settings) {
+  const column = new Column(settings);
+  columns.push(column);
+  at("columns").append(column.element);
+  choose(column);
+  buttons();
+  return column;
+}
+
+function removeColumn(column) {
+  column.halt();
+  const i = columns.indexOf(column);
+  columns.splice(i, 1);
+  column.element.remove();
+  choose(columns[Math.min(i, columns.length - 1)]);
+  (columns.length > 1 ? chosen.pick : at("add-sample")).focus();
+  buttons();
+}
+
+function another(change) {
+  const begun = columns.some((column) => column.text.records.length || column.writing);
+  const column = addColumn({ ...chosen.settings, ...change(chosen.settings) });
+  if (begun) column.begin(performance.now());
+}
+
+function buttons() {
+  const busy = columns.some((column) => column.writing);
+  stop.disabled = !busy;
+  goOn.disabled = busy || !columns.some((column) => column.text.records.length);
+  at("add-sample").disabled = at("add-setting").disabled = columns.length >= MOST;
+  const words = busy ? "Writing" : columns.some((column) => column.text.records.length) ? "Written" : "";
+  if (at("status").textContent !== words) at("status").textContent = words;
+}
+
+function stopAll() {
+  columns.forEach((column) => column.stop());
+}
+
+async function writeAll(event) {
+  forget();
+  if (state.run) await Promise.all(columns.map((column) => column.begin(event.timeStamp)));
+}
+
+function unitSelect() {
+  const box = document.createElement("div");
+  const select = document.createElement("select");
+  select.setAttribute("aria-label", "Hidden unit");
+  box.append(select);
+  box.hidden = true;
+  select.addEventListener("change", () => chooseUnit(state.units.units[select.value]));
+  const fill = () => {
+    const units = state.units?.units ?? [];
+    const index = units.findIndex((unit) => sameUnit(unit, state.unit));
+    const listed = units.map((unit, i) => [unit, i]).filter(([, i]) => i < LISTED || i === index);
+    select.replaceChildren(
+      ...listed.map(([unit, i]) => new Option(`${unit.feature} (${unitName(unit)})`, i)),
+    );
+    select.value = index;
+  };
+  return [box, fill];
+}
+
+export function start() {
+  const [unitLabel, fillUnits] = unitSelect();
+  const showColours = colourChoice(at("write-colours"), "write-colour", mode, setMode, unitLabel);
+  async function setMode(value) {
+    mode = value;
+    showColours(mode, state.unit);
+    if (mode === "unit") await unitsOnce().catch(report);
+    columns.forEach((column) => column.colour());
+  }
+  showColours(mode);
+  on("unit", () => {
+    fillUnits();
+    showColours(mode, state.unit);
+    if (mode === "unit") columns.forEach((column) => column.colour());
+  });
+  on("run", () => {
+    columns.forEach((column) => {
+      column.halt();
+      column.text.clear();
+      column.foot.textContent = "";
+    });
+    buttons();
+    if (mode === "unit") unitsOnce().catch(report);
+  });
+  addColumn(defaults());
+  go.addEventListener("click", writeAll);
+  prompt.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) writeAll(event);
+  });
+  stop.addEventListener("click", stopAll);
+  document.addEventListener("keydown", (event) => event.key === "Escape" && stopAll());
+  goOn.addEventListener("click", (event) => {
+    forget();
+    columns.filter((column) => column.text.records.length).forEach((column) => column.more(event.timeStamp));
+  });
+  at("add-sample").addEventListener("click", () => another(({ seed }) => ({ seed: seed + 1 })));
+  at("add-setting").addEventListener("click", () =>
+    another(({ temperature }) => ({ temperature: Number((temperature > 1 ? temperature - 0.4 : temperature + 0.4).toFixed(2)) })),
+  );
+}

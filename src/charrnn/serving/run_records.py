@@ -1,0 +1,122 @@
+"""What the folder of a run tells of it: what it is, how its loss fell, and what it wrote on the way."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from charrnn.errors import CharRNNError
+from charrnn.serving.errors import ApiError
+from charrnn.serving.models import Served
+from charrnn.units import bits
+
+POINTS = 600  # of a curve: more than a screen can show
+SAMPLES = 200  # stages of a run
+SAMPLE_LENGTH = 4_000  # characters of one
+SAMPLE_FILE = re.compile(r"step_(\d+)\.txt")
+
+
+def describe(served: Served) -> dict[str, Any]:
+    """A run in a few facts. What only a model can tell is None as long as a run has not saved one."""
+    facts: dict[str, Any] = dict.fromkeys(
+        (
+            "cell",
+            "num_layers",
+            "hidden_size",
+            "parameters",
+            "vocabulary",
+            "text",
+            "step",
+            "nats_per_char",
+            "begins_after",
+        )
+    )
+    try:
+        model = served.model
+    except ApiError:
+        pass
+    else:
+        config, told = model.model.config, model.provenance
+        facts.update(
+            cell=config.cell,
+            num_layers=config.num_layers,
+            hidden_size=config.hidden_size,
+            parameters=len(model.params.vector),
+            vocabulary=model.vocabulary.characters,
+            text=told.get("text"),
+            step=told.get("step"),
+            nats_per_char=_finite(told.get("val_nats_per_char")),
+            begins_after=model.default_prompt(),
+        )
+    loss = facts["nats_per_char"]
+    return {
+        "id": served.id,
+        **facts,
+        "bits_per_char": None if loss is None else bits(loss),
+        "split": "validation",
+        "training": served.training,
+        "has_folder": served.folder is not None,
+    }
+
+
+def metrics(served: Served) -> dict[str, Any]:
+    """The learning curve, in nats per character: [step, epoch, nats], thinned where it is long."""
+    records = _records(served)
+    last = records[-1] if records else {}
+    return {
+        "training": served.training,
+        "step": last.get("step"),
+        "epoch": last.get("epoch"),
+        "seconds": last.get("seconds"),
+        "train": _thinned(_curve(records, "train_loss")),
+        "val": _thinned(_curve(records, "val_loss")),
+    }
+
+
+def samples(served: Served) -> dict[str, Any]:
+    """What the network wrote at each stage, in order; of very many stages, some."""
+    folder = served.folder
+    found = []
+    if folder is not None and folder.samples.is_dir():
+        for path in folder.samples.iterdir():
+            match = SAMPLE_FILE.fullmatch(path.name)
+            if match and not path.is_symlink():
+                found.append((int(match[1]), path))
+    texts = []
+    for step, path in _thinned(sorted(found), SAMPLES):
+        try:
+            texts.append({"step": step, "text": path.read_text("utf-8")[:SAMPLE_LENGTH]})
+        except (OSError, UnicodeError):  # noqa: PERF203 (it may be gone, or damaged: the others are still worth showing)
+            continue
+    return {"samples": texts}
+
+
+def _records(served: Served) -> list[dict[str, Any]]:
+    if served.folder is None:
+        return []
+    try:
+        return served.folder.read_metrics()
+    except CharRNNError as error:
+        raise ApiError(500, str(error), code="damaged_run") from None
+
+
+def _curve(records: Sequence[dict[str, Any]], key: str) -> list[tuple[int, float, float]]:
+    points = []
+    for record in records:
+        value = _finite(record.get(key))
+        if value is not None:
+            points.append((record["step"], record["epoch"], value))
+    return points
+
+
+def _finite(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+
+
+def _thinned(points: list[Any], most: int = POINTS) -> list[Any]:
+    """At most so many of them, evenly, the last among them."""
+    if len(points) <= most:
+        return points
+    return [points[round(k * (len(points) - 1) / (most - 1))] for k in range(most)]

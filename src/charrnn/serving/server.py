@@ -1,0 +1,119 @@
+"""Running the server: one socket, one process, and an orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from typing import TextIO
+
+import uvicorn
+from starlette.applications import Starlette
+
+from charrnn.errors import ConfigError
+from charrnn.serving.state import State
+
+SPARE = 3.0  # seconds after the grace for the last answers to be sent
+LAST_WORDS = 0.5  # seconds to tell the clients, when nothing is waited for
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket.
+
+    Raises
+    ------
+    ConfigError
+        The port is in use, or the host is not one of this machine.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(2048)
+        except BaseException:
+            listener.close()
+            raise
+    except OSError as error:
+        raise ConfigError(
+            f"cannot listen on {host} port {port}: {error.strerror}; choose another --port (0: any free one) or --host"
+        ) from None
+    return listener
+
+
+class Server(uvicorn.Server):
+    """Ends as a user expects: the first signal lets texts in progress end, the second does not wait for them."""
+
+    def __init__(self, app: Starlette, on_start: Callable[[], None], on_signal: Callable[[str], None]) -> None:
+        self.state: State = app.state.serving
+        self.on_start, self.on_signal = on_start, on_signal
+        config = uvicorn.Config(
+            app, log_level="error", access_log=False, server_header=False, lifespan="on", http="h11", ws="none",
+            timeout_graceful_shutdown=int(self.state.limits.grace + SPARE), backlog=2048, loop="asyncio",
+        )  # fmt: skip
+        super().__init__(config)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """uvicorn would raise the signal again at the end; here it has been dealt with."""
+        loop = asyncio.get_running_loop()
+        previous = {number: signal.getsignal(number) for number in SIGNALS}
+        for number in SIGNALS:
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(self.stop))
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self.on_start()
+
+    def stop(self) -> None:
+        """Accept nothing more; let texts in progress end, for as long as the grace lasts."""
+        loop = asyncio.get_running_loop()
+        if self.should_exit:
+            self.on_signal("stopping at once")
+            self.state.close()
+            loop.call_later(LAST_WORDS, setattr, self, "force_exit", True)
+            return
+        grace = self.state.limits.grace
+        writing = sum(engine.active + engine.queued for engine in self.state.engines())
+        if writing:
+            self.on_signal(f"stopping: {writing} texts in progress may take {grace:g} s more; again to stop at once")
+        self.state.closing = True
+        loop.call_later(grace, self.state.close)
+        self.should_exit = True
+
+
+def run_server(
+    app: Starlette,
+    listener: socket.socket,
+    on_start: Callable[[], None],
+    on_signal: Callable[[str], None],
+    while_open: TextIO | None = None,
+) -> None:
+    """Serve until SIGINT or SIGTERM, or the end of a file; `on_start` is called when requests are accepted."""
+
+    def start() -> None:
+        on_start()
+        if while_open is not None:
+            loop = asyncio.get_running_loop()
+            threading.Thread(target=_at_end_of, args=(while_open, loop, server.stop), daemon=True).start()
+
+    server = Server(app, start, on_signal)
+    with contextlib.closing(listener):
+        asyncio.run(server.serve(sockets=[listener]))
+
+
+def _at_end_of(file: TextIO, loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) -> None:
+    file.read()
+    with contextlib.suppress(RuntimeError):  # the loop is closed already
+        loop.call_soon_threadsafe(stop)

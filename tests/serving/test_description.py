@@ -1,0 +1,61 @@
+"""The OpenAPI description, held against a live server by schemathesis: what is said is so, and nothing else is."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from charrnn.serving import openai_api, page_api, service_api
+from charrnn.serving.limits import Limits
+from charrnn.serving.openapi import api_description
+from tests.serving.conftest import Process
+
+EXAMPLES = 15
+# A prompt is valid only in the characters that a model knows, which a schema cannot say; and some fields have a limit
+# together (prompts x n). Requests that fit the schema are therefore not always accepted.
+NOT_CHECKED = "positive_data_acceptance"
+PROGRAM = "from schemathesis.cli import schemathesis; schemathesis()"
+
+
+def described(server: Process) -> Any:
+    with urllib.request.urlopen(f"{server.url}/openapi.json") as answer:
+        return json.load(answer)
+
+
+def test_the_server_is_as_described(server: Process, tmp_path: Path) -> None:
+    """Requests that fit the schemas and requests that do not; each answer's status, type, headers and contents."""
+    arguments = [
+        "run", f"{server.url}/openapi.json", "--max-examples", str(EXAMPLES), "--seed", "1", "--no-color",
+        "--phases", "examples,coverage,fuzzing", "--exclude-checks", NOT_CHECKED,
+    ]  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    (tested,) = re.findall(r"Tested: (\d+)", done.stdout)
+    (generated,) = re.findall(r"(\d+) generated, \1 passed", done.stdout)
+    operations = len(described(server)["paths"]) - 1  # all but the description, which it has read already
+    assert int(tested) == operations
+    assert int(generated) > EXAMPLES * operations
+
+
+def test_every_address_is_described(server: Process) -> None:
+    description = described(server)
+    routes = [*openai_api.routes, *service_api.routes, *page_api.routes]
+    paths = {route.path for route in routes if hasattr(route, "path")}
+    assert paths - {"/", "/static/{file}"} | {"/openapi.json"} == set(description["paths"])
+    assert "security" not in description
+
+
+def test_the_key_is_described_where_there_is_one() -> None:
+    description = api_description(["cat"], Limits(max_length=77), {}, with_key=True)
+    assert description["security"] == [{"bearer": []}, {"password": []}]
+    assert set(description["components"]["securitySchemes"]) == {"bearer", "password"}
+    assert description["paths"]["/healthz"]["get"]["security"] == []
+    fields = description["paths"]["/v1/completions"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert fields["properties"]["max_tokens"]["anyOf"][0]["maximum"] == 77
