@@ -18,6 +18,7 @@ from charrnn.errors import ConfigError, DivergenceError, RunError, TextError
 from charrnn.sweeps import sweep
 from charrnn.sweeps.folder import progress
 from charrnn.sweeps.watcher import LineSweepWatcher, SweepWatcher
+from charrnn.training.folder import RunFolder
 from tests.cli.conftest import Run, charrnn  # noqa: F401  (a fixture)
 from tests.sweeps.conftest import SETTINGS, TEXT, as_toml, command, rows
 
@@ -256,6 +257,12 @@ def test_folders_and_texts_that_do_not_fit(small: dict[str, Any], text: Path, tm
     with pytest.raises(TextError, match="for the val split"):
         sweep(small, out=tmp_path / "new", watcher=QUIET)
     assert not (tmp_path / "new").exists()
+
+
+def test_one_process_at_a_time_carries_out_a_sweep(small: dict[str, Any], tmp_path: Path) -> None:
+    sweep(small, out=tmp_path / "out", jobs=1, watcher=QUIET)
+    with RunFolder(tmp_path / "out").lock(), pytest.raises(RunError, match="another process is training in"):
+        sweep(small, out=tmp_path / "out", jobs=1, watcher=QUIET)
 
 
 def test_a_sweep_that_can_only_fail_is_refused(small: dict[str, Any], tmp_path: Path) -> None:
