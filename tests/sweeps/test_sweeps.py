@@ -162,7 +162,7 @@ def test_where_every_run_fails_the_command_says_so(charrnn: Run, small: dict[str
     assert DivergenceError.exit_status == 1
 
 
-LONG = {"steps": 12_000, "eval_every": 1000, "log_every": 50, "sample_every": 4000, "checkpoint_minutes": 0.005}
+LONG = {"steps": 9000, "eval_every": 1000, "log_every": 50, "sample_every": 3000, "checkpoint_minutes": 0.005}
 
 
 def long(small: dict[str, Any]) -> dict[str, Any]:
@@ -185,7 +185,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return {"rows": rows(folder / "out"), "metrics": metrics(folder / "out")}
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda n: n.name)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=lambda n: n.name)
 def test_nothing_is_lost_when_a_sweep_is_stopped(
     small: dict[str, Any], tmp_path: Path, undisturbed: dict[str, Any], number: signal.Signals
 ) -> None:
