@@ -112,7 +112,7 @@ def test_on_the_ranks_of_mpi(small: dict[str, Any], tmp_path: Path) -> None:
     assert rows(tmp_path / "mpi") == rows(tmp_path / "here")
     refused = subprocess.run([MPIEXEC, "-n", "2", *plain], check=False, capture_output=True, timeout=120)
     assert refused.returncode != 0
-    assert b"mpiexec -n 2 python -m mpi4py.futures -m charrnn sweep" in refused.stderr
+    assert b"python -m mpi4py.futures -m charrnn sweep" in refused.stderr
 
 
 def test_as_jobs_that_submitit_runs_on_this_machine(small: dict[str, Any], tmp_path: Path) -> None:

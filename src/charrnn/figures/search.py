@@ -117,7 +117,8 @@ def _draw_settings(
     axes.axvline(columns, color="black", linewidth=0.8)
     for at in np.linspace(0.0, 1.0, 5):
         loss = limits[0] + at * (limits[1] - limits[0])
-        axes.text(columns + 0.04, at, f"{loss:.3f}", ha="left", va="center", fontsize=7)
+        beyond = "≥ " if at == 1.0 and max(means.values(), default=0.0) > limits[1] else ""
+        axes.text(columns + 0.04, at, f"{beyond}{loss:.3f}", ha="left", va="center", fontsize=7)
     axes.set_xticks(range(columns + 1), [*map(plain, scales), "validation\n(nats per character)"], fontsize=8)
     axes.set(xlim=(-0.55, columns + 0.4), ylim=(-0.03, 1.03), yticks=[])
     for side in axes.spines.values():

@@ -46,6 +46,7 @@ class Outcome:
     value: Any = None
     failure: Failure | None = None
     deaths: int = 0  # of workers that had it
+    blamed: int = 0  # those that were certainly its doing, and not that of another job at the time
 
 
 def call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> dict[str, Any]:

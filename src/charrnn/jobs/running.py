@@ -16,7 +16,8 @@ from charrnn.jobs.job import Failure, Job, Outcome, call, call_in_worker
 from charrnn.training.interrupts import Interrupted, StopRequest
 
 POLL_S = 0.2
-TRIES = 3  # of a job whose workers die
+TRIES = 3  # of a job that its workers die of
+SUSPECT = 2  # deaths, after which a job is run alone, to see whose doing they are
 TO_STOP_S = 30.0  # for jobs that were asked to stop
 TO_BREAK_S = 10.0  # until an executor that has broken has said so of each of its jobs
 LOST = (BrokenExecutor, CancelledError)  # the executor is of no more use
@@ -84,13 +85,12 @@ class _Crew:
         return bool(self.running)
 
     def _next(self) -> Outcome | None:
-        # Who sees its worker die twice is suspected of killing it, and gets the workers for itself.
-        alone = any(taken.deaths >= TRIES - 1 for taken in self.running.values())
+        alone = any(taken.deaths >= SUSPECT for taken in self.running.values())
         room = 1 if self.executor is None else self.engine.at_a_time(self.executor)
         if alone or len(self.running) >= room:
             return None
         if self.again:
-            if self.again[0].deaths >= TRIES - 1 and self.running:
+            if self.again[0].deaths >= SUSPECT and self.running:
                 return None
             return self.again.popleft()
         job = self.next_job()
@@ -103,27 +103,28 @@ class _Crew:
             wait(self.running, timeout=TO_BREAK_S)
             done = set(self.running)
             self._let_go(now=True)
+        alone = len(done) == 1 and not self.running.keys() - done
         for future in done:
             taken = self.running.pop(future)
             error = _error(future)
             if error is None:
                 yield from self._ended(taken, future.result())
             elif isinstance(error, LOST) or self.engine.is_death(error):
-                yield from self._died(taken, str(error))
+                yield from self._died(taken, str(error), certain=alone or not isinstance(error, LOST))
             else:
                 raise error
 
     def _ended(self, taken: Outcome, result: dict[str, Any]) -> Iterator[Outcome]:
         if "interrupted" in result:  # by a signal to the worker
-            yield from self._died(taken, "stopped by a signal")
+            yield from self._died(taken, "stopped by a signal", certain=True)
         elif "failure" in result:
             yield replace(taken, failure=Failure(*result["failure"]))
         else:
             yield replace(taken, value=result["value"])
 
-    def _died(self, taken: Outcome, why: str) -> Iterator[Outcome]:
-        taken = replace(taken, deaths=taken.deaths + 1)
-        if taken.deaths < TRIES or self.stopping:
+    def _died(self, taken: Outcome, why: str, certain: bool) -> Iterator[Outcome]:
+        taken = replace(taken, deaths=taken.deaths + 1, blamed=taken.blamed + certain)
+        if taken.blamed < TRIES or self.stopping:
             self.again.append(taken)
         else:
             reason = " ".join(why.split())[:300]
