@@ -248,20 +248,20 @@ def test_memory_stays_flat(start_server: Start, run_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_lets_streams_end(start_server: Start, run_path: Path, number: signal.Signals) -> None:
-    process = start_server(run_path, "--max-length", 20_000)
+    process = start_server(run_path, "--max-length", 20_000, "--grace", 60)
 
     async def run() -> tuple[str, str | None]:
-        stream = asyncio.create_task(read_stream(process.url, {"prompt": "The ", "max_tokens": 8_000}))
+        stream = asyncio.create_task(read_stream(process.url, {"prompt": "The ", "max_tokens": 20_000}))
         while gauge(process, "charrnn_active_lanes") == 0:
             await asyncio.sleep(0.01)
         process.process.send_signal(number)
         return await stream
 
     text, finish = asyncio.run(run())
-    assert (len(text), finish) == (8_000, "length")
+    assert (len(text), finish) == (20_000, "length")
     err = process.process.communicate(timeout=20)[1]
     assert process.process.returncode == 0
-    assert err.splitlines() == ["stopping: 1 texts in progress may take 10 s more; again to stop at once"]
+    assert err.splitlines() == ["stopping: 1 texts in progress may take 60 s more; again to stop at once"]
 
 
 def test_a_stream_that_outlasts_the_grace_is_told(start_server: Start, run_path: Path) -> None:
