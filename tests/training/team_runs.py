@@ -1,7 +1,7 @@
 """Run by mpiexec in test_teams.py: `python -m tests.training.team_runs FOLDER DTYPE [fail]`.
 
-Trains with every order of sequences, one run after another with the same team. With `fail`, rank 1 raises an error in
-the midst of training.
+Trains with every order of sequences and another network, one run after another with the same team. With `fail`, rank 1
+raises an error in the midst of training.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from charrnn.training.mpi import mpi_team
 from charrnn.training.watcher import Watcher
 
 STEPS = 200
+KINDS: dict[str, dict[str, Any]] = {  # an odd number of units in a window of the last one: masks are drawn in pairs
+    **{batching: {"batching": batching} for batching in BATCHERS}, "qrnn": {"cell": "qrnn", "hidden_size": 9},
+}  # fmt: skip
 SETTINGS: dict[str, Any] = {
     "cell": "gru", "num_layers": 2, "dropout": 0.25, "hidden_size": 12, "seq_len": 7, "batch_size": 6, "seed": 5,
     "learning_rate": 0.01, "steps": STEPS, "log_every": 1, "eval_every": 50,
@@ -42,8 +45,8 @@ if __name__ == "__main__":
     if "fail" in sys.argv:
         fail_on_rank_1()
     with mpi_team() as team:
-        for batching in BATCHERS:
+        for kind, changes in KINDS.items():
             charrnn.train(
-                folder / "book.txt", out=folder / f"{batching}-{dtype}-{team.size}", watcher=Watcher(), team=team,
-                batching=batching, dtype=dtype, **SETTINGS,
+                folder / "book.txt", out=folder / f"{kind}-{dtype}-{team.size}", watcher=Watcher(), team=team,
+                dtype=dtype, **{**SETTINGS, **changes},
             )  # fmt: skip

@@ -108,7 +108,7 @@ def test_evaluation_reads_large_texts_from_their_ids(
 
     def results() -> list[tuple[str, str]]:
         done = [CliRunner().invoke(evaluate, [*map(str, line), "--json"]) for line in lines]
-        return [(result.output, str(result.exception)) for result in done]
+        return [(result.stdout, str(result.exception)) for result in done]
 
     small = results()
     assert "é" in small[3][1]

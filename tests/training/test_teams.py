@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from charrnn.batching import BATCHERS
+from charrnn.checkpoint.model_file import read_model
 from charrnn.errors import ConfigError
 from charrnn.randomness import some_rows, stream
 from charrnn.training.folder import RunFolder
-from tests.training.team_runs import SETTINGS, STEPS
+from charrnn.training.team import launched, launched_as_one_of_several
+from tests.training.team_runs import KINDS, SETTINGS, STEPS
 
 BESIDE = Path(sys.executable).with_name("mpiexec")
 MPIEXEC = str(BESIDE) if BESIDE.exists() else shutil.which("mpiexec")
@@ -71,18 +72,18 @@ def team_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @needs_mpi
 @pytest.mark.parametrize("processes", [2, 4])  # 4 processes take 1 or 2 of the 6 lanes
-@pytest.mark.parametrize("batching", sorted(BATCHERS))
-def test_the_number_of_processes_changes_nothing(team_runs: Path, batching: str, processes: int) -> None:
-    alone = figures(team_runs / f"{batching}-float64-1")
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_number_of_processes_changes_nothing(team_runs: Path, kind: str, processes: int) -> None:
+    alone = figures(team_runs / f"{kind}-float64-1")
     assert len(alone) == STEPS
     assert alone[-1]["train_loss"] < 0.8 * alone[0]["train_loss"]  # it has learnt: there was something to differ in
-    assert largest_difference(alone, figures(team_runs / f"{batching}-float64-{processes}")) < 1e-12
+    assert largest_difference(alone, figures(team_runs / f"{kind}-float64-{processes}")) < 1e-12
 
 
 @needs_mpi
-@pytest.mark.parametrize("batching", sorted(BATCHERS))
-def test_in_float32_it_changes_no_more_than_rounding(team_runs: Path, batching: str) -> None:
-    alone, two = (figures(team_runs / f"{batching}-float32-{processes}") for processes in (1, 2))
+@pytest.mark.parametrize("kind", KINDS)
+def test_in_float32_it_changes_no_more_than_rounding(team_runs: Path, kind: str) -> None:
+    alone, two = (figures(team_runs / f"{kind}-float32-{processes}") for processes in (1, 2))
     assert 0 < largest_difference(alone, two) < 1e-3  # 200 steps amplify what the last digits differ in
     assert largest_difference(alone[:10], two[:10]) < 1e-5
 
@@ -119,17 +120,21 @@ def test_a_killed_process_takes_the_job_down_and_the_checkpoint_is_whole(team_ru
             first = first or written
             if written != first:
                 break
+        else:
+            raise AssertionError("there was no checkpoint after that of step 0")
         os.kill(rank_of(job.pid, 1), signal.SIGKILL)
         out, err = job.communicate(timeout=30)
     finally:
         job.kill()
     assert job.returncode != 0
     assert "signal 9" in out + err
+    saved = read_model(RunFolder(run).model).provenance["step"]
+    assert saved > 0
     resumed = subprocess.run(
-        [*CLI, "train", "--resume", run, "--epochs=1", "--quiet", "--json"], capture_output=True, text=True
+        [*CLI, "train", "--resume", run, f"--steps={saved + 5}", "--quiet", "--json"], capture_output=True, text=True
     )
     assert resumed.returncode == 0, resumed.stderr
-    assert json.loads(resumed.stdout)["step"] > 1
+    assert json.loads(resumed.stdout)["step"] >= saved + 5
 
 
 def rank_of(parent: int, rank: int) -> int:
@@ -228,3 +233,58 @@ def test_every_lane_is_dealt_once_and_evenly(size: int, batch_size: int) -> None
     assert {len(part) for part in lanes} <= {batch_size // size, -(-batch_size // size)}
     with pytest.raises(ConfigError, match="cannot be dealt"):
         MpiTeam(Comm()).lanes(size - 1)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("environment", "processes"),
+    [
+        ({}, 1), ({"PMI_SIZE": "1"}, 1), ({"PMI_SIZE": "4"}, 4), ({"OMPI_COMM_WORLD_SIZE": "2", "PMIX_RANK": "1"}, 2),
+        ({"PMIX_RANK": "0"}, None), ({"PMIX_RANK": "1"}, None),
+    ],
+)  # fmt: skip
+def test_what_launchers_say(
+    environment: dict[str, str], processes: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "PMIX_RANK"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert launched() == processes
+    assert launched_as_one_of_several() == (processes != 1)
+
+
+@needs_mpi
+def test_a_launcher_of_another_library_is_an_error_and_a_job_of_one_is_not(team_runs: Path, tmp_path: Path) -> None:
+    command = [*CLI, "train", team_runs / "book.txt", "--out", tmp_path / "run", *flags(steps=3), "--quiet"]
+    environment = {**os.environ, "OMPI_COMM_WORLD_SIZE": "2"}
+    other = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert other.returncode == 2
+    assert "mpiexec has started 2 processes and mpi4py sees 1" in other.stderr
+    code = (
+        "from charrnn.training import mpi, team\nmpi.launched = lambda: None\n"
+        "with mpi.mpi_team() as found: print(found is team.ALONE)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "True\n"
+
+
+@needs_mpi
+def test_ranks_find_the_same_large_text_or_stop(team_runs: Path, tmp_path: Path) -> None:
+    """Texts that are not held in memory are not sent: each rank reads its own."""
+    script = tmp_path / "large.py"
+    script.write_text(
+        "import os, sys\nimport charrnn\nfrom charrnn.text import large\nfrom charrnn.training.mpi import mpi_team\n"
+        "large.LARGE_BYTES = 1\nos.chdir(sys.argv[int(os.environ['PMI_RANK']) + 1])\n"
+        "with mpi_team() as team:\n"
+        "    charrnn.train('book.txt', out=sys.argv[3], team=team, cell='rnn', hidden_size=8, seq_len=9, batch_size=4, "
+        "num_layers=1, steps=5, log_every=1)\n"
+    )
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "book.txt").write_text((team_runs / "book.txt").read_text().replace("cat", "dog"))
+    environment = {**os.environ, "CHARRNN_CACHE": str(tmp_path / "cache")}
+    same = mpiexec(2, sys.executable, script, team_runs, team_runs, tmp_path / "same", env=environment)
+    assert same.returncode == 0, same.stderr
+    assert len(figures(tmp_path / "same")) == 5
+    parted = mpiexec(2, sys.executable, script, team_runs, other, tmp_path / "parted", env=environment)
+    assert parted.returncode != 0
+    assert "rank 1 finds another text in book.txt than rank 0" in parted.stderr

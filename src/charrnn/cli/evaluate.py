@@ -10,6 +10,7 @@ import click
 
 from charrnn.arrays import Array
 from charrnn.cli.options import echo_json, json_option, on_unknown_option, quiet_option
+from charrnn.cli.progress import make_watcher
 from charrnn.errors import ConfigError, RunError, TextError
 from charrnn.language_model import LanguageModel, load
 from charrnn.scoring import Evaluation
@@ -21,6 +22,7 @@ from charrnn.text.reading import Reading
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.dynamic import LEARNING_RATE, evaluate_dynamic
 from charrnn.training.folder import RunFolder
+from charrnn.training.watcher import Watcher
 
 NAMES = {"train": "training split", "val": "validation split", "test": "test split", "text": "whole text"}
 
@@ -69,7 +71,11 @@ def evaluate(
     if dynamic_rate is not None and not math.isfinite(dynamic_rate):
         raise ConfigError(f"--dynamic-rate {dynamic_rate:g} is not a finite number")
     model = load(run)
-    reading = _Text.open(text, encoding) if text else _own_text(run)
+    watcher = make_watcher(quiet)
+    try:
+        reading = _Text.open(text, encoding, watcher) if text else _own_text(run, watcher)
+    finally:
+        watcher.done()
     sha256 = reading.sha256
     ours = sha256 == model.provenance.get("text_sha256")
     if not text and not ours:
@@ -128,9 +134,9 @@ class _Text:
         self.sources, self.encoding, self.corpus, self._reading = sources, encoding, corpus, reading
 
     @classmethod
-    def open(cls, sources: Sequence[str], encoding: str) -> _Text:
+    def open(cls, sources: Sequence[str], encoding: str, watcher: Watcher) -> _Text:
         if is_large(sources):
-            return cls(sources, encoding, large_corpus(sources, encoding), None)
+            return cls(sources, encoding, large_corpus(sources, encoding, watcher.remark, watcher.reading), None)
         return cls(sources, encoding, None, read_text(sources, encoding))
 
     @property
@@ -159,7 +165,7 @@ class _Text:
         return vocabulary.encode(self.reading.text, on_unknown) if ids is None else ids
 
 
-def _own_text(run: Path) -> _Text:
+def _own_text(run: Path, watcher: Watcher) -> _Text:
     """The text that a run was trained on, read again."""
     if not run.is_dir():
         raise RunError(f"'{run}' is a model without its text: name a TEXT to evaluate it on")
@@ -169,7 +175,7 @@ def _own_text(run: Path) -> _Text:
     except (KeyError, TypeError):
         raise RunError(f"'{run}/config.json' is damaged: it does not say where the text is") from None
     try:
-        return _Text.open(sources, encoding)
+        return _Text.open(sources, encoding, watcher)
     except TextError as error:
         raise RunError(f"{error}; if the text has moved, name it: charrnn evaluate RUN TEXT --split val") from None
 

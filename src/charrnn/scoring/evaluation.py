@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from charrnn.arrays import Array
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
+from charrnn.text.large import release
 from charrnn.units import InOtherUnits
 
 WINDOW = 256  # characters read at a time; the result does not depend on it
@@ -39,3 +40,4 @@ def surprises(model: CharModel, params: Parameters, ids: Array) -> Iterator[Arra
             ws = model.workspace(len(inputs), 1, dtype)
         nats, state = model.nats(params, inputs, targets, state, ws)
         yield nats[:, 0]
+        release(ids)

@@ -16,6 +16,7 @@ from charrnn.errors import DivergenceError
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
 from charrnn.scoring import Evaluation
+from charrnn.text.large import release
 from charrnn.training.gradients import clip_by_global_norm_
 from charrnn.training.optimizers import Adam
 
@@ -58,4 +59,5 @@ def evaluate_dynamic(
         if not math.isfinite(loss):
             raise DivergenceError(f"dynamic evaluation diverged: try a learning rate below {learning_rate:g}")
         total += loss * len(inputs)
+        release(ids)
     return Evaluation(len(ids) - 1, total / (len(ids) - 1))

@@ -24,7 +24,7 @@ from charrnn.config import TrainConfig, make_config
 from charrnn.errors import ConfigError, DivergenceError, RunError
 from charrnn.text.large import is_large, large_corpus
 from charrnn.threads import blas_threads
-from charrnn.training.team import Team
+from charrnn.training.team import ALONE, Team, launched
 from charrnn.training.trainer import new_trainer
 
 if TYPE_CHECKING:
@@ -46,15 +46,27 @@ def mpi_team() -> Iterator[Team]:
     Raises
     ------
     ConfigError
-        mpi4py is not installed.
+        mpi4py is not installed, or does not belong to that mpiexec.
     """
+    wanted = launched()
     try:
         from mpi4py import MPI
     except ImportError:
+        if wanted is None:  # such as a job of one process under Slurm
+            yield ALONE
+            return
         raise ConfigError("mpiexec has started several processes: that takes pip install 'charrnn[mpi]'") from None
     except RuntimeError as error:
         raise ConfigError(f"mpi4py finds no MPI library ({error}): pip install mpich, or load the site's") from None
     team = MpiTeam(MPI.COMM_WORLD)
+    if wanted not in (None, team.size):
+        raise ConfigError(
+            f"mpiexec has started {wanted} processes and mpi4py sees {team.size}: they belong to different MPI "
+            "libraries; use the mpiexec of the one that mpi4py was installed with"
+        )
+    if team.size == 1:
+        yield ALONE
+        return
     if team.rank:
         for number in (signal.SIGINT, signal.SIGTERM):  # rank 0 hears them, too, and decides
             signal.signal(number, signal.SIG_IGN)
@@ -93,12 +105,12 @@ class MpiTeam(Team):
         """The lanes of a rank; where they do not come out even, some have one more than others."""
         return slice(batch_size * rank // self.size, batch_size * (rank + 1) // self.size)
 
-    def set_up(self, config: TrainConfig, vocab_size: int, ids: Array, sources: Sequence[str]) -> None:
+    def set_up(self, config: TrainConfig, vocab_size: int, ids: Array, sources: Sequence[str], sha256: str) -> None:
         self.order(SET_UP)
         large = is_large(sources)
         facts = {
             "settings": asdict(config), "vocab_size": vocab_size, "dtype": ids.dtype.str, "length": len(ids),
-            "sources": list(sources) if large else None,
+            "sources": list(sources) if large else None, "sha256": sha256,
         }  # fmt: skip
         data = np.frombuffer(json.dumps(facts).encode(), np.uint8).copy()
         self.comm.Bcast(np.array([len(data)], np.int64))
@@ -116,7 +128,10 @@ class MpiTeam(Team):
         facts = json.loads(data.tobytes())
         config = make_config(facts["settings"])
         if facts["sources"]:  # too large to be sent; on this machine it lies encoded in the cache already
-            ids = large_corpus(facts["sources"], config.encoding).ids[: facts["length"]]
+            corpus = large_corpus(facts["sources"], config.encoding)
+            if corpus.sha256 != facts["sha256"]:
+                raise RunError(f"rank {self.rank} finds another text in {corpus.name} than rank 0: its SHA-256 differs")
+            ids = corpus.ids[: facts["length"]]
         else:
             ids = np.empty(facts["length"], facts["dtype"])
             self._broadcast(ids)

@@ -16,7 +16,6 @@ from charrnn.errors import DivergenceError, RunError
 from charrnn.language_model import LanguageModel
 from charrnn.nn.parameters import Parameters
 from charrnn.scoring import evaluate
-from charrnn.text.large import release
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.budget import Budget
 from charrnn.training.folder import RunFolder
@@ -161,7 +160,6 @@ class Session:
         progress, config = self.progress, self.config
         self._in_step, begun = True, time.perf_counter()
         record = self.trainer.step(self.budget.progress(progress.step, progress.seconds))
-        release(self.trainer.batcher.ids)
         progress.seconds += time.perf_counter() - begun
         self._in_step = False
         if self._candidate_step == progress.step:  # the loss that was just computed with them is finite

@@ -18,8 +18,9 @@ from collections.abc import Sequence
 from charrnn.arrays import Array
 from charrnn.config import TrainConfig
 
-# What tells a process that it is one of several: MPICH and Intel MPI, Open MPI, and any launcher that speaks PMIx.
-RANKS = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "PMIX_RANK")
+# Where a launcher tells a process how many there are: MPICH and Intel MPI, and Open MPI.
+SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE")
+PMIX = "PMIX_RANK"  # other launchers, such as Slurm's: it is one of some number
 
 
 class Team:
@@ -31,8 +32,8 @@ class Team:
         """The lanes of the batch that are this process's."""
         return slice(0, batch_size)
 
-    def set_up(self, config: TrainConfig, vocab_size: int, ids: Array, sources: Sequence[str]) -> None:
-        """Tell the others what is trained on which ids (N,); or which files to read, where `sources` are given."""
+    def set_up(self, config: TrainConfig, vocab_size: int, ids: Array, sources: Sequence[str], sha256: str) -> None:
+        """Tell the others what is trained on which ids (N,), or in which files to find them, and the text's SHA-256."""
 
     def spread(self, arrays: Sequence[Array], step: int) -> int:
         """Overwrite everybody's arrays with those of rank 0; returns its step."""
@@ -57,7 +58,14 @@ class Team:
 ALONE = Team()
 
 
+def launched() -> int | None:
+    """How many processes mpiexec or its like says it has started, this one included; None if it does not say."""
+    for name in SIZES:
+        if os.environ.get(name, "").isdigit():
+            return int(os.environ[name])
+    return None if PMIX in os.environ else 1
+
+
 def launched_as_one_of_several() -> bool:
-    """Whether mpiexec or its like has started this process, and it is not a worker of `mpi4py.futures`."""
-    several = any(os.environ.get(name, "1") != "1" for name in RANKS)
-    return several and "mpi4py.futures" not in sys.modules
+    """Whether this process may be one of several, and is not a worker of `mpi4py.futures`."""
+    return launched() != 1 and "mpi4py.futures" not in sys.modules

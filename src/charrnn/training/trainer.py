@@ -14,6 +14,7 @@ from charrnn.errors import ConfigError, DivergenceError
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
 from charrnn.randomness import some_rows, stream
+from charrnn.text.large import release
 from charrnn.training.gradients import clip_by_global_norm_
 from charrnn.training.optimizers import OPTIMIZERS
 from charrnn.training.schedules import SCHEDULES, learning_rate_at
@@ -92,6 +93,7 @@ class Trainer:
             self.optimizer.step(self.params.vector, self.grads.vector, rate)
         self.state = state
         self.step_count = step + 1
+        release(self.batcher.ids)
         return StepRecord(step + 1, loss, grad_norm, rate)
 
 
