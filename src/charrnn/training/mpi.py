@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
+import time
 import traceback
 import zlib
 from collections.abc import Iterator, Sequence
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from mpi4py.MPI import Intracomm
 
 END, SET_UP, SPREAD, STEP, GATHER = range(5)
+LAST_WORDS_S = 0.3  # for mpiexec to pass on what was said, before it kills everybody
 PIECE = 1 << 30  # bytes in a message: MPI counts in 32 bits
 
 
@@ -193,6 +195,7 @@ class MpiTeam(Team):
     def abort(self) -> None:
         """Take the whole job down."""
         sys.stderr.flush()
+        time.sleep(LAST_WORDS_S)
         self.comm.Abort(1)
 
     def _broadcast(self, array: Array) -> None:
