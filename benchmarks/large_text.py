@@ -57,8 +57,8 @@ def make(path: Path, megabytes: float) -> None:
 
 def train(text: Path, out: Path, batching: str, steps: int) -> tuple[int, int, float]:
     settings = {
-        "cell": "rnn", "num_layers": 1, "hidden_size": 256, "batching": batching, "steps": steps, "val_fraction": 0.0,
-        "sample_every": 10**9,
+        "cell": "rnn", "num_layers": 1, "hidden_size": 256, "batching": batching, "steps": steps,
+        "val_fraction": 0.002, "eval_every": 10**9, "sample_every": 10**9,
     }  # fmt: skip
     command = [sys.executable, "-c", CHILD, str(text), str(out), json.dumps(settings)]
     memory, rate, before = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()

@@ -1,10 +1,8 @@
-"""Writing a file so that a crash leaves the old one or the new one, never half of one; and arrays with a header."""
+"""The files of a run: written whole or not at all; JSON, and arrays with a header."""
 
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from safetensors.numpy import save as safetensors_bytes
 
 from charrnn.arrays import Array
 from charrnn.errors import RunError
+from charrnn.whole_file import whole_file
 
 # Everything but the arrays goes under one metadata key, as JSON: with several keys the safetensors library writes them
 # in random order, and equal runs would no longer give equal files.
@@ -22,20 +21,10 @@ KEY = "charrnn"
 
 
 def write_atomic(path: Path, data: bytes) -> None:
-    """Write beside, sync, rename, and sync the folder, so that the name always leads to a whole file."""
+    """A whole file, or an error and what was there before."""
     try:
-        handle, part = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(part, 0o666 & ~_umask())
-            os.replace(part, path)
-        except BaseException:
-            Path(part).unlink(missing_ok=True)
-            raise
-        _sync_folder(path.parent)
+        with whole_file(path) as file:
+            file.write(data)
     except OSError as error:
         raise RunError(f"cannot write '{path}': {error.strerror}") from error
 
@@ -82,19 +71,3 @@ def read_arrays(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
     if not isinstance(header, dict):
         raise RunError(f"'{path}' is damaged: its header should be a JSON object")
     return arrays, header
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":
-        return  # elsewhere a folder cannot be opened to be synced
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -11,9 +11,8 @@ import hashlib
 import json
 import mmap
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -25,6 +24,7 @@ from charrnn.text.corpus import Corpus
 from charrnn.text.library import LIBRARY, cache_folder, file_sha256
 from charrnn.text.reading import STDIN, name_of, pieces
 from charrnn.text.vocabulary import Vocabulary
+from charrnn.whole_file import whole_file
 
 LARGE_BYTES = 64 << 20  # of files, from which on a text is not held in memory
 FORMAT = 1
@@ -109,7 +109,7 @@ def _encode(sources: Sequence[str], encoding: str, ids_path: Path, facts_path: P
         tell("reading", min(1.0, read / size))  # another encoding than UTF-8 has another size
     vocabulary = Vocabulary(characters)
     written = hashlib.sha256()
-    with _whole_file(ids_path) as file:
+    with _cached(ids_path) as file:
         encoded = 0
         for text in pieces(sources, encoding):
             data = vocabulary.encode(text).tobytes()
@@ -121,7 +121,7 @@ def _encode(sources: Sequence[str], encoding: str, ids_path: Path, facts_path: P
         "format": FORMAT, "characters": vocabulary.characters, "length": count, "text_sha256": digest.hexdigest(),
         "ids_sha256": written.hexdigest(), "remarks": remarks,
     }  # fmt: skip
-    with _whole_file(facts_path) as file:
+    with _cached(facts_path) as file:
         file.write(json.dumps(facts).encode())
     return facts
 
@@ -157,20 +157,11 @@ def _mapped(path: Path, dtype: np.dtype) -> Array:
 
 
 @contextmanager
-def _whole_file(path: Path) -> Iterator[BinaryIO]:
-    """A file that appears under its name when it is complete, and not at all if anything goes wrong."""
+def _cached(path: Path) -> Iterator[BinaryIO]:
+    """A file of the cache, which appears under its name when it is complete."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, part = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(part, path)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(part)
-            raise
+        with whole_file(path) as file:
+            yield file
     except OSError as error:
         raise TextError(f"cannot write '{path}': {error.strerror}; CHARRNN_CACHE names another folder") from None
