@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from charrnn.jobs import ENGINES, Engine, Here, Job, Outcome, Processes, local_engine, run_jobs
+from charrnn.jobs import Engine, Here, Job, Outcome, Processes, local_engine, run_jobs
 from tests.jobs import work
 
 
@@ -113,8 +113,6 @@ def alive(group: int) -> bool:
     return True
 
 
-def test_registry() -> None:
-    assert set(ENGINES) == {"here", "processes", "dask", "mpi", "slurm"}
-    assert all(issubclass(engine, Engine) for engine in ENGINES.values())
+def test_one_job_at_a_time_runs_here_and_several_in_processes() -> None:
     assert isinstance(local_engine(1), Here)
     assert isinstance(local_engine(2), Processes)
