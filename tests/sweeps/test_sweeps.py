@@ -115,7 +115,7 @@ def test_several_workers_share_a_study(small: dict[str, Any], tmp_path: Path) ->
         {**small, "search": {"hidden_size": {"low": 2, "high": 30}}}, out=tmp_path / "o", jobs=2, watcher=QUIET
     )
     assert [record["number"] for record in done.records] == list(range(8))
-    from charrnn.sweeps.tpe import _study
+    from charrnn.sweeps.methods.tpe import _study
 
     trials = _study(tmp_path / "o").trials
     assert len(trials) == 4
