@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,10 @@ class Spec:
         """What stands in the recipes now: their files may change."""
         searched = self.search.get(RECIPE, ())
         names = [self.settings[RECIPE]] if RECIPE in self.settings else searched if isinstance(searched, tuple) else ()
-        return {name: asdict(read_recipe(name)) for name in names}
+        recipes = {name: read_recipe(name) for name in names}
+        return {
+            k: {"settings": dict(r.settings), "sizes": [dict(size) for size in r.sizes]} for k, r in recipes.items()
+        }
 
 
 def read_spec(path: str | Path) -> Spec:

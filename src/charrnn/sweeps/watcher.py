@@ -14,14 +14,14 @@ from charrnn.units import bits
 class SweepWatcher:
     """Hears of everything and says nothing."""
 
-    tenths = 0  # of a large text, that were read
+    told = ("", 0)  # what was being done with a large text, and how many tenths of it
 
     def remark(self, text: str) -> None: ...
 
     def reading(self, what: str, share: float) -> None:
         """Of a large text, before all runs: what is being done with it, and the share (0 to 1) that is done."""
-        if int(share * 10) != self.tenths:
-            self.tenths = int(share * 10)
+        if self.told != (what, int(share * 10)):
+            self.told = (what, int(share * 10))
             self.remark(f"{what}: {share * 100:.0f} %")
 
     def opened(self, total: int, records: Mapping[int, Record]) -> None:
