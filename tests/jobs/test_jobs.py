@@ -8,12 +8,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor, Future
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from charrnn.jobs import ENGINES, Engine, Here, Job, Outcome, Processes, local_engine, run_jobs
+from charrnn.jobs import Engine, Here, Job, Outcome, Processes, local_engine, run_jobs
+from charrnn.jobs.slurm import _Submitted
 from tests.jobs import work
 
 
@@ -113,8 +116,74 @@ def alive(group: int) -> bool:
     return True
 
 
-def test_registry() -> None:
-    assert set(ENGINES) == {"here", "processes", "dask", "mpi", "slurm"}
-    assert all(issubclass(engine, Engine) for engine in ENGINES.values())
+def test_one_job_at_a_time_runs_here_and_several_in_processes() -> None:
     assert isinstance(local_engine(1), Here)
     assert isinstance(local_engine(2), Processes)
+
+
+class _Empty(Engine, Executor):
+    """An engine all of whose workers are gone; one comes back when it has been looked for so many times."""
+
+    def __init__(self, looks: float) -> None:
+        self.looks = looks
+        self.future: Future[Any] = Future()
+
+    def start(self) -> Executor:
+        return self
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        return self.future
+
+    def at_a_time(self, executor: Executor) -> int:
+        return 1
+
+    def stop(self, executor: Executor, now: bool) -> None: ...
+
+    def lacks(self, executor: Executor) -> str:
+        self.looks -= 1
+        if not self.looks:
+            self.future.set_result({"value": 5})
+        return "no workers" if self.looks > 0 else ""
+
+
+def test_that_there_are_no_workers_is_said_once_and_they_are_waited_for() -> None:
+    order = iter([Job("n", work.square, (1,))])
+    said: list[str] = []
+    (outcome,) = run_jobs(_Empty(3), lambda: next(order, None), say=said.append)
+    assert outcome.value == 5
+    assert said == ["no workers"]
+
+
+def test_jobs_that_have_no_workers_are_not_waited_for_at_the_end() -> None:
+    order = iter([Job("n", work.square, (1,))])
+    asked: list[bool] = []
+    threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+    begun = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        list(run_jobs(_Empty(float("inf")), lambda: next(order, None), lambda: asked.append(True)))
+    assert asked == [True]
+    assert time.monotonic() - begun < 10
+
+
+class _Submits:
+    """A job of submitit's that is done, with its result."""
+
+    def __init__(self, value: int = 0) -> None:
+        self.value = value
+
+    def submit(self, fn: Callable[..., int], *args: Any) -> _Submits:
+        return _Submits(fn(*args))
+
+    def done(self) -> bool:
+        return True
+
+    def result(self) -> int:
+        return self.value
+
+
+def test_a_cancelled_job_does_not_end_the_thread_that_watches_those_of_slurm() -> None:
+    executor = _Submitted(_Submits())
+    executor.submit(work.square, 2).cancel()
+    time.sleep(0.6)  # until it has looked
+    assert executor.submit(work.square, 3).result(timeout=10) == 9
+    executor.shutdown()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,8 +17,11 @@ SETTINGS = {"cell": "rnn", "num_layers": 1, "seq_len": 8, "batch_size": 2, "step
 
 
 @pytest.fixture(autouse=True)
-def _no_learning_curves(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The runs' own figures cost more time than the runs; tests/training has looked at them."""
+def _no_learning_curves(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The runs' own figures cost more time than the runs; tests/training has looked at them. Commands go without."""
+    stub = tmp_path_factory.mktemp("stub")
+    (stub / "matplotlib.py").write_text("raise ImportError('not in these tests')\n")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(stub), *filter(None, [os.environ.get("PYTHONPATH")])]))
     monkeypatch.setattr("charrnn.training.run.draw_learning_curves", lambda *_: b"")
 
 

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +16,11 @@ from typing import Any
 
 import pytest
 
+from charrnn.checkpoint.files import read_arrays
 from charrnn.errors import ConfigError, RunError
+from charrnn.jobs.engines import Dask, Mpi
 from charrnn.sweeps import sweep
+from charrnn.sweeps.folder import progress
 from charrnn.sweeps.watcher import SweepWatcher
 from tests.sweeps.conftest import as_toml, command, rows
 
@@ -50,7 +54,9 @@ def cluster(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]
     workers: list[subprocess.Popen[bytes]] = []
     try:
         wait_for(file, scheduler)
-        workers += [start("dask_worker", "--no-nanny", "--nthreads", "1") for _ in range(2)]
+        workers += [
+            start("dask_worker", "--no-nanny", "--nthreads", "1", "--name", name) for name in ("first", "second")
+        ]
         yield json.loads(file.read_text())["address"], workers
     finally:
         for process in (*workers, scheduler):
@@ -59,33 +65,63 @@ def cluster(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]
 
 
 class _Killer(SweepWatcher):
-    """Kills a process as soon as so many runs have ended while others are going on."""
+    """Kills a worker in the midst of a run, as soon as so many others have ended."""
 
-    def __init__(self, process: subprocess.Popen[bytes], after: int) -> None:
-        self.process, self.after, self.count, self.at = process, after, 0, -1
+    def __init__(self, client: Any, process: subprocess.Popen[bytes], after: int) -> None:
+        self.client, self.process, self.after, self.count, self.at = client, process, after, 0, -1
+        self.thread = threading.Thread(target=self.kill)
 
     def ended(self, record: Any, best: bool, total: int) -> None:
         self.count += 1
         if self.count == self.after:
-            self.process.kill()
-            self.process.wait()
-            self.at = self.count
+            self.thread.start()
+
+    def kill(self) -> None:
+        (address,) = (a for a, w in self.client.scheduler_info()["workers"].items() if w["name"] == "first")
+        while self.at < 0 and self.count < 24:
+            if self.client.processing()[address]:
+                self.process.send_signal(signal.SIGSTOP)
+                time.sleep(0.2)  # for what it has sent to arrive
+                if self.client.processing()[address]:  # it has not ended, and cannot any more
+                    self.at = self.count
+                    self.process.kill()
+                    self.process.wait()
+                self.process.send_signal(signal.SIGCONT)
 
 
 def test_twenty_four_runs_on_a_dask_cluster_one_of_whose_workers_is_killed_half_way(
     small: dict[str, Any], cluster: tuple[str, list[subprocess.Popen[bytes]]], tmp_path: Path
 ) -> None:
+    from distributed import Client
+
     address, workers = cluster
-    small["settings"] |= {"steps": 120}
+    small["settings"] |= {"steps": 200}
     small |= {"seeds": [0, 1, 2], "search": {"hidden_size": [4, 8], "learning_rate": [0.003, 0.01, 0.03, 0.1]}}
-    killer = _Killer(workers[0], 12)
-    done = sweep(small, out=tmp_path / "dask", dask=address, watcher=killer)
-    assert killer.at == 12
+    with Client(address, set_as_default=False) as client:
+        killer = _Killer(client, workers[0], 12)
+        done = sweep(small, out=tmp_path / "dask", dask=address, watcher=killer)
+        killer.thread.join()
+    assert 12 <= killer.at < 23
     assert workers[0].returncode == -signal.SIGKILL
     assert workers[1].poll() is None
     assert [record["state"] for record in done.records] == ["finished"] * 24
     sweep(small, out=tmp_path / "here", jobs=1, watcher=QUIET)
     assert rows(tmp_path / "dask") == rows(tmp_path / "here")
+
+
+def test_a_dask_cluster_whose_workers_are_gone(cluster: tuple[str, list[subprocess.Popen[bytes]]]) -> None:
+    address, workers = cluster
+    engine = Dask(address)
+    executor = engine.start()
+    assert engine.lacks(executor) == ""
+    for worker in workers:
+        worker.kill()
+    deadline = time.monotonic() + 30
+    while not (lacks := engine.lacks(executor)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert lacks == f"no workers: waiting for 'dask worker {address}'"
+    engine.stop(executor, now=True)
 
 
 def test_a_dask_cluster_that_is_not_there(
@@ -113,6 +149,28 @@ def test_on_the_ranks_of_mpi(small: dict[str, Any], tmp_path: Path) -> None:
     refused = subprocess.run([MPIEXEC, "-n", "2", *plain], check=False, capture_output=True, timeout=120)
     assert refused.returncode != 0
     assert b"python -m mpi4py.futures -m charrnn sweep" in refused.stderr
+
+
+def test_ctrl_c_on_the_ranks_of_mpi_one_of_which_is_idle(small: dict[str, Any], tmp_path: Path) -> None:
+    pytest.importorskip("mpi4py")
+    if MPIEXEC is None:
+        pytest.skip("mpiexec is not installed: pip install 'charrnn[mpi]'")
+    small["settings"] |= {"steps": 1_000_000, "log_every": 20}
+    (tmp_path / "s.toml").write_text(as_toml({**small, "seeds": [0], "search": {"hidden_size": [6]}}))
+    plain = command("sweep", tmp_path / "s.toml", "--out", tmp_path / "mpi")
+    process = subprocess.Popen(
+        [MPIEXEC, "-n", "3", plain[0], "-m", "mpi4py.futures", *plain[1:]], stderr=subprocess.PIPE,
+        start_new_session=True,
+    )  # fmt: skip
+    run = tmp_path / "mpi/runs/000"
+    wait_for(run / "metrics.jsonl", process)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    _, err = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert "charrnn: interrupted: 0 of 1 runs are done" in err.decode()
+    assert "Traceback" not in err.decode()
+    _, header = read_arrays(run / "checkpoint.safetensors")
+    assert header["progress"]["step"] >= progress(run)["step"] > 0
 
 
 def test_as_jobs_that_submitit_runs_on_this_machine(small: dict[str, Any], tmp_path: Path) -> None:
@@ -148,9 +206,14 @@ def test_parameters_that_slurm_does_not_know(small: dict[str, Any], tmp_path: Pa
         sweep({**small, "slurm": {"cluster": "pbs"}}, out=tmp_path / "out", slurm=True, watcher=QUIET)
 
 
-def test_places_to_run_that_contradict_each_other(small: dict[str, Any], tmp_path: Path) -> None:
+def test_places_to_run_that_contradict_each_other(
+    small: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(ConfigError, match="--dask and --slurm are two places to run"):
         sweep(small, out=tmp_path / "out", dask="tcp://x:1", slurm=True, watcher=QUIET)
     with pytest.raises(ConfigError, match="jobs 3 has no effect with --dask"):
         sweep(small, out=tmp_path / "out", dask="tcp://x:1", jobs=3, watcher=QUIET)
+    monkeypatch.setattr(Mpi, "launched", lambda: True)
+    with pytest.raises(ConfigError, match="jobs 3 has no effect with MPI"):
+        sweep(small, out=tmp_path / "out", jobs=3, watcher=QUIET)
     assert not (tmp_path / "out").exists()

@@ -11,9 +11,8 @@ import pytest
 
 from charrnn.errors import ConfigError
 from charrnn.sweeps import METHODS, make_spec, read_spec
-from charrnn.sweeps.methods import Random
+from charrnn.sweeps.methods.random import Random
 from charrnn.sweeps.space import Range
-from charrnn.sweeps.spec import METHOD_NAMES
 from tests.sweeps.conftest import as_toml
 
 WRONG: list[tuple[dict[str, Any], str]] = [
@@ -151,7 +150,3 @@ def test_a_range_keeps_its_ends() -> None:
     drawn = [Range(0.12345678, 0.12345679).draw(rng) for _ in range(9)]
     assert all(0.12345678 <= value <= 0.12345679 for value in drawn)
     assert math.isclose(Range(0.1, 0.7, step=0.2).values()[-1], 0.7)
-
-
-def test_registry() -> None:
-    assert tuple(METHODS) == METHOD_NAMES

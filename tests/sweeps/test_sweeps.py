@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -16,9 +17,11 @@ import pytest
 from charrnn import load
 from charrnn.errors import ConfigError, DivergenceError, RunError, TextError
 from charrnn.sweeps import sweep
-from charrnn.sweeps.folder import progress
+from charrnn.sweeps.folder import SweepFolder, progress
+from charrnn.sweeps.trial import run_trial
 from charrnn.sweeps.watcher import LineSweepWatcher, SweepWatcher
 from charrnn.training.folder import RunFolder
+from charrnn.training.interrupts import Interrupted
 from tests.cli.conftest import Run, charrnn  # noqa: F401  (a fixture)
 from tests.sweeps.conftest import SETTINGS, TEXT, as_toml, command, rows
 
@@ -115,7 +118,7 @@ def test_several_workers_share_a_study(small: dict[str, Any], tmp_path: Path) ->
         {**small, "search": {"hidden_size": {"low": 2, "high": 30}}}, out=tmp_path / "o", jobs=2, watcher=QUIET
     )
     assert [record["number"] for record in done.records] == list(range(8))
-    from charrnn.sweeps.tpe import _study
+    from charrnn.sweeps.methods.tpe import _study
 
     trials = _study(tmp_path / "o").trials
     assert len(trials) == 4
@@ -150,6 +153,24 @@ def test_failed_runs_are_run_again_when_that_is_asked_for(small: dict[str, Any],
     assert [{**record, **times} for record in again.records] == [{**record, **times} for record in done.records]
 
 
+def test_a_setting_that_has_failed_is_run_again_with_tpe_too(
+    small: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("charrnn.training.session.PULSE_S", 0.0)  # every loss is judged
+    small |= {"method": "tpe", "trials": 1, "seeds": [0]}
+
+    def fail(*_: object) -> None:
+        raise OSError("a full disk")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("charrnn.sweeps.trial._TrialWatcher.pulse", fail)
+        done = sweep(small, out=tmp_path / "out", jobs=1, watcher=QUIET)
+    assert done.records[0]["error"] == "OSError: a full disk"
+    again = sweep(small, out=tmp_path / "out", jobs=1, retry_failed=True, watcher=QUIET)
+    assert again.records[0]["state"] == "finished", again.records[0]["error"]
+    assert again.records[0]["step"] == 10
+
+
 def test_where_every_run_fails_the_command_says_so(charrnn: Run, small: dict[str, Any], text: Path) -> None:  # noqa: F811
     small["settings"] |= {"optimizer": "sgd", "grad_clip": 0, "steps": 200, "schedule": "constant"}
     small |= {"search": {"learning_rate": [1e39, 1e40]}, "seeds": [0]}
@@ -162,7 +183,7 @@ def test_where_every_run_fails_the_command_says_so(charrnn: Run, small: dict[str
     assert DivergenceError.exit_status == 1
 
 
-LONG = {"steps": 9000, "eval_every": 1000, "log_every": 50, "sample_every": 3000, "checkpoint_minutes": 0.005}
+LONG = {"steps": 7000, "eval_every": 500, "log_every": 50, "sample_every": 1500, "checkpoint_minutes": 0.005}
 
 
 def long(small: dict[str, Any]) -> dict[str, Any]:
@@ -219,6 +240,47 @@ def test_a_run_whose_checkpoint_is_damaged_is_begun_anew(small: dict[str, Any], 
     assert [r["val_nats_per_char"] for r in again.records] == [r["val_nats_per_char"] for r in done.records]
 
 
+def order(sweep_folder: Path, session: str, text: Path) -> dict[str, Any]:
+    return {
+        "sweep": str(sweep_folder), "session": session, "number": 0, "text": [str(text)], "recipe": None,
+        "settings": dict(SETTINGS), "trial": None,
+    }  # fmt: skip
+
+
+def test_a_run_is_kept_when_its_text_is_away_or_another_process_has_it(
+    text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("charrnn.sweeps.trial.FOLDER_S", 0.0)
+    folder = SweepFolder(tmp_path)
+    wanted = order(tmp_path, folder.begin_session(), text)
+    first = run_trial(wanted)
+    files = sorted(folder.run(0).rglob("*"))
+    with RunFolder(folder.run(0)).lock(), pytest.raises(RunError, match="another process is training in"):
+        run_trial(wanted)
+    text.rename(tmp_path / "away")
+    with pytest.raises(RunError, match="if the text has moved"):
+        run_trial(wanted)
+    assert sorted(folder.run(0).rglob("*")) == files
+    (tmp_path / "away").rename(text)
+    assert run_trial(wanted)["val_nats_per_char"] == first["val_nats_per_char"]
+
+
+def test_a_checkpoint_that_cannot_be_read_now_is_kept(
+    text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = SweepFolder(tmp_path)
+    wanted = order(tmp_path, folder.begin_session(), text)
+    run_trial(wanted)
+
+    def fail(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("charrnn.checkpoint.files.safe_open", fail)
+    with pytest.raises(RunError, match="Input/output error"):
+        run_trial(wanted)
+    assert RunFolder(folder.run(0)).checkpoint.is_file()
+
+
 class _Ender(SweepWatcher):
     def __init__(self, session: Path) -> None:
         self.session = session
@@ -261,8 +323,83 @@ def test_folders_and_texts_that_do_not_fit(small: dict[str, Any], text: Path, tm
 
 def test_one_process_at_a_time_carries_out_a_sweep(small: dict[str, Any], tmp_path: Path) -> None:
     sweep(small, out=tmp_path / "out", jobs=1, watcher=QUIET)
+    before = (tmp_path / "out/sweep.json").stat()
     with RunFolder(tmp_path / "out").lock(), pytest.raises(RunError, match="another process is training in"):
         sweep(small, out=tmp_path / "out", jobs=1, watcher=QUIET)
+    assert (tmp_path / "out/sweep.json").stat().st_ino == before.st_ino  # not written
+
+
+def test_trials_below_what_was_begun_are_refused(small: dict[str, Any], tmp_path: Path) -> None:
+    small |= {"method": "random", "trials": 3}
+    sweep(small, out=tmp_path / "out", jobs=1, watcher=QUIET)
+    with pytest.raises(ConfigError, match="trials 2 is too small: 3 settings were begun in "):
+        sweep({**small, "trials": 2}, out=tmp_path / "out", jobs=1, watcher=QUIET)
+
+
+def test_a_recipe_that_has_changed_is_another_sweep(small: dict[str, Any], tmp_path: Path) -> None:
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text("dropout = 0.1")
+    for table in ("settings", "search"):
+        recipe.write_text("dropout = 0.1")
+        value = str(recipe) if table == "settings" else ["quick", str(recipe)]
+        wanted = {**small, "seeds": [0], "search": {"hidden_size": [4]}}
+        wanted[table] = {**wanted[table], "recipe": value}
+        out = tmp_path / table
+        sweep(wanted, out=out, jobs=1, watcher=QUIET)
+        recipe.write_text("dropout = 0.2")
+        with pytest.raises(ConfigError, match=r"the recipe '.*mine.toml' is not what it was when the sweep in"):
+            sweep(wanted, out=out, jobs=1, watcher=QUIET)
+
+
+def test_a_finished_sweep_whose_best_run_is_gone_is_still_told_of(
+    small: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError("no such colour")
+
+    monkeypatch.setattr("charrnn.sweeps.results.draw_search", fail)
+    lines = io.StringIO()
+    done = sweep(small, out=tmp_path / "out", jobs=1, watcher=LineSweepWatcher(lines))
+    assert done.best is not None
+    assert "no figure: no such colour" in lines.getvalue()
+    page = (tmp_path / "out/README.md").read_text()
+    assert "Text: clock.txt (SHA-256 " in page
+    assert "; by position, the first 928 characters train, the next 104 validate." in page
+    shutil.rmtree((tmp_path / "out/best").resolve())
+    again = sweep(small, out=tmp_path / "out", jobs=1, watcher=LineSweepWatcher(lines))
+    assert again.best == done.best
+    assert "no 'best': the folder of the best run, " in lines.getvalue()
+    assert "Its folder is gone." in (tmp_path / "out/README.md").read_text()
+    assert not (tmp_path / "out/best").exists()
+
+
+def test_an_error_in_writing_the_results_does_not_hide_an_interruption(
+    small: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RunError("no space left")
+
+    monkeypatch.setattr("charrnn.sweeps.run.write_results", fail)
+    lines = io.StringIO()
+
+    class Ender(LineSweepWatcher):
+        def ended(self, record: Any, best: bool, total: int) -> None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted, match="1 of 8 runs are done"):
+        sweep(small, out=tmp_path / "out", jobs=1, watcher=Ender(lines))
+    assert "the results so far are not written: no space left" in lines.getvalue()
+
+
+def test_reading_a_large_text_is_told_of(
+    small: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHARRNN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("charrnn.text.large.LARGE_BYTES", 1)
+    lines = io.StringIO()
+    small["search"] = {"hidden_size": [4]}
+    sweep({**small, "seeds": [0]}, out=tmp_path / "out", jobs=1, watcher=LineSweepWatcher(lines))
+    assert "encoding: 100 %" in lines.getvalue()
 
 
 def test_a_sweep_that_can_only_fail_is_refused(small: dict[str, Any], tmp_path: Path) -> None:

@@ -50,6 +50,18 @@ def test_the_table_shows_what_runs_and_what_is_best(small: dict[str, Any], tmp_p
     assert "7 of 9 runs done, 1 ended early, 2 failed" in drawn()
 
 
+def test_a_run_may_end_while_the_table_is_drawn() -> None:
+    table = TableSweepWatcher(Console(file=io.StringIO()))
+
+    class Ends(dict[str, Any]):
+        def __getitem__(self, name: str) -> Any:
+            table.records[len(table.records)] = {"state": "failed"}
+            return "failed"
+
+    table.records[0] = Ends()
+    assert table.table().title == "1 of 0 runs done, 1 failed"
+
+
 def test_how_far_a_run_is_when_it_has_written_nothing(tmp_path: Path) -> None:
     assert progress(tmp_path) == {}
     (tmp_path / "metrics.jsonl").touch()

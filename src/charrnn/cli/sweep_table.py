@@ -65,7 +65,7 @@ class TableSweepWatcher(SweepWatcher):
 
     def table(self) -> Table:
         """The table as it stands."""
-        states = [record["state"] for record in self.records.values()]
+        states = [record["state"] for record in list(self.records.values())]
         counts = [f"{len(states)} of {self.total} runs done"]
         counts += [f"{states.count(PRUNED)} ended early"] if PRUNED in states else []
         counts += [f"{states.count(FAILED)} failed"] if FAILED in states else []

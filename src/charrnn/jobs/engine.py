@@ -24,6 +24,10 @@ class Engine:
         """How many jobs it can run at once, now."""
         raise NotImplementedError
 
+    def lacks(self, executor: Executor) -> str:
+        """What it waits for, in words, where no job can run until that is there; else nothing."""
+        return ""
+
     def stop(self, executor: Executor, now: bool) -> None:
         """Give the workers back; `now` does not wait for the jobs that they have."""
         executor.shutdown(wait=not now, cancel_futures=True)

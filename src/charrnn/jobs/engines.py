@@ -1,4 +1,4 @@
-"""Where jobs run: here, in processes of this machine, on a dask cluster, on MPI's ranks, or as jobs of Slurm."""
+"""Where jobs run: here, in processes of this machine, on a dask cluster, or on MPI's ranks."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from typing import Any
 
 from charrnn.errors import RunError
 from charrnn.jobs.engine import Engine
-from charrnn.jobs.job import begin_worker
-from charrnn.jobs.slurm import Slurm
+from charrnn.jobs.job import begin_rank, begin_worker
 
 WAIT_FOR_WORKERS_S = 60
 CONNECT_S = 10
@@ -98,6 +97,9 @@ class Dask(Engine):
     def at_a_time(self, executor: Executor) -> int:
         return max(1, sum(map(int, self.client.nthreads().values())))
 
+    def lacks(self, executor: Executor) -> str:
+        return "" if self.client.nthreads() else f"no workers: waiting for 'dask worker {self.address}'"
+
     def stop(self, executor: Executor, now: bool) -> None:
         executor.shutdown(wait=not now)
         self.client.close()
@@ -114,7 +116,7 @@ class Mpi(Engine):
             raise RunError("MPI's ranks are not here: mpiexec -n N python -m mpi4py.futures -m charrnn …")
         from mpi4py.futures import MPIPoolExecutor
 
-        executor: Executor = MPIPoolExecutor()
+        executor: Executor = MPIPoolExecutor(initializer=begin_rank)
         return executor
 
     @staticmethod
@@ -128,15 +130,6 @@ class Mpi(Engine):
 
     def at_a_time(self, executor: Executor) -> int:
         return max(1, int(executor.num_workers))  # type: ignore[attr-defined]  # mpi4py's own
-
-
-ENGINES: dict[str, type[Engine]] = {
-    "here": Here,
-    "processes": Processes,
-    "dask": Dask,
-    "mpi": Mpi,
-    "slurm": Slurm,
-}
 
 
 def local_engine(jobs: int) -> Engine:

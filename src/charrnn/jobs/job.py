@@ -79,6 +79,12 @@ def begin_worker(parent: int) -> None:
         threading.Thread(target=_follow, args=(parent,), daemon=True).start()
 
 
+def begin_rank() -> None:
+    """Prepare a rank of MPI: an idle one would die of Ctrl-C, and all others with it. Training hears it by itself."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+
 def _follow(parent: int) -> None:
     """When the parent is gone, end this process as `kill` would: training hears it, saves and stops."""
     while os.getppid() == parent:

@@ -26,7 +26,10 @@ NextJob = Callable[[], "Job | None"]
 
 
 def run_jobs(
-    engine: Engine, next_job: NextJob, ask_to_stop: Callable[[], None] | None = None
+    engine: Engine,
+    next_job: NextJob,
+    ask_to_stop: Callable[[], None] | None = None,
+    say: Callable[[str], None] = lambda text: None,
 ) -> Generator[Outcome, None, None]:
     """Run jobs until there are no more, as many at a time as the engine can; outcomes come in the order of completion.
 
@@ -38,6 +41,8 @@ def run_jobs(
     ask_to_stop : callable, optional
         Called at the first Ctrl-C (or SIGTERM). Jobs that are running then have half a minute to end by themselves, and
         those that are complete are still returned. Without it they are stopped at once.
+    say : callable, optional
+        Told, once each time, what the engine lacks when no job can run.
 
     Raises
     ------
@@ -51,6 +56,8 @@ def run_jobs(
             deadline = math.inf
             while crew.busy() and time.monotonic() < deadline:
                 yield from crew.outcomes()
+                if crew.lacks(say) and crew.stopping:
+                    break
                 if stop is not None and stop.signal is not None and not crew.stopping:
                     crew.stopping = True
                     deadline = time.monotonic() + (TO_STOP_S if ask_to_stop else 0.0)
@@ -73,6 +80,7 @@ class _Crew:
         self.running: dict[Future[Any], Outcome] = {}
         self.again: deque[Outcome] = deque()  # jobs whose worker died
         self.stopping = False
+        self.lacked = ""
 
     def busy(self) -> bool:
         """Hand out as many jobs as there is room for; whether anything is running."""
@@ -95,6 +103,14 @@ class _Crew:
             return self.again.popleft()
         job = self.next_job()
         return None if job is None else Outcome(job)
+
+    def lacks(self, say: Callable[[str], None]) -> bool:
+        """Whether what is running cannot go on; that is said when it begins."""
+        lacks = self.engine.lacks(self.executor) if self.executor is not None and self.running else ""
+        if lacks and not self.lacked:
+            say(lacks)
+        self.lacked = lacks
+        return bool(lacks)
 
     def outcomes(self) -> Iterator[Outcome]:
         """Wait a little; what is complete."""

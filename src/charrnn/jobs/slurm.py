@@ -74,6 +74,7 @@ class _Submitted(Executor):
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         future: Future[Any] = Future()
+        future.set_running_or_notify_cancel()  # nobody but the watching thread ends it
         self.jobs[future] = self.inner.submit(fn, *args, **kwargs)
         return future
 

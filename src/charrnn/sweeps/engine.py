@@ -25,6 +25,8 @@ def choose_engine(folder: Path, spec: Spec, jobs: int | None, dask: str | None, 
     if slurm:
         return Slurm(folder.resolve() / "slurm", jobs or cores, spec.slurm)
     if Mpi.launched():
+        if jobs is not None:
+            raise ConfigError(f"jobs {jobs} has no effect with MPI: every rank but the first carries out a run")
         return Mpi()
     if launched_as_one_of_several():
         raise ConfigError(

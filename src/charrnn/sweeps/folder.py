@@ -6,8 +6,8 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,33 +36,55 @@ class SweepFolder:
         self.best = path / "best"
 
     @classmethod
-    def open(cls, path: Path, spec: Spec, text_sha256: str) -> SweepFolder:
-        """The folder of a sweep: a new one, or one that the same sweep was begun in.
+    @contextmanager
+    def hold(cls, path: Path, spec: Spec, text: Mapping[str, Any]) -> Iterator[SweepFolder]:
+        """The folder of a sweep, new or one that the same sweep was begun in; no other process has it meanwhile.
 
         Raises
         ------
         RunError, ConfigError
-            There is something else in it, or another sweep.
+            There is something else in it, or another sweep, or another process has it.
         """
         folder = cls(path.resolve())
-        wanted = {**spec.as_json(), "text_sha256": text_sha256}
-        if folder.spec.is_file():
-            begun = read_json(folder.spec)
-            for name, value in wanted.items():
-                if name != "trials" and begun.get(name) != value:  # more of them may be wanted than at first
-                    raise ConfigError(
-                        f"the sweep in '{path}' was begun with another {name} ({begun.get(name)!r}, now {value!r}): "
-                        "choose another --out"
-                    )
-        elif path.exists() and (not path.is_dir() or any(path.iterdir())):
+        if path.exists() and not path.is_dir():
             raise RunError(f"'{path}' exists and is not a sweep's folder: choose another --out")
         try:
-            for each in (folder.records, folder.runs):
-                each.mkdir(parents=True, exist_ok=True)
+            path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RunError(f"cannot make the folder '{path}': {error.strerror}") from None
-        write_json(folder.spec, {**wanted, "charrnn": __version__})
-        return folder
+        with RunFolder(folder.path).lock():
+            if folder.spec.is_file():
+                folder._compare(read_json(folder.spec), spec, text)
+            elif any(path.iterdir()):
+                raise RunError(f"'{path}' exists and is not a sweep's folder: choose another --out")
+            write_json(folder.spec, {**spec.as_json(), **text, "charrnn": __version__})
+            folder.records.mkdir(exist_ok=True)
+            folder.runs.mkdir(exist_ok=True)
+            yield folder
+
+    def _compare(self, begun: Mapping[str, Any], spec: Spec, text: Mapping[str, Any]) -> None:
+        """Refuse another sweep than the one that was begun here."""
+        wanted = {**spec.as_json(), "text_sha256": text["text_sha256"]}
+        recipes, trials = wanted.pop("recipes"), wanted.pop("trials")
+        for name, value in wanted.items():
+            if begun.get(name) != value:
+                raise ConfigError(
+                    f"the sweep in '{self.path}' was begun with another {name} ({begun.get(name)!r}, now {value!r}): "
+                    "choose another --out"
+                )
+        for name, content in recipes.items():
+            if begun.get("recipes", {}).get(name, content) != content:
+                raise ConfigError(
+                    f"the recipe '{name}' is not what it was when the sweep in '{self.path}' was begun: choose another "
+                    "--out, or put back what stood in it"
+                )
+        numbers = [int(run.name) for run in self.runs.glob("*") if run.name.isdigit()]
+        settings = max(numbers, default=-1) // len(spec.seeds) + 1
+        if trials is not None and trials < settings:  # more of them may be wanted than at first
+            raise ConfigError(
+                f"trials {trials} is too small: {settings} settings were begun in '{self.path}'; give at least so "
+                "many, or choose another --out"
+            )
 
     def run(self, number: int) -> Path:
         """Where a run keeps its files."""
@@ -90,8 +112,7 @@ class SweepFolder:
         write_json(self.records / f"{record['number']:03}.json", record)
 
     def forget(self, record: Record) -> None:
-        """Let a run be run again, from the beginning."""
-        shutil.rmtree(self.run(record["number"]), ignore_errors=True)
+        """Let a run be run again; it goes on from its checkpoint, if it has one."""
         (self.records / f"{record['number']:03}.json").unlink()
 
     def known(self) -> dict[int, Record]:
@@ -115,7 +136,10 @@ class SweepFolder:
         except OSError:
             part.unlink(missing_ok=True)
             shutil.rmtree(self.best, ignore_errors=True)
-            shutil.copytree(self.run(number), self.best)
+            try:
+                shutil.copytree(self.run(number), self.best)
+            except OSError as error:  # such as all of copytree's own
+                raise RunError(f"cannot copy '{self.run(number)}' to '{self.best}': {error}") from None
 
 
 def progress(run: Path) -> Mapping[str, Any]:

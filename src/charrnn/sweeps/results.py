@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from charrnn.checkpoint.files import read_json, write_atomic
-from charrnn.errors import CharRNNError
 from charrnn.figures.search import draw_search
 from charrnn.figures.style import image
 from charrnn.sweeps.folder import FAILED, FINISHED, PRUNED, Record, SweepFolder
@@ -75,8 +74,11 @@ def write_results(
     """results.csv, search.png and search.svg, README.md, and `best`."""
     write_atomic(folder.table, _table(spec, records).encode())
     best = best_of(records)
-    if best is not None:
+    here = best is not None and folder.run(best["number"]).is_dir()
+    if best is not None and here:
         folder.name_best(best["number"])
+    elif best is not None:
+        say(f"no 'best': the folder of the best run, '{folder.run(best['number'])}', is gone")
     drawn = False
     try:
         scales = {name: _scale(each) for name, each in spec.search.items()}
@@ -84,9 +86,9 @@ def write_results(
         for file_format in ("png", "svg"):
             write_atomic(folder.path / f"{FIGURE}.{file_format}", image(figure, file_format))
         drawn = True
-    except CharRNNError as error:
+    except Exception as error:  # no figure is worth a sweep
         say(f"no figure: {error}")
-    write_atomic(folder.readme, _page(folder, spec, records, total, best, drawn).encode())
+    write_atomic(folder.readme, _page(folder, spec, records, total, best, here, drawn).encode())
 
 
 def _scale(dimension: Any) -> dict[str, Any]:
@@ -109,31 +111,38 @@ def _table(spec: Spec, records: Sequence[Record]) -> str:
 
 
 def _page(
-    folder: SweepFolder, spec: Spec, records: Sequence[Record], total: int, best: Record | None, drawn: bool
+    folder: SweepFolder,
+    spec: Spec,
+    records: Sequence[Record],
+    total: int,
+    best: Record | None,
+    here: bool,
+    drawn: bool,
 ) -> str:
     counts = {state: sum(r["state"] == state for r in records) for state in (FINISHED, PRUNED, FAILED)}
     told = [f"{counts[FINISHED]} of {total} runs have finished"]
     told += [f"{counts[PRUNED]} were ended early"] if counts[PRUNED] else []
     told += [f"{counts[FAILED]} failed (`results.csv` has their errors)"] if counts[FAILED] else []
     fixed = f", the same in all: {settings_words(spec.settings)}" if spec.settings else ""
-    how = f"Method {spec.method}, seed {spec.seed}" if spec.method != "grid" else "Method grid"
+    how = f"Method {spec.method}, seed {spec.seed}" if spec.trials is not None else f"Method {spec.method}"
     parts = [
         f"# Sweep over {', '.join(spec.search)}",
         f"{'; '.join(told)}. {how}; seeds of training {', '.join(map(str, spec.seeds))}{fixed}. Losses are of the "
         "whole validation split, in nats per character, with the parameters that are best there.",
     ]
     if best is not None:
-        run = read_json(folder.run(best["number"]) / "config.json")
-        splits = run["splits"]
-        loss = best["val_nats_per_char"]
+        text, splits, loss = read_json(folder.spec), best.get("splits"), best["val_nats_per_char"]
+        by_position = (
+            f"; by position, the first {splits['train']:,} characters train, the next {splits['val']:,} validate"
+            if splits else ""
+        )  # fmt: skip
+        ready = "It is ready to use: `charrnn sample best`." if here else "Its folder is gone."
         parts += [
-            f"Text: {run['text']} (SHA-256 {run['text_sha256'][:12]}…); by position, the first {splits['train']:,} "
-            f"characters train, the next {splits['val']:,} validate.",
+            f"Text: {text.get('text_name', 'text')} (SHA-256 {text['text_sha256'][:12]}…){by_position}.",
             "## The best run",
             f"Run {best['number']:03}: {settings_words(best['settings'])}, seed {best['seed']}: validation {loss:.4f} "
             f"nats ({bits(loss):.4f} bits) per character. It was chosen by this loss among {len(records)} runs, so "
-            f"that on other text a little more is to be expected{_test_words(best)}. It is ready to use: "
-            "`charrnn sample best`.",
+            f"that on other text a little more is to be expected{_test_words(best)}. {ready}",
         ]
     if drawn:
         caption = (

@@ -16,7 +16,9 @@ from charrnn.jobs import Engine, Job, Outcome, run_jobs
 from charrnn.language_model import LanguageModel, load
 from charrnn.sweeps.engine import choose_engine
 from charrnn.sweeps.folder import FAILED, FINISHED, PRUNED, Record, SweepFolder
-from charrnn.sweeps.methods import METHODS, Grid, Method, Random
+from charrnn.sweeps.methods import METHODS, Method
+from charrnn.sweeps.methods.grid import Grid
+from charrnn.sweeps.methods.random import Random
 from charrnn.sweeps.results import Ranked, best_of, rank, write_results
 from charrnn.sweeps.space import RECIPE
 from charrnn.sweeps.spec import Settings, Spec, make_spec, read_spec
@@ -26,7 +28,6 @@ from charrnn.text.corpus import Corpus
 from charrnn.text.large import is_large, large_corpus
 from charrnn.text.library import read_text
 from charrnn.training.choice import Choice
-from charrnn.training.folder import RunFolder
 from charrnn.training.interrupts import Interrupted
 
 CHECKED = 100  # settings that are looked at for contradictions before anything runs
@@ -89,10 +90,9 @@ def sweep(
     name = "sweep" if isinstance(spec, Mapping) else Path(spec).stem
     path = Path(out) if out else Path("sweeps") / name
     _check_combinations(checked)
-    sha256 = _check_text(checked, watcher)
+    text = _check_text(checked, watcher)
     engine = choose_engine(path, checked, jobs, dask, slurm)
-    folder = SweepFolder.open(path, checked, sha256)
-    with RunFolder(folder.path).lock():
+    with SweepFolder.hold(path, checked, text) as folder:
         records = folder.known()
         if retry_failed:
             for record in [r for r in records.values() if r["state"] == FAILED]:
@@ -106,23 +106,38 @@ def _carry_out(
     desk = _Desk(spec, METHODS[spec.method](spec, folder.path), folder, records, watcher)
     watcher.opened(desk.total, records)
     try:
-        with closing(run_jobs(engine, desk.next_job, folder.end_session)) as outcomes:
-            for outcome in outcomes:
-                desk.ended(outcome)
+        try:
+            with closing(run_jobs(engine, desk.next_job, folder.end_session, watcher.remark)) as outcomes:
+                for outcome in outcomes:
+                    desk.ended(outcome)
+        finally:
+            folder.end_session()
+            watcher.done()
         if desk.stopped:
             raise Interrupted("its session was ended", 2)
-    except KeyboardInterrupt as stop:
-        raise Interrupted(
-            f"{len(records)} of {desk.total} runs are done, in '{folder.path}'; the same command goes on",
-            getattr(stop, "signal", 2),
-        ) from None
-    finally:
-        folder.end_session()
-        watcher.done()
-        done = [records[number] for number in sorted(records)]
-        if done:
-            write_results(folder, spec, done, desk.total, watcher.remark)
+    except BaseException as end:
+        try:
+            _write(folder, spec, records, desk.total, watcher)
+        except Exception as error:  # what ended the sweep is to be heard, and not this
+            watcher.remark(f"the results so far are not written: {error}")
+        if isinstance(end, KeyboardInterrupt):
+            raise Interrupted(
+                f"{len(records)} of {desk.total} runs are done, in '{folder.path}'; the same command goes on",
+                getattr(end, "signal", 2),
+            ) from None
+        raise
+    done = _write(folder, spec, records, desk.total, watcher)
     return Sweep(folder.path, done, rank(done), best_of(done))
+
+
+def _write(
+    folder: SweepFolder, spec: Spec, records: Mapping[int, Record], total: int, watcher: SweepWatcher
+) -> list[Record]:
+    """Write what the runs have shown; returns them in their order."""
+    done = [records[number] for number in sorted(records)]
+    if done:
+        write_results(folder, spec, done, total, watcher.remark)
+    return done
 
 
 class _Desk:
@@ -212,18 +227,18 @@ class _Desk:
         return number in self.records and self.records[number]["state"] == FINISHED
 
 
-def _check_text(spec: Spec, watcher: SweepWatcher) -> str:
-    """Read the text once, before all runs do; returns its SHA-256."""
+def _check_text(spec: Spec, watcher: SweepWatcher) -> dict[str, Any]:
+    """Read the text once, before all runs do; returns its name and SHA-256."""
     sources, encoding = list(spec.text), spec.settings.get("encoding", "utf-8")
     if is_large(sources):
-        corpus = large_corpus(sources, encoding, watcher.remark)
+        corpus = large_corpus(sources, encoding, watcher.remark, watcher.reading)
     else:
         reading = read_text(sources, encoding)
         for remark in reading.remarks:
             watcher.remark(remark)
         corpus = Corpus.from_reading(reading)
     corpus.split(spec.settings.get("val_fraction", 0.1), spec.settings.get("test_fraction", 0.0))
-    return corpus.sha256
+    return {"text_name": corpus.name, "text_sha256": corpus.sha256}
 
 
 def _check_combinations(spec: Spec) -> None:

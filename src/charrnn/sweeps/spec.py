@@ -10,6 +10,8 @@ from typing import Any
 
 from charrnn.config import check_value, nearest
 from charrnn.errors import CharRNNError, ConfigError
+from charrnn.recipes import read_recipe
+from charrnn.sweeps.methods import METHODS
 from charrnn.sweeps.space import RECIPE, Dimension, Range, check_setting, dimension
 from charrnn.text.library import LIBRARY
 from charrnn.text.reading import STDIN
@@ -20,7 +22,6 @@ else:
     import tomli as tomllib
 
 KEYS = ("text", "method", "trials", "seeds", "seed", "pruning", "settings", "search", "slurm")
-METHOD_NAMES = ("grid", "random", "tpe")
 MOST_SETTINGS = 100_000
 Settings = dict[str, Any]
 
@@ -57,7 +58,17 @@ class Spec:
         return {
             "text": list(self.text), "method": self.method, "trials": self.trials, "seeds": list(self.seeds),
             "seed": self.seed, "pruning": self.pruning, "settings": dict(self.settings), "search": search,
+            "recipes": self._recipes(),
         }  # fmt: skip
+
+    def _recipes(self) -> dict[str, Any]:
+        """What stands in the recipes now: their files may change."""
+        searched = self.search.get(RECIPE, ())
+        names = [self.settings[RECIPE]] if RECIPE in self.settings else searched if isinstance(searched, tuple) else ()
+        recipes = {name: read_recipe(name) for name in names}
+        return {
+            k: {"settings": dict(r.settings), "sizes": [dict(size) for size in r.sizes]} for k, r in recipes.items()
+        }
 
 
 def read_spec(path: str | Path) -> Spec:
@@ -102,7 +113,7 @@ def make_spec(values: Mapping[str, Any], folder: Path | None = None) -> Spec:
     for name in ("settings", "search"):
         if RECIPE in tables[name]:
             tables[name] = {**tables[name], RECIPE: _recipe(tables[name][RECIPE], folder)}
-    method = check_value("method", values.get("method", "grid"), "str", {"choices": METHOD_NAMES})
+    method = check_value("method", values.get("method", "grid"), "str", {"choices": tuple(METHODS)})
     search = dict(_checked("search", tables["search"], dimension))
     settings = dict(_checked("settings", tables["settings"], check_setting))
     for name in search:
@@ -110,19 +121,21 @@ def make_spec(values: Mapping[str, Any], folder: Path | None = None) -> Spec:
             raise ConfigError(f"{name} stands in [settings] and in [search]: leave one out")
     if not search:
         raise ConfigError("there is nothing to search: give a table [search], such as hidden_size = [64, 128]")
-    if method == "grid":
+    if not METHODS[method].by_trials:
         _check_grid(search, values)
     elif values.get("trials") is None:
         raise ConfigError(f"method '{method}' needs to know how many settings to try, such as: trials = 20")
-    if method != "tpe" and "pruning" in values:
-        raise ConfigError(f"pruning has no effect with method '{method}': it goes with method 'tpe'")
+    prunes = METHODS[method].prunes
+    if not prunes and "pruning" in values:
+        others = " or ".join(f"'{name}'" for name, each in METHODS.items() if each.prunes)
+        raise ConfigError(f"pruning has no effect with method '{method}': it goes with method {others}")
     return Spec(
         _sources(values.get("text", ()), folder),
         method,
         check_value("trials", values.get("trials"), "int | None", {"least": 1, "most": MOST_SETTINGS}),
         _seeds(values.get("seeds", [0])),
         check_value("seed", values.get("seed", 0), "int", {"least": 0}),
-        check_value("pruning", values.get("pruning", method == "tpe"), "bool", {}),
+        check_value("pruning", values.get("pruning", prunes), "bool", {}),
         settings,
         search,
         dict(tables["slurm"]),

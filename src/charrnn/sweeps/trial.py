@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from charrnn.checkpoint.files import read_arrays
 from charrnn.errors import CharRNNError, RunError
 from charrnn.sweeps.folder import FINISHED, PRUNED, SweepFolder
-from charrnn.sweeps.tpe import Judge
+from charrnn.sweeps.methods.tpe import Judge
 from charrnn.training.folder import RunFolder
 from charrnn.training.run import Run, train
 from charrnn.training.watcher import Evaluated, Pulse, Watcher
@@ -39,7 +41,8 @@ def run_trial(order: Mapping[str, Any]) -> dict[str, Any]:
     judge = None if order["trial"] is None else Judge(sweep.path, order["trial"])
     watcher = _TrialWatcher(sweep, order["session"], folder, judge)
     try:
-        return {"state": FINISHED, **_measured(_train(folder, order, watcher))}
+        measured = _measured(_train(folder, order, watcher))
+        return {"state": FINISHED, **measured, "splits": folder.read_config().get("splits")}
     except _Stop as stop:
         best = watcher.best_so_far()
         return {"state": stop.state, **best}
@@ -47,28 +50,47 @@ def run_trial(order: Mapping[str, Any]) -> dict[str, Any]:
 
 def _train(folder: RunFolder, order: Mapping[str, Any], watcher: _TrialWatcher) -> Run:
     if folder.path.exists():
-        _wait_for(folder)
-        if folder.checkpoint.is_file() and folder.config.is_file():
-            try:
-                return train(resume=folder.path, watcher=watcher)
-            except RunError:  # damaged, such as by a full disk: it can be done again
-                if watcher.heard:
-                    raise
-        shutil.rmtree(folder.path)
+        with _held(folder):
+            if not _is_whole(folder):
+                shutil.rmtree(folder.path)
+    if folder.path.exists():
+        return train(resume=folder.path, watcher=watcher)
     return train(order["text"], out=folder.path, recipe=order["recipe"], watcher=watcher, **order["settings"])
 
 
-def _wait_for(folder: RunFolder) -> None:
-    """Until no other process trains in the folder."""
+@contextmanager
+def _held(folder: RunFolder) -> Iterator[None]:
+    """The folder's lock, as soon as no other process trains in it."""
     deadline = time.monotonic() + FOLDER_S
-    while True:
-        try:
-            with folder.lock():
-                return
-        except RunError:  # noqa: PERF203  (that is what it waits for)
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(LISTEN_S)
+    with ExitStack() as held:
+        while True:
+            try:
+                held.enter_context(folder.lock())
+                break
+            except RunError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(LISTEN_S)
+        yield
+
+
+def _is_whole(folder: RunFolder) -> bool:
+    """Whether a run can be gone on with; if it was never begun, or is damaged (by a full disk, say), it is done again.
+
+    Only what stands in its files counts. What else keeps it from going on, such as a text that is not there, or a file
+    that cannot be read now, is no reason to lose what was trained.
+    """
+    if not (folder.checkpoint.is_file() and folder.config.is_file()):
+        return False
+    try:
+        folder.read_config()
+        folder.read_metrics()
+        read_arrays(folder.checkpoint)
+    except RunError as error:
+        if isinstance(error.__context__, OSError):
+            raise
+        return False
+    return True
 
 
 def _measured(run: Run) -> dict[str, Any]:
@@ -98,7 +120,6 @@ class _TrialWatcher(Watcher):
 
     def __init__(self, sweep: SweepFolder, session: str, folder: RunFolder, judge: Judge | None) -> None:
         self.sweep, self.session, self.folder, self.judge = sweep, session, folder, judge
-        self.heard = False  # training has begun
         self.listened_at = 0.0
         self.val_loss: float | None = None
 
@@ -107,7 +128,6 @@ class _TrialWatcher(Watcher):
 
     def pulse(self, pulse: Pulse) -> None:
         """Between two steps: a run that stops here is resumed exactly."""
-        self.heard = True
         now = time.monotonic()
         if now - self.listened_at > LISTEN_S:
             self.listened_at = now

@@ -14,7 +14,15 @@ from charrnn.units import bits
 class SweepWatcher:
     """Hears of everything and says nothing."""
 
+    told = ("", 0)  # what was being done with a large text, and how many tenths of it
+
     def remark(self, text: str) -> None: ...
+
+    def reading(self, what: str, share: float) -> None:
+        """Of a large text, before all runs: what is being done with it, and the share (0 to 1) that is done."""
+        if self.told != (what, int(share * 10)):
+            self.told = (what, int(share * 10))
+            self.remark(f"{what}: {share * 100:.0f} %")
 
     def opened(self, total: int, records: Mapping[int, Record]) -> None:
         """How many runs there may be, and what became of those that were done before."""

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from charrnn.errors import RunError
 from charrnn.randomness import stream
+from charrnn.sweeps.methods.method import Method
 from charrnn.sweeps.space import Range
-from charrnn.sweeps.spec import Settings, Spec
+
+if TYPE_CHECKING:
+    from charrnn.sweeps.spec import Settings, Spec
 
 JOURNAL = "study.journal"
 NAME = "charrnn"
@@ -22,10 +25,11 @@ TRIED_FIRST = 5  # settings that are complete before any is ended early
 LEAST_REPORTS = 4  # of a run before it may be ended early
 
 
-class Tpe:
+class Tpe(Method):
     """Settings that Optuna proposes, from what it has been told so far."""
 
-    patient = True  # one seed of a setting after the other: the first may be enough
+    patient = True
+    prunes = True
 
     def __init__(self, spec: Spec, folder: Path) -> None:
         assert spec.trials is not None
@@ -70,13 +74,14 @@ class Judge:
 
         study = _study(folder)
         known = study.get_trials(deepcopy=False)[number]
-        self.trial = Trial(study, known._trial_id)
+        # A run that has failed, and is run again, is to the study what it was.
+        self.trial = None if known.state.is_finished() else Trial(study, known._trial_id)
         self.reported = max(known.intermediate_values, default=0)
 
     def is_hopeless(self, progress: float, val_loss: float) -> bool:
         """Report a loss at a share of the budget; whether it is worse than the median of other runs there."""
         report = int(progress * REPORTS)
-        if report <= self.reported:
+        if self.trial is None or report <= self.reported:
             return False
         self.reported = report
         self.trial.report(val_loss, report)
