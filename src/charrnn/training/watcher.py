@@ -58,14 +58,14 @@ class LineWatcher(Watcher):
 
     def __init__(self, file: TextIO | None = None) -> None:
         self.file = file
-        self.tenths = 0
+        self.read = ("", 0)  # what was said last of a text being read: what is done with it, and tenths
 
     def remark(self, text: str) -> None:
         print(text, file=self.file or sys.stderr, flush=True)
 
     def reading(self, what: str, share: float) -> None:
-        if int(share * 10) != self.tenths:
-            self.tenths = int(share * 10)
+        if (what, int(share * 10)) != self.read:
+            self.read = (what, int(share * 10))
             self.remark(f"{what}: {share * 100:.0f} %")
 
     def evaluated(self, result: Evaluated) -> None:
