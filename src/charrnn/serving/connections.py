@@ -15,8 +15,8 @@ except ImportError:  # Windows
 HEAD_SECONDS = 10.0  # for a client to send the whole head of a request
 CLOSING_SECONDS = 60.0  # for it to read the rest of an answer
 SPARE = 100  # connections beyond the requests that are answered at the same time
-BACKLOG = 100  # connections accepted in one go: so many file descriptors may be needed beyond those counted
-FILES = 64  # file descriptors for everything else
+BACKLOG = 16  # connections accepted in one go
+FILES = 164  # file descriptors for everything else, such as connections that are being closed or are not yet counted
 MOST_FILES = 65_536
 
 
@@ -75,7 +75,7 @@ class Connection(H11Protocol):
 
 def connections(max_requests: int) -> type[Connection]:
     """The kind of connection for a number of requests at the same time, and for the files that may be open."""
-    kind: dict[str, Any] = {"most": max(1, min(max_requests + SPARE, open_files() - BACKLOG - FILES))}
+    kind: dict[str, Any] = {"most": max(1, min(max_requests + SPARE, open_files() - FILES))}
     return type("LimitedConnection", (Connection,), kind)
 
 
