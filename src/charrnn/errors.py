@@ -18,6 +18,8 @@ class TextError(CharRNNError):
 class UnknownCharacterError(TextError):
     """A text holds a character that the vocabulary lacks."""
 
+    found = ""  # the message without the remedy, which is another one over HTTP
+
 
 class RunError(CharRNNError):
     """A run folder, model file or checkpoint is missing, damaged or does not fit."""

@@ -7,13 +7,18 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.testclient import TestClient
 
 import charrnn
+from charrnn.generation import SamplingConfig
+from charrnn.serving.state import State
+from charrnn.serving.writing import Writing
 from charrnn.training.watcher import Watcher
 
 TEXT = (
@@ -74,6 +79,37 @@ def server(run_path: Path) -> Iterator[Process]:
     yield process
     status, err = process.stop()
     assert (status, err) == (0, "")
+
+
+class Occupied:
+    """Texts that take places until they are told to leave."""
+
+    def __init__(self, client: TestClient, number: int) -> None:
+        self.state: State = client.app.state.serving  # type: ignore[attr-defined]
+        self.call = client.portal.call  # type: ignore[union-attr]
+        self.writings = self.call(self._begin, number)
+
+    def _begin(self, number: int) -> list[Writing]:
+        served = next(iter(self.state.models))
+        texts = [Writing(served.model, "The", 10**9, SamplingConfig(), k) for k in range(number)]
+        self.engine = self.state.engine(served)
+        self.engine.submit(texts)
+        return texts
+
+    def leave(self) -> None:
+        self.engine.cancel(self.writings)
+        while self.engine.active or self.engine.queued:
+            time.sleep(0.001)
+
+
+Occupy = Callable[[TestClient, int], Occupied]
+
+
+@pytest.fixture
+def occupy(monkeypatch: pytest.MonkeyPatch) -> Occupy:
+    """Take places at the first model of a server in this process."""
+    monkeypatch.setattr("charrnn.serving.engine.BUFFER", 10**9)  # nobody reads these texts
+    return Occupied
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import math
 import re
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,11 @@ import charrnn
 from charrnn import LanguageModel, RunError
 from charrnn.cli.serve import check_installed
 from charrnn.serving.app import make_app
+from charrnn.serving.engine import Engine
 from charrnn.serving.limits import Limits, make_limits
 from charrnn.serving.models import Models
 from charrnn.training.folder import RunFolder
+from tests.serving.conftest import Occupy
 
 
 def client_of(run: Path, limits: Limits | None = None, host: str = "localhost", **options: Any) -> TestClient:
@@ -173,7 +176,7 @@ def test_health_and_metrics(run_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "param", "said"),
     [
-        ({"prompt": "Ωmega"}, None, "'Ω' (U+03A9, GREEK CAPITAL LETTER OMEGA) at position 0"),
+        ({"prompt": "Ωmega"}, "prompt", "'Ω' (U+03A9, GREEK CAPITAL LETTER OMEGA) at position 0"),
         ({"promt": "x"}, "promt", "did you mean 'prompt'?"),
         ({"model": "dog"}, "model", "choose from cat"),
         ({"prompt": 3}, "prompt", "must be a string or a list of strings, not 3"),
@@ -201,6 +204,9 @@ def test_health_and_metrics(run_path: Path) -> None:
         ({"presence_penalty": 0.5}, "presence_penalty", "not supported"),
         ({"logit_bias": {"1": 2}}, "logit_bias", "not supported"),
         ({"on_unknown": "guess"}, "on_unknown", "choose from error, skip"),
+        ({"model": "x" * 10**5}, "model", "x" * 56 + "… is not known"),
+        ({"stop": ["a"] * 17}, "stop", "0 to 16"),
+        ({"stop": "a" * 101}, "stop", "at most 100"),
         ([1], None, "must be a JSON object, not a list"),
         ({"temperature": 10**400}, "temperature", "too large"),
         ({"\ud800": 1}, "\ud800", "no field is called"),
@@ -212,6 +218,7 @@ def test_what_is_wrong_is_named(client: TestClient, values: Any, param: str | No
     )
     assert error["type"] == "invalid_request_error"
     assert error["param"] == param
+    assert len(error["message"]) < 300
     assert said in error["message"]
 
 
@@ -221,6 +228,7 @@ def test_what_changes_nothing_is_accepted(client: TestClient) -> None:
         "user": "me", "stop": None, "seed": None, "stream": None, "logprobs": None, "max_tokens": 3.0,
     }  # fmt: skip
     assert len(complete(client, prompt="The", **neutral)["choices"][0]["text"]) == 3
+    assert len(complete(client, prompt="The", stop=[])["choices"][0]["text"]) == 16
 
 
 def test_unknown_characters_are_skipped_where_asked(client: TestClient, model: LanguageModel) -> None:
@@ -229,8 +237,26 @@ def test_unknown_characters_are_skipped_where_asked(client: TestClient, model: L
     assert answer["usage"]["prompt_tokens"] == 4
     score = client.post("/v1/score", json={"text": "Théo", "on_unknown": "skip"}).json()
     assert score["characters"] == 2
-    assert "U+00E9" in error_of(client.post("/v1/score", json={"text": "Théo"}), 400)["message"]
     assert "at least 2" in error_of(client.post("/v1/score", json={"text": "éé", "on_unknown": "skip"}), 400)["message"]
+
+
+@pytest.mark.parametrize(
+    ("path", "values", "param"),
+    [
+        ("/v1/completions", {"prompt": ["The", "Thé"]}, "prompt"),
+        ("/v1/score", {"text": "Thé"}, "text"),
+        ("/api/inspect", {"model": "cat", "text": "Thé"}, "text"),
+        ("/api/units", {"model": "cat", "text": "Thé" * 100}, "text"),
+        ("/api/activations", {"model": "cat", "text": "Thé", "layer": 0, "unit": 0}, "text"),
+    ],
+)
+def test_an_unknown_character_has_a_code_and_a_remedy_over_http(
+    client: TestClient, path: str, values: dict[str, Any], param: str
+) -> None:
+    error = error_of(client.post(path, json=values), 400)
+    assert (error["param"], error["code"]) == (param, "unknown_character")
+    assert "(U+00E9, LATIN SMALL LETTER E WITH ACUTE) at position 2" in error["message"]
+    assert error["message"].endswith('set on_unknown to "skip" to leave such characters out')
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b'{"temperature": NaN}', b"[" * 100_000, b"nul"])
@@ -267,18 +293,59 @@ def test_other_addresses_and_methods(client: TestClient) -> None:
     error_of(client.get("/v1/models/"), 404)
 
 
-def test_a_full_queue_is_a_429_with_retry_after(run_path: Path) -> None:
+def test_a_full_queue_is_a_429_with_retry_after(run_path: Path, occupy: Occupy) -> None:
     with client_of(run_path, Limits(max_streams=2, max_queue=1)) as client:
-        answer = client.post("/v1/completions", json={"n": 4})
+        occupied = occupy(client, 3)
+        answer = client.post("/v1/completions", json={})
         error = error_of(answer, 429)
         assert (error["type"], error["code"]) == ("rate_limit_error", "queue_full")
         assert int(answer.headers["retry-after"]) >= 1
-        assert len(complete(client, n=3)["choices"]) == 3
         assert "charrnn_refused_total 1" in client.get("/metrics").text
+        occupied.leave()
+        assert len(complete(client, n=3)["choices"]) == 3
+
+
+def test_what_never_fits_is_not_to_be_tried_again(run_path: Path) -> None:
+    with client_of(run_path, Limits(max_streams=2, max_queue=1, max_answer=100)) as client:
+        error = error_of(client.post("/v1/completions", json={"n": 4}), 400)
+        assert (error["param"], "may ask for 3" in error["message"]) == ("n", True)
+        for wrong in (
+            {"max_tokens": 101}, {"n": 3, "max_tokens": 34}, {"max_tokens": 11, "logprobs": 0},
+            {"prompt": "T" * 50, "n": 2, "max_tokens": 1, "echo": True},
+            {"prompt": "T" * 11, "echo": True, "logprobs": 0, "stream": True},
+        ):  # fmt: skip
+            error = error_of(client.post("/v1/completions", json=wrong), 400)
+            assert error["code"] == "too_long"
+            assert "one answer may have 100; lower n or max_tokens" in error["message"]
+        complete(client, n=3, max_tokens=33)
+        complete(client, prompt="T" * 49, n=2, max_tokens=1, echo=True)
+        assert len(events(client, max_tokens=101)) > 1
+
+
+def test_there_is_no_place_in_time_for_a_text(run_path: Path, occupy: Occupy) -> None:
+    with client_of(run_path, Limits(max_streams=1, max_seconds=0.2)) as client:
+        occupied = occupy(client, 1)
+        answer = client.post("/v1/completions", json={"prompt": "The"})
+        assert error_of(answer, 503)["code"] == "late"
+        assert answer.headers["retry-after"] == "5"
+        assert events(client, prompt="The")[-1]["error"]["code"] == "late"
+        occupied.leave()
+
+
+def test_a_text_without_a_place_takes_no_other_with_it(run_path: Path) -> None:
+    long = {"prompt": "The", "n": 2, "max_tokens": 10**6}
+    limits = Limits(max_streams=1, max_seconds=0.2, max_length=10**6, max_answer=10**7)
+    with client_of(run_path, limits) as client:
+        choices = complete(client, **long)["choices"]
+        assert [c["finish_reason"] for c in choices] == ["length", "length"]
+        assert len(choices[0]["text"]) > 0 == len(choices[1]["text"])
+        parts = [part["choices"][0] for part in events(client, **long)]
+        assert [p["index"] for p in parts if p["finish_reason"] == "length"].count(1) == 1
+        assert sum(len(p["text"]) for p in parts) > 0
 
 
 def test_a_text_that_takes_too_long_ends_where_it_is(run_path: Path) -> None:
-    with client_of(run_path, Limits(max_seconds=0.2, max_length=10**7)) as client:
+    with client_of(run_path, Limits(max_seconds=0.2, max_length=10**7, max_answer=10**7)) as client:
         (choice,) = complete(client, prompt="The", max_tokens=10**7)["choices"]
         assert 0 < len(choice["text"]) < 10**7
         assert choice["finish_reason"] == "length"
@@ -291,6 +358,14 @@ def test_an_error_inside_gives_nothing_away(run_path: Path, caplog: pytest.LogCa
     assert error_of(answer, 500)["message"] == "an error inside the server; its log says more"
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert "NoneType" in caplog.text
+
+
+def test_a_guard_that_fails_gives_nothing_away(run_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("charrnn.serving.guard._host_name", lambda host: 1 / 0)
+    with client_of(run_path) as client:
+        answer = client.get("/v1/models")
+    assert error_of(answer, 500)["code"] == "internal_error"
+    assert answer.headers["x-content-type-options"] == "nosniff"
 
 
 # Who may ask
@@ -333,13 +408,15 @@ def test_under_any_name_where_it_listens_to_others(run_path: Path) -> None:
 @pytest.mark.parametrize(
     "headers",
     [
-        {"origin": "https://evil.example"}, {"origin": "null"}, {"sec-fetch-site": "cross-site"},
-        {"sec-fetch-site": "same-site"}, {"origin": "http://localhost:9999"},
+        {"origin": "https://evil.example"}, {"origin": "null"}, {"origin": "http://["},
+        {"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"}, {"origin": "http://localhost:9999"},
         {"origin": "http://localhost", "sec-fetch-site": "cross-site"},
     ],
 )  # fmt: skip
 def test_pages_of_other_sites_cannot_post(client: TestClient, headers: dict[str, str]) -> None:
-    assert error_of(client.post("/v1/completions", json={}, headers=headers), 403)["code"] == "cross_origin"
+    answer = client.post("/v1/completions", json={}, headers=headers)
+    assert error_of(answer, 403)["code"] == "cross_origin"
+    assert answer.headers["x-content-type-options"] == "nosniff"
 
 
 def test_the_own_page_and_programs_can(client: TestClient) -> None:
@@ -400,6 +477,51 @@ def test_a_run_in_training_is_followed(run_path: Path, tmp_path: Path, monkeypat
         (path / "model.safetensors").write_bytes(b"torn")
         assert complete(client, prompt="The", max_tokens=40, seed=1)["choices"][0]["text"] == written
     assert not Models([run_path]).get("cat").training
+
+
+def test_a_run_that_died_before_its_first_save_stops_no_other(
+    run_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "dead"
+    path.mkdir()
+    (path / "config.json").write_bytes((run_path / "config.json").read_bytes())
+    with RunFolder(path).lock():
+        models = Models([run_path, path])
+    with TestClient(make_app(models), base_url="http://localhost") as client:
+        for look_every in (0.0, 60.0):
+            monkeypatch.setattr("charrnn.serving.models.LOOK_EVERY", look_every)
+            cat, dead = client.get("/api/runs").json()["runs"]
+            assert (cat["cell"], dead["cell"], dead["training"]) == ("qrnn", None, False)
+            error = error_of(client.post("/v1/completions", json={"model": "dead"}), 503)
+            assert error["code"] == "no_model"
+            assert str(tmp_path) not in error["message"]
+        assert complete(client, model="cat")
+    assert caplog.text.count("there is no model at") == 1
+    assert cat["limits"] == {"max_prompt": 20_000, "max_length": 10_000, "max_text": 20_000}
+
+
+def test_products_have_one_thread_as_long_as_the_server_lives(run_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits: list[int] = []
+    tried: list[bool] = []
+
+    @contextmanager
+    def limited(number: int) -> Iterator[None]:
+        limits.append(number)
+        yield
+        limits.pop()
+
+    def lanes(model: LanguageModel) -> int:
+        tried.append(bool(limits))
+        return 1
+
+    monkeypatch.setattr("charrnn.serving.engine.blas_threads", limited)
+    monkeypatch.setattr("charrnn.serving.engine.lanes_of", lanes)
+    Engine(charrnn.load(run_path), 1, 1).close()
+    assert tried == [True]
+    monkeypatch.setattr("charrnn.serving.app.blas_threads", limited)
+    with client_of(run_path):
+        assert limits == [1]
+    assert limits == []
 
 
 def test_limits_are_checked() -> None:

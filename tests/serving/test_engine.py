@@ -298,6 +298,24 @@ def test_a_step_that_fails_ends_its_texts_and_not_the_engine(
     assert "ZeroDivisionError" in caplog.text
 
 
+def test_a_step_that_fails_ends_no_text_that_waits(model: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def check(engine: Engine) -> tuple[str | None, list[str]]:
+        read, failed = Tile.read, asyncio.Event()
+
+        def failing(tile: Tile) -> None:
+            if not failed.is_set():
+                failed.set()
+                raise ZeroDivisionError
+            read(tile)
+
+        monkeypatch.setattr(Tile, "read", failing)
+        doomed, waiting = (Writing(model, "The", 10, SamplingConfig(), 0) for _ in range(2))
+        written = await texts(engine, doomed, waiting)
+        return doomed.finish, written
+
+    assert with_engine(model, check, max_streams=1) == ("failed", ["", model.generate("The", 10, seed=0)])
+
+
 def test_texts_of_two_versions_of_a_model_go_on_side_by_side() -> None:
     one, two = network("gru"), network("gru")
     two.params.vector[:] *= 1.5

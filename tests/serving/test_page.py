@@ -36,13 +36,14 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def served(run_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    """The trained run; a copy that this module may change; and a model of strange characters."""
+    """The trained run; a copy to change, and one without a curve; and a model of strange characters."""
     folder = tmp_path_factory.mktemp("pages")
     shutil.copytree(run_path, folder / "live")
+    shutil.copytree(run_path, folder / "bare", ignore=shutil.ignore_patterns("metrics.jsonl"))
     model = CharModel(ModelConfig(len(set(STRANGE)), "gru", hidden_size=4, num_layers=1))
     params = model.init_parameters(np.random.default_rng(1))
     LanguageModel(model, params, Vocabulary(STRANGE)).save(folder / "strange.safetensors")
-    process = Process(run_path, folder / "live", folder / "strange.safetensors")
+    process = Process(run_path, folder / "live", folder / "bare", folder / "strange.safetensors")
     process.told["live"] = folder / "live"
     yield process
     status, err = process.stop()
@@ -127,7 +128,7 @@ def test_samples_and_settings_side_by_side(visit: Open) -> None:
     assert page.locator(".pick").all_text_contents() == [
         "temperature 0.8, top-p 0.95, seed 1",
         "temperature 0.8, top-p 0.95, seed 2",
-        "temperature 1.2, top-p 0.95, seed 2",
+        "temperature 0.4, top-p 0.95, seed 2",
     ]
     assert len({written(page, column) for column in (1, 2, 3)}) == 3
     page.click(".pick >> nth=0")
@@ -136,6 +137,23 @@ def test_samples_and_settings_side_by_side(visit: Open) -> None:
     assert page.text_content("#settings summary") == "Settings of column 1"
     page.get_by_role("button", name="Remove column 2").click()
     assert page.locator("#columns section").count() == 2
+
+
+def test_no_two_columns_are_alike(visit: Open) -> None:
+    page = visit().open()
+    page.click("#add-setting")
+    page.click("#add-setting")
+    page.click(".pick >> nth=0")
+    page.click("#add-setting")
+    heads = page.locator(".pick").all_text_contents()
+    assert [head.split(",")[0].split()[1] for head in heads] == ["0.8", "0.4", "1.2", "1.6"]
+    page.get_by_role("button", name="Remove column 4").click()
+    page.get_by_role("button", name="Remove column 3").click()
+    for _ in range(2):
+        page.click(".pick >> nth=0")
+        page.click("#add-sample")
+    heads = page.locator(".pick").all_text_contents()
+    assert [head.split("seed ")[1] for head in heads] == ["1", "1", "2", "3"]
 
 
 def test_every_character_shows_what_else_could_have_stood_there(visit: Open, served: Process) -> None:
@@ -210,6 +228,57 @@ def test_units_are_listed_by_what_they_follow(visit: Open, served: Process) -> N
     page.fill("#text", "too short")
     page.select_option("#units-on", "text")
     assert "at least 200 characters" in page.text_content("#message")
+    assert page.input_value("#units-on") == "own"
+
+
+NOTE = "document.getElementById('units-note').textContent"
+
+
+def test_where_units_were_found_is_told_as_it_is(visit: Open) -> None:
+    page = visit().open("read")
+    until(page, f"{NOTE}.includes('own writing')")
+    page.fill("#text", "The clock struck one, and the cat ran down. " * 6)
+    page.select_option("#units-on", "text")
+    until(page, f"{NOTE}.includes('264 characters of the text, ')")
+    page.focus("#text")
+    page.keyboard.type("The cat ran up.")
+    until(page, f"{NOTE}.includes('279 characters of the text, ')")
+    page.fill("#text", "The cat")
+    until(page, f"{NOTE}.includes('of the text that stood beside before')")
+    # Of two searches the last one counts, whichever comes first.
+    page.fill("#text", "The cat ran up, and the clock struck two. " * 6)
+    until(page, f"{NOTE}.includes('252 characters of the text, ')")
+    held: list[Any] = []
+    page.route("**/api/units", lambda route: route.fallback() if held else held.append(route))
+    page.select_option("#units-on", "own")
+    until(page, f"{NOTE} === 'Looking …'")
+    page.select_option("#units-on", "text")
+    until(page, f"{NOTE}.includes('of the text, ')")
+    held[0].fulfill(json={"own": True, "characters": 5, "units": []})
+    page.wait_for_timeout(100)
+    assert "of the text, " in page.text_content("#units-note")
+    assert page.locator("#units-list input").count() > 0
+    page.select_option("#model", "live")
+    until(page, f"{NOTE}.includes('own writing')")
+    assert page.input_value("#units-on") == "own"
+
+
+def test_the_colours_of_a_text_that_has_gone_are_not_put_on_another(visit: Open) -> None:
+    page = visit().open()
+    page.check("input[name=write-colour][value=unit]")
+    page.wait_for_selector("#write-colours option", state="attached")
+    held: list[Any] = []
+    page.route("**/api/activations", lambda route: route.fallback() if held else held.append(route))
+    write(page)
+    slide(page, "seed", 2)
+    write(page)
+    page.wait_for_selector("#columns [class*=' n'], #columns [class*=' p']")
+    page.wait_for_timeout(200)
+    classes = "[...document.querySelectorAll('#columns .c')].map(c => c.className)"
+    before = page.evaluate(classes)
+    held[0].fulfill(json={"values": [1.0] * 410})
+    page.wait_for_timeout(200)
+    assert page.evaluate(classes) == before
 
 
 def test_markup_and_unicode_are_text(visit: Open) -> None:
@@ -227,14 +296,88 @@ def test_markup_and_unicode_are_text(visit: Open) -> None:
 
 def test_unknown_characters_are_named_and_can_be_left_out(visit: Open) -> None:
     page = visit().open()
+    page.click("#add-sample")
+    write(page)
+    page.hover("#columns .c >> nth=5")
     page.fill("#prompt", "The <b>é")
     page.click("#go")
     page.wait_for_selector("#message:not([hidden])")
     assert "'<' (U+003C, LESS-THAN SIGN) at position 4" in page.text_content("#message")
+    # Nothing of the text before stands there any more.
+    assert page.locator("#columns section > .note").all_text_contents() == ["", ""]
+    assert page.locator("#strip .hint").count() == 1
     page.click("#message button")
-    page.wait_for_selector("#continue:enabled")
-    assert len(written(page)) == 400
+    until(page, "document.querySelectorAll('#columns .c').length === 800")
     assert page.locator("#message").is_hidden()
+    assert page.locator("#columns .prefix").all_text_contents() == ["The ", "The "]
+    # It is seen that they are left out, in each view that reads a text, and can be ended.
+    page.click("nav a[href='#read']")
+    page.fill("#text", "The <cat>")
+    until(page, "document.getElementById('score').textContent.includes('2 unknown left out')")
+    page.click("#skipping button")
+    page.wait_for_selector("#message:not([hidden])")
+    assert page.locator("#skipping").is_hidden()
+
+
+def test_the_strip_is_put_away(visit: Open) -> None:
+    page = visit(size="phone").open()
+    write(page)
+    page.click("#columns .c >> nth=5")
+    page.click("#strip >> text=Close")
+    page.wait_for_timeout(200)  # the pointer rests on the text that was covered: nobody points at it
+    assert page.locator("#strip").is_hidden()
+    page.keyboard.press("ArrowRight")  # the keys go on from the character that was looked at
+    assert page.evaluate("document.activeElement.index") == 6
+    assert page.locator("#strip .bar").count() >= 5
+    page.keyboard.press("Escape")
+    assert page.locator("#strip").is_hidden()
+
+
+def test_the_limits_of_the_server_are_kept(visit: Open) -> None:
+    opened = visit()
+    page = opened.page
+    limits = {"max_prompt": 30, "max_length": 130, "max_text": 50}
+
+    def limited(route: Any) -> None:
+        told = route.fetch().json()
+        assert all(set(run["limits"]) == set(limits) for run in told["runs"])
+        route.fulfill(json={"runs": [{**run, "limits": limits} for run in told["runs"]]})
+
+    asked: list[Any] = []
+    page.route("**/api/runs", limited)
+    page.route("**/v1/completions", lambda route: (asked.append(route.request.post_data_json), route.fallback()))
+    opened.open()
+    write(page)
+    page.click("#continue")
+    until(page, "document.querySelectorAll('#columns .c').length === 260")
+    assert [len(body["prompt"]) for body in asked] == [10, 30]
+    assert page.get_attribute("#prompt", "maxlength") == "30"
+    assert page.get_attribute("#text", "maxlength") == "50"
+
+
+def test_a_mistake_of_the_page_is_not_blamed_on_the_server(visit: Open) -> None:
+    opened = visit()
+    page = opened.open()
+    page.evaluate("import('/static/store.js').then(store => store.report(new TypeError('x is undefined')))")
+    assert page.text_content("#message") == "This page made a mistake: x is undefined. Load it again, please."
+    assert [words.split("\n")[0] for words in opened.complaints] == ["TypeError: x is undefined"]
+    opened.complaints.clear()
+
+
+def test_what_is_read_aloud_is_not_every_character(visit: Open) -> None:
+    page = visit().open()
+    live = "[aria-live], [role=status], [role=alert], [role=log]"
+    assert page.evaluate(f"document.getElementById('columns').closest('{live}')") is None
+    assert page.locator("#columns").locator(live).count() == 0
+    page.evaluate(
+        """() => {
+            window.heard = [];
+            const status = document.getElementById("status");
+            new MutationObserver(() => window.heard.push(status.textContent)).observe(status, { childList: true });
+        }"""
+    )
+    write(page)
+    assert page.evaluate("window.heard") == ["Writing", "Written"]
 
 
 def tab_to(page: Any, selector: str, keys: str = "Tab") -> None:
@@ -295,11 +438,14 @@ def test_the_learning_curve_and_the_samples_of_a_run(visit: Open, run_path: Path
 
 def test_a_run_in_training_is_followed(visit: Open, served: Process) -> None:
     folder = served.told["live"]
+    page = visit().open("training")
+    page.select_option("#model", "live")
+    until(page, "document.getElementById('training-state').textContent.startsWith('Trained: step 150')")
     handle = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
-        page = visit().open("training")
-        page.select_option("#model", "live")
+        # A run that begins to train is noticed when somebody comes back to the page.
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
         until(page, "document.getElementById('training-state').textContent.startsWith('Training now: step 150')")
         assert "training now" in page.text_content("#facts")
         record = {"step": 777, "epoch": 9.5, "train_loss": 0.5, "val_loss": 0.6, "seconds": 3.0}
@@ -318,10 +464,11 @@ def test_a_model_file_alone_has_no_curve(visit: Open) -> None:
     page.select_option("#model", "strange")
     until(page, "document.getElementById('training-state').textContent.startsWith('This is a model file')")
     assert page.locator("#curve").is_hidden()
+    page.select_option("#model", "bare")
+    until(page, "document.getElementById('training-state').textContent.startsWith('No learning curve')")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", sorted(SIZES))
+@pytest.mark.parametrize(("size", "scheme"), [("desktop", "light"), ("phone", "dark")])
 def test_axe_finds_nothing_and_nothing_is_cut_off(visit: Open, size: str, scheme: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
     page = visit(size=size, scheme=scheme).open()
@@ -344,6 +491,9 @@ def test_axe_finds_nothing_and_nothing_is_cut_off(visit: Open, size: str, scheme
     page.click("#go")
     page.wait_for_selector("#message:not([hidden])")
     check("message")
+    page.click("#message button")
+    page.wait_for_selector("#skipping:not([hidden])")
+    check("skipping")
     for view, ready in (("read", "#reading .s1"), ("training", "#curve svg")):
         page.click(f"nav a[href='#{view}']")
         page.wait_for_selector(ready)
@@ -396,7 +546,7 @@ def test_files_of_the_page(served: Process) -> None:
         ("/api/inspect", {"model": "cat"}, 400, "text"),
         ("/api/inspect", {"model": "none", "text": "a"}, 404, "model"),
         ("/api/inspect", {"model": "cat", "text": "a" * 20_001}, 400, "text"),
-        ("/api/inspect", {"model": "cat", "text": "\ud800"}, 400, None),
+        ("/api/inspect", {"model": "cat", "text": "\ud800"}, 400, "text"),
         ("/api/inspect", {"model": "cat", "text": ""}, 400, None),
         ("/api/units", {"model": "cat", "text": "The cat"}, 400, None),
         ("/api/activations", {"model": "cat", "text": "The", "layer": 2, "unit": 0}, 400, "layer"),

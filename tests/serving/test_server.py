@@ -14,6 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +113,7 @@ def test_the_documents_example_runs(server: Process, capsys: pytest.CaptureFixtu
 def test_the_documents_limits_are_the_defaults(server: Process) -> None:
     page = (Path(__file__).parents[2] / "docs" / "serving.md").read_text()
     rows = dict(re.findall(r"^\| `--([\w-]+)`[^|]*\| ([\d,]+) \|", page, re.MULTILINE))
-    assert len(rows) == 9
+    assert len(rows) == 11
     for flag, default in rows.items():
         assert float(default.replace(",", "")) == getattr(Limits(), flag.replace("-", "_")), flag
 
@@ -180,7 +181,7 @@ def test_two_hundred_streams_at_once_lose_nothing(server: Process, model: Langua
 
 
 def test_those_who_vanish_leave_their_lanes(start_server: Start, run_path: Path) -> None:
-    process = start_server(run_path, "--max-length", 10**6)
+    process = start_server(run_path, "--max-length", 10**6, "--max-answer", 10**7)
     long = {"prompt": "The ", "max_tokens": 10**6, "n": 3}
 
     async def run() -> None:
@@ -261,7 +262,7 @@ def test_a_signal_lets_streams_end(start_server: Start, run_path: Path, number: 
     assert (len(text), finish) == (20_000, "length")
     err = process.process.communicate(timeout=20)[1]
     assert process.process.returncode == 0
-    assert err.splitlines() == ["stopping: 1 texts in progress may take 60 s more; again to stop at once"]
+    assert err.splitlines() == ["stopping: 1 text in progress may take 60 s more; again to stop at once"]
 
 
 def test_a_stream_that_outlasts_the_grace_is_told(start_server: Start, run_path: Path) -> None:
@@ -277,6 +278,49 @@ def test_a_stream_that_outlasts_the_grace_is_told(start_server: Start, run_path:
     assert json.loads(lines[-2][6:])["error"]["code"] == "shutting_down"
     assert lines[-1] == b"data: [DONE]"
     assert process.stop()[0] == 0
+
+
+def test_a_whole_answer_that_outlasts_the_grace_is_a_503(start_server: Start, run_path: Path) -> None:
+    process = start_server(run_path, "--max-length", 10**6, "--max-answer", 10**6, "--grace", 0.3)
+    with ThreadPoolExecutor() as threads:
+        answer = threads.submit(ask, process.url, "/v1/completions", prompt="The ", max_tokens=10**6)
+        wait_for(lambda: gauge(process, "charrnn_active_lanes") == 1)
+        process.process.send_signal(signal.SIGTERM)
+        error = answer.exception(timeout=20)
+    assert isinstance(error, urllib.error.HTTPError)
+    with error:
+        assert (error.code, json.load(error)["error"]["code"]) == (503, "shutting_down")
+        assert error.headers["retry-after"] == "5"
+    err = process.process.communicate(timeout=20)[1]
+    assert (process.process.returncode, len(err.splitlines())) == (0, 1)  # and no traceback
+
+
+def test_the_end_of_its_starter_is_no_second_signal(run_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "charrnn", "serve", str(run_path), "--port", "0", "--json", "--while-stdin-is-open",
+         "--max-length", "6000", "--grace", "60"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdin is not None
+    assert process.stdout is not None
+
+    async def run(url: str) -> tuple[str, str | None]:
+        stream = asyncio.create_task(read_stream(url, {"prompt": "The ", "max_tokens": 6000}))
+        while not re.search(r"active_lanes [1-9]", ask(url, "/metrics").decode()):
+            await asyncio.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        await asyncio.sleep(0.1)
+        process.stdin.close()
+        return await stream
+
+    try:
+        text, finish = asyncio.run(run(json.loads(process.stdout.readline())["address"].rstrip("/")))
+    finally:
+        process.stdin = None
+        _, err = process.communicate(timeout=20)
+    assert (len(text), finish) == (6000, "length")
+    assert err.splitlines() == ["stopping: 1 text in progress may take 60 s more; again to stop at once"]
+    assert process.returncode == 0
 
 
 def test_a_second_signal_does_not_wait(start_server: Start, run_path: Path) -> None:

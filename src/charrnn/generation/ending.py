@@ -3,32 +3,60 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from charrnn.errors import ConfigError
 
 
 class Ending:
-    """Lets characters pass until a stop string is complete, and holds back those that one may begin with."""
+    """Lets characters pass until a stop string is complete, and holds back those that one may begin with.
+
+    Of each stop string it knows how many of its characters the text ends with (Knuth, Morris & Pratt), so that a
+    character costs the same with a long stop string as with a short one.
+    """
 
     def __init__(self, stops: tuple[str, ...]) -> None:
         self.stops, self.held, self.reached = stops, "", False
+        self._borders = [borders(stop) for stop in stops]
+        self._matched = [0] * len(stops)
 
     def add(self, character: str) -> str:
         """One more character; returns those that are certain now."""
         if self.reached:
             return ""
         self.held += character
-        ended = [self.held.find(stop) for stop in self.stops if self.held.endswith(stop)]
-        if ended:
-            self.reached = True
-            return self.held[: min(ended)]
-        keep = max((n for s in self.stops for n in range(1, len(s)) if self.held.endswith(s[:n])), default=0)
+        complete = 0  # characters of the longest stop string that the text ends with
+        for k, stop in enumerate(self.stops):
+            matched = self._matched[k]
+            while matched and stop[matched] != character:
+                matched = self._borders[k][matched - 1]
+            if stop[matched] == character:
+                matched += 1
+            self._matched[k] = matched
+            if matched == len(stop):
+                complete = max(complete, matched)
+        self.reached = complete > 0
+        keep = complete or max(self._matched, default=0)
         certain, self.held = self.held[: len(self.held) - keep], self.held[len(self.held) - keep :]
         return certain
 
     def rest(self) -> str:
         """What is still held back when no more characters come."""
         return "" if self.reached else self.held
+
+
+@lru_cache(maxsize=256)
+def borders(text: str) -> list[int]:
+    """For each beginning of a text, the length of its longest proper beginning that it also ends with."""
+    found = [0] * len(text)
+    length = 0
+    for k in range(1, len(text)):
+        while length and text[k] != text[length]:
+            length = found[length - 1]
+        if text[k] == text[length]:
+            length += 1
+        found[k] = length
+    return found
 
 
 def stop_strings(stop: str | Sequence[str]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from charrnn.serving.errors import ApiError, shutting_down
+from charrnn.serving.errors import ApiError, late, shutting_down
 from charrnn.serving.writing import Bell, Item, Writing
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ class Choice:
         self.head = prompt if echo and not writing.echo else ""  # the prompt, where it does not come as items
         self.offset = 0 if writing.echo else len(prompt)  # of the next item, in prompt and text together
         self.begun = False
+        self.finish: str | None = None  # as the client is told
 
     def as_json(self, items: Sequence[Item], finish: str | None) -> dict[str, Any]:
         text, self.head = self.head + "".join([item.character for item in items]), ""
@@ -79,7 +80,7 @@ class Answer:
         Raises
         ------
         ApiError
-            The server has to end a text: it is shutting down, or has failed, or there was no lane in time.
+            The server has to end a text: it is shutting down, or has failed, or there was no lane in time for any.
         """
         going = list(self.choices)
         try:
@@ -99,7 +100,8 @@ class Answer:
                         self._metrics.first_character.observe(time.monotonic() - choice.writing.begun)
                     if finish:
                         going.remove(choice)
-                    yield choice, items, _checked(finish)
+                        choice.finish = self._checked(finish)
+                    yield choice, items, choice.finish
                 if going and not found:
                     await bell.wait()
                 elif going and not bell.patient and engine.active > FEW:
@@ -108,8 +110,19 @@ class Answer:
             engine.cancel([choice.writing for choice in self.choices if choice.writing.finish is None])
 
     def whole(self) -> dict[str, Any]:
-        choices = [choice.as_json(choice.items, choice.writing.finish) for choice in self.choices]
+        choices = [choice.as_json(choice.items, choice.finish) for choice in self.choices]
         return {**self.head, "choices": choices, "usage": self.usage()}
+
+    def _checked(self, finish: str) -> str:
+        if finish == "closed":
+            raise shutting_down()
+        if finish == "failed":
+            raise ApiError(500, "an error inside the server; its log says more", code="internal_error")
+        if finish == "late":  # the others may have been written: they are worth having
+            if not any(choice.writing.position for choice in self.choices):
+                raise late()
+            return "length"
+        return finish
 
     def part(self, choice: Choice, items: Sequence[Item], finish: str | None) -> dict[str, Any]:
         part = {**self.head, "choices": [choice.as_json(items, finish)]}
@@ -139,13 +152,3 @@ async def stream_events(answer: Answer, engine: Engine, bell: Bell) -> AsyncIter
 
 def event(values: Any) -> bytes:
     return f"data: {json.dumps(values, ensure_ascii=False, separators=(',', ':'))}\n\n".encode("utf-8", "surrogatepass")
-
-
-def _checked(finish: str | None) -> str | None:
-    if finish == "closed":
-        raise shutting_down()
-    if finish == "late":
-        raise ApiError(503, "there was no place for this text in time: try again later", code="late", retry_after=5)
-    if finish == "failed":
-        raise ApiError(500, "an error inside the server; its log says more", code="internal_error")
-    return finish

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import anyio.to_thread
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -23,8 +22,7 @@ from charrnn.serving.models import Models
 from charrnn.serving.openapi import api_description
 from charrnn.serving.page_openapi import openapi_paths
 from charrnn.serving.state import State
-
-COMPUTING = 2
+from charrnn.threads import blas_threads
 
 
 def make_app(
@@ -51,10 +49,10 @@ def make_app(
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        # What computes shares these threads, and the processor with the engines: more would only wait for each other.
-        anyio.to_thread.current_default_thread_limiter().total_tokens = COMPUTING
-        yield
-        await run_in_threadpool(state.close)
+        # The limit is the whole process's, and each block puts back what it found: those that overlap must find 1.
+        with blas_threads(1):
+            yield
+            await run_in_threadpool(state.close)
 
     app = Starlette(
         routes=[*openai_api.routes, *service_api.routes, Route("/openapi.json", openapi), *page_api.routes],

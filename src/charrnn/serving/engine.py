@@ -107,7 +107,8 @@ class Engine:
     def _lanes(self, model: LanguageModel) -> int:
         kind = (model.model.config, model.params.vector.dtype)
         if kind not in self._sizes:
-            self._sizes[kind] = lanes_of(model)
+            with blas_threads(1):  # as in the thread: the trial holds for nothing else
+                self._sizes[kind] = lanes_of(model)
         return self._sizes[kind]
 
     def _run(self) -> None:
@@ -124,7 +125,7 @@ class Engine:
                     self._step()
                 except Exception:  # one bad step must not stop the server
                     log.exception("the texts in progress had to be ended")
-                    self._end_all("failed")
+                    self._end_tiles("failed")
             self._end_all("closed")
 
     def _returning(self) -> bool:
@@ -231,15 +232,27 @@ class Engine:
             self._tiles.remove(emptiest)
 
     def _end_all(self, finish: str) -> None:
-        ended = [*self._queue, *self._parked, *(w for tile in self._tiles for w in tile.lanes.values())]
-        with self._changed:
+        """Nothing is written on."""
+        with self._changed:  # a text that is submitted now must not be forgotten
+            waiting = [*self._queue, *self._parked]
             self._queue.clear()
             self._parked.clear()
+        self._end(waiting, finish)
+        self._end_tiles(finish)
+
+    def _end_tiles(self, finish: str) -> None:
+        """End the texts that have a lane; those that wait may be written yet."""
+        with self._changed:
+            ended = [w for tile in self._tiles for w in tile.lanes.values()]
+            self._parked = [w for w in self._parked if not any(w is other for other in ended)]
             self._tiles.clear()
             self._active = 0
-        for writing in ended:
+        self._end(ended, finish)
+
+    def _end(self, writings: list[Writing], finish: str) -> None:
+        for writing in writings:
             writing.end(finish)
-        _ring(ended)
+        _ring(writings)
 
 
 def _ring(writings: list[Writing]) -> None:

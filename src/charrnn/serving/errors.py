@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from charrnn.errors import CharRNNError
+from charrnn.errors import CharRNNError, UnknownCharacterError
 
 TYPES = {
     401: "authentication_error",
@@ -66,6 +66,16 @@ class ApiError(Exception):
 
 def shutting_down() -> ApiError:
     return ApiError(503, "the server is shutting down: try again later", code="shutting_down", retry_after=5)
+
+
+def late() -> ApiError:
+    return ApiError(503, "there was no place for this in time: try again later", code="late", retry_after=5)
+
+
+def unknown_character(error: UnknownCharacterError, param: str) -> ApiError:
+    """The same with the remedy that a request has. `param` is the field that holds the text."""
+    remedy = 'remove or replace it, or set on_unknown to "skip" to leave such characters out'
+    return ApiError(400, f"{error.found}: {remedy}", param, "unknown_character")
 
 
 def as_api_error(error: Exception) -> ApiError:

@@ -33,6 +33,7 @@ class Field:
     most: float | None = None
     min_chars: int = 0
     max_chars: int | None = None
+    min_items: int = 1
     max_items: int | None = None
     choices: tuple[str, ...] = ()
     neutral: tuple[Any, ...] = ()
@@ -53,8 +54,10 @@ class Field:
             texts = [value] if isinstance(value, str) else value
             if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
                 raise _wrong(name, f"{name} must be a string or a list of strings, not {_shown(value)}")
-            if self.max_items is not None and not 1 <= len(texts) <= self.max_items:
-                raise _wrong(name, f"{name} has {len(texts)} strings: it must have 1 to {self.max_items}")
+            if self.max_items is not None and not self.min_items <= len(texts) <= self.max_items:
+                raise _wrong(
+                    name, f"{name} has {len(texts)} strings: it must have {self.min_items} to {self.max_items}"
+                )
             for text in texts:
                 self._check_text(name, text)
             return value
@@ -77,7 +80,7 @@ class Field:
         if len(text) < self.min_chars:
             raise _wrong(name, f"{name} is too short: it must have at least {self.min_chars} characters")
         if self.choices and text not in self.choices:
-            raise _wrong(name, f"{name} {text!r} is not known{nearest(text, self.choices)}")
+            raise _wrong(name, f"{name} {_shown(text)} is not known{nearest(text[:60], self.choices)}")
 
     def _check_number(self, name: str, value: Any) -> Any:
         whole = self.kind == "int"
@@ -106,7 +109,7 @@ class Field:
         if self.choices:
             text["enum"] = list(self.choices)
         if self.kind == "texts":
-            many: dict[str, Any] = {"type": "array", "items": text, "minItems": 1}
+            many: dict[str, Any] = {"type": "array", "items": text, "minItems": self.min_items}
             if self.max_items is not None:
                 many["maxItems"] = self.max_items
             schema = {"anyOf": [text, many]}

@@ -58,7 +58,9 @@ class Guard:
         metrics.open_requests += 1
         try:
             self._check(scope)
-        except ApiError as error:
+        except Exception as error:
+            if not isinstance(error, ApiError):
+                log.exception("a request to %s could not be checked", scope["path"])
             await as_api_error(error).response()(scope, receive, send_with_headers)
         else:
             await self._answer(scope, receive, send_with_headers, lambda: status == GONE)
@@ -116,10 +118,18 @@ def _check_origin(headers: Headers) -> None:
     """Refuse what a page of another site makes a browser send."""
     site, origin = headers.get("sec-fetch-site"), headers.get("origin")
     foreign = site not in (None, "same-origin", "none")
-    if origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower():
+    if origin is not None and _address(origin) != headers.get("host", "").lower():
         foreign = True
     if foreign:
         raise ApiError(403, "requests from pages of other sites are refused", code="cross_origin")
+
+
+def _address(origin: str) -> str | None:
+    """Host and port of an Origin header; None where it is malformed, or has none."""
+    try:
+        return urlsplit(origin).netloc.lower() or None
+    except ValueError:
+        return None
 
 
 def _host_name(host: str) -> str:

@@ -21,6 +21,10 @@ class Limits:
     max_length: int = setting(10_000, "limits", "the largest max_tokens: characters of one text", least=1)
     max_prompt: int = setting(20_000, "limits", "characters of a prompt", least=1)
     max_text: int = setting(100_000, "limits", "characters of a text to score or look into", least=2)
+    max_answer: int = setting(200_000, "limits", "characters that one request may ask for, unless they are streamed; "
+                              "with logprobs, each counts ten times", least=1)
+    max_scores: int = setting(32, "limits", "texts that are scored or looked into, or wait for that; beyond, requests "
+                              "are refused with 429", least=1)
     max_body: int = setting(2_000_000, "limits", "bytes of a request's body", least=1000)
     max_requests: int = setting(1000, "limits", "requests answered at the same time", least=1)
     max_seconds: float = setting(120.0, "limits", "seconds that a request may take, waiting included", above=0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -13,6 +14,7 @@ from charrnn.serving.errors import ApiError
 from charrnn.training.folder import RunFolder
 
 LOOK_EVERY = 1.0  # seconds between looks at a file that may have changed
+log = logging.getLogger("charrnn.serving")
 
 
 class Served:
@@ -35,6 +37,7 @@ class Served:
         self._model: LanguageModel | None = None
         self._version: tuple[int, int, int] | None = None
         self._looked = 0.0
+        self._failure = ""  # why there is no model, where training does not explain it
         if not (self.training and not self.file.exists()):
             self._refresh()
 
@@ -50,16 +53,29 @@ class Served:
         Raises
         ------
         ApiError
-            Training has begun, but not saved a model yet.
+            503: training has begun, but not saved a model yet; or it ended before it could.
         """
         with self._lock:
             if time.monotonic() - self._looked > LOOK_EVERY:
-                self._refresh()
+                self._look_again()
+            if self._model is None and self._failure:
+                raise ApiError(503, f"model '{self.id}' was never saved whole: train it again", "model", "no_model", 60)
             if self._model is None:
                 raise ApiError(
                     503, f"model '{self.id}' has only begun to train: none is saved yet", "model", "no_model_yet", 2
                 )
             return self._model
+
+    def _look_again(self) -> None:
+        """As at the start; but one run without a model must not stop the others, nor tell clients where it lies."""
+        failure = ""
+        try:
+            self._refresh()
+        except RunError as error:
+            failure = str(error)
+            if failure != self._failure:
+                log.warning("model '%s' cannot be served: %s", self.id, failure)
+        self._failure = failure
 
     def _refresh(self) -> None:
         self._looked = time.monotonic()
@@ -117,7 +133,7 @@ class Models:
         """
         if id not in self._served:
             raise ApiError(
-                404, f"no model is called {id!r}: there is {', '.join(self.ids)}", "model", "model_not_found"
+                404, f"no model is called {id[:60]!r}: there is {', '.join(self.ids)}", "model", "model_not_found"
             )
         return self._served[id]
 

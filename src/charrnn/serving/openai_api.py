@@ -12,22 +12,25 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from charrnn.config import check_values
+from charrnn.errors import UnknownCharacterError
 from charrnn.generation import SamplingConfig
 from charrnn.language_model import LanguageModel
 from charrnn.serving.answers import Answer, stream_events
 from charrnn.serving.bodies import read_json
-from charrnn.serving.engine import FullError
-from charrnn.serving.errors import GONE, ApiError, shutting_down
+from charrnn.serving.engine import Engine, FullError
+from charrnn.serving.errors import ApiError, late, shutting_down, unknown_character
 from charrnn.serving.fields import Field, check_fields
 from charrnn.serving.limits import Limits
 from charrnn.serving.models import Served
-from charrnn.serving.responses import EventStream
+from charrnn.serving.responses import SPARE, EventStream, unless_gone
 from charrnn.serving.state import State
 from charrnn.serving.writing import Bell, Writing
 from charrnn.text.vocabulary import ON_UNKNOWN
 
 MOST_LIKELY = 5  # characters that logprobs may ask for
 LARGEST_SEED = (1 << 63) - 1
+TOLD = 10  # what a character with log-probabilities counts for: so much more memory it takes
+SMALL = 2000  # characters of an answer that is put together at once, not in a thread
 
 
 def completion_fields(ids: list[str], limits: Limits) -> dict[str, Field]:
@@ -37,7 +40,7 @@ def completion_fields(ids: list[str], limits: Limits) -> dict[str, Field]:
         "prompt": Field("texts", "a text to go on from, or several", "", max_chars=limits.max_prompt,
                         max_items=limits.max_choices),
         "max_tokens": Field("int", "characters to write, at most", 16, least=0, most=limits.max_length),
-        "temperature": Field("float", "below 1 bolder, above 1 wilder; 0 is greedy", 1.0, least=0, most=1e6),
+        "temperature": Field("float", "below 1 safer, above 1 wilder; 0 is greedy", 1.0, least=0, most=1e6),
         "top_p": Field("float", "draw from the likeliest characters that together have this share", 1.0, least=0,
                        most=1),
         "top_k": Field("int", "draw from the k likeliest characters; 0 = off", 0, least=0, most=1 << 31),
@@ -47,7 +50,8 @@ def completion_fields(ids: list[str], limits: Limits) -> dict[str, Field]:
         "stream": Field("bool", "send the text as it is written, as server-sent events", False),
         "stream_options": Field("object", "with stream", inside={
             "include_usage": Field("bool", "a last event with the numbers of characters", False)}),
-        "stop": Field("texts", "end before any of these strings", min_chars=1, max_chars=1000, max_items=16),
+        "stop": Field("texts", "end before any of these strings", min_chars=1, max_chars=100,
+                      min_items=0, max_items=16),
         "seed": Field("int", "equal seeds give equal texts; by default each request differs", least=0,
                       most=LARGEST_SEED),
         "logprobs": Field("int", "tell so many of the likeliest characters at each place, and log-probabilities",
@@ -77,13 +81,7 @@ class Asked:
     @classmethod
     def of(cls, values: dict[str, Any], limits: Limits) -> Asked:
         prompts = [values["prompt"]] if isinstance(values["prompt"], str) else values["prompt"]
-        if len(prompts) * values["n"] > limits.max_choices:
-            raise ApiError(
-                400,
-                f"{len(prompts)} prompts x n {values['n']} are {len(prompts) * values['n']:,} texts: one request may "
-                f"ask for {limits.max_choices:,}",
-                "n",
-            )
+        _check_size(prompts, values, limits)
         stop = values["stop"] or []
         stops = (stop,) if isinstance(stop, str) else tuple(stop)
         if values["stream_options"] is not None and not values["stream"]:
@@ -95,8 +93,11 @@ class Asked:
 
     def known(self, model: LanguageModel) -> list[str]:
         """The prompts, without what the vocabulary lacks if that is to be skipped."""
-        vocabulary = model.vocabulary
-        return [vocabulary.decode(vocabulary.encode(prompt, self.values["on_unknown"])) for prompt in self.prompts]
+        vocabulary, policy = model.vocabulary, self.values["on_unknown"]
+        try:
+            return [vocabulary.decode(vocabulary.encode(prompt, policy)) for prompt in self.prompts]
+        except UnknownCharacterError as error:
+            raise unknown_character(error, "prompt") from None
 
     def writings(self, model: LanguageModel, prompts: list[str], seconds: float, bell: Bell) -> list[Writing]:
         """What the engine is to write: n texts for each prompt."""
@@ -111,6 +112,30 @@ class Asked:
         ]  # fmt: skip
 
 
+def _check_size(prompts: list[str], values: dict[str, Any], limits: Limits) -> None:
+    """Whether so much can be asked for at all: what never fits is not to be tried again later."""
+    texts = len(prompts) * values["n"]
+    most = min(limits.max_choices, limits.max_streams + limits.max_queue)
+    if texts > most:
+        raise ApiError(
+            400, f"{len(prompts)} prompts x n {values['n']} are {texts:,} texts: one request may ask for {most:,}", "n"
+        )
+    characters = values["n"] * sum(map(len, prompts)) if values["echo"] else 0
+    if not values["stream"]:  # a stream is sent as it is written: the server does not hold the whole of it
+        characters += texts * values["max_tokens"]
+    if values["logprobs"] is not None:
+        characters *= TOLD
+    if characters > limits.max_answer:
+        counted = f" (each counts {TOLD} times with logprobs)" if values["logprobs"] is not None else ""
+        raise ApiError(
+            400,
+            f"{texts:,} texts of these lengths are {characters:,} characters{counted}: one answer may have "
+            f"{limits.max_answer:,}; lower n or max_tokens, or set stream",
+            "max_tokens",
+            "too_long",
+        )
+
+
 async def completions(request: Request) -> Response:
     """`POST /v1/completions`."""
     state: State = request.app.state.serving
@@ -120,11 +145,14 @@ async def completions(request: Request) -> Response:
     values = check_fields(completion_fields(state.models.ids, limits), await read_json(request, limits.max_body))
     asked = Asked.of(values, limits)
     served = state.models.get(values["model"] or state.models.ids[0])
-    model = await state.quickly(lambda: served.model)
-    prompts = asked.known(model)
     bell = Bell(patient=not values["stream"])
-    writings = asked.writings(model, prompts, limits.max_seconds, bell)
-    engine = await state.quickly(lambda: state.engine(served))
+
+    def prepare() -> tuple[Engine, list[str], list[Writing]]:
+        model = served.model
+        prompts = asked.known(model)
+        return state.engine(served), prompts, asked.writings(model, prompts, limits.max_seconds, bell)
+
+    engine, prompts, writings = await state.quickly(prepare)
     try:
         engine.submit(writings)
     except FullError:
@@ -139,27 +167,20 @@ async def completions(request: Request) -> Response:
     answer = Answer(served.id, asked.seed, values["echo"], usage, prompts, writings, state.metrics)
     if values["stream"]:
         return EventStream(stream_events(answer, engine, bell), limits.max_seconds)
-    return await _whole(request, answer, engine, bell)
+    return await unless_gone(request, lambda: _whole(state, answer, engine, bell))
 
 
-async def _whole(request: Request, answer: Answer, engine: Any, bell: Bell) -> Response:
-    """The answer when it is complete, unless the client goes before."""
-    response: Response | None = None
-    async with anyio.create_task_group() as tasks:
-
-        async def watch() -> None:
-            while (await request.receive())["type"] != "http.disconnect":
-                pass
-            tasks.cancel_scope.cancel()
-
-        tasks.start_soon(watch)
-        async for choice, items, _ in answer.news(engine, bell):
-            choice.items += items
-        response = JSONResponse(answer.whole())
-        tasks.cancel_scope.cancel()
-    if response is None:
-        raise ApiError(GONE, "the client has gone")
-    return response
+async def _whole(state: State, answer: Answer, engine: Engine, bell: Bell) -> Response:
+    """The answer when it is complete."""
+    try:
+        with anyio.fail_after(state.limits.max_seconds + SPARE):  # texts end by themselves before
+            async for choice, items, _ in answer.news(engine, bell):
+                choice.items += items
+    except TimeoutError:
+        raise late() from None
+    if sum(len(choice.items) for choice in answer.choices) <= SMALL:
+        return JSONResponse(answer.whole())
+    return await state.quickly(lambda: JSONResponse(answer.whole()))
 
 
 async def models(request: Request) -> Response:

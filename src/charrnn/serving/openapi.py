@@ -23,7 +23,7 @@ ERRORS = {
     415: "The body is not declared as JSON.",
     429: "Too many requests: Retry-After says when to try again.",
     500: "An error inside the server.",
-    503: "The server is shutting down, or the model has not been saved yet.",
+    503: "The server is shutting down, has no time for this now, or the model has not been saved.",
 }
 ALWAYS = (401, 403, 429, 500)
 WITH_BODY = (*ALWAYS, 400, 404, 408, 413, 415, 503)

@@ -13,19 +13,20 @@ from importlib import resources
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from charrnn.errors import UnknownCharacterError
 from charrnn.language_model import LanguageModel
 from charrnn.serving.bodies import read_json
-from charrnn.serving.errors import ApiError, shutting_down
+from charrnn.serving.errors import ApiError, shutting_down, unknown_character
 from charrnn.serving.fields import Field, check_fields
 from charrnn.serving.inspection import activation, find_units, inspect_text
 from charrnn.serving.models import Served
 from charrnn.serving.page_openapi import ACTIVATIONS_FIELDS, INSPECT_FIELDS, UNITS_FIELDS, openapi_paths
 from charrnn.serving.run_records import describe, metrics, samples
+from charrnn.serving.state import State
 
 __all__ = ["openapi_paths", "routes"]
 
@@ -68,8 +69,8 @@ async def static(request: Request) -> Response:
 
 async def runs(request: Request) -> Response:
     """`GET /api/runs`."""
-    models = request.app.state.models
-    found = await run_in_threadpool(lambda: [describe(models.get(id)) for id in models.ids])
+    state: State = request.app.state.serving
+    found = await state.quickly(lambda: [describe(served, state.limits) for served in state.models])
     return JSONResponse({"runs": found})
 
 
@@ -77,8 +78,9 @@ def of_run(read: Callable[[Served], Body]) -> Callable[[Request], Awaitable[Resp
     """A route that tells something of one run."""
 
     async def route(request: Request) -> Response:
-        served = request.app.state.models.get(request.path_params["id"])
-        return JSONResponse(await run_in_threadpool(read, served))
+        state: State = request.app.state.serving
+        served = state.models.get(request.path_params["id"])
+        return await state.quickly(lambda: JSONResponse(read(served)))
 
     return route
 
@@ -89,14 +91,22 @@ def over_text(
     """A route that runs a model over a text."""
 
     async def route(request: Request) -> Response:
-        state = request.app.state.serving
+        state: State = request.app.state.serving
         if state.closing:
             raise shutting_down()
         values = check_fields(fields, await read_json(request, state.limits.max_body))
         if len(values["text"]) > state.limits.max_text:
             raise ApiError(400, f"text has more than {state.limits.max_text:,} characters", "text", "too_long")
         served = state.models.get(values["model"])
-        return JSONResponse(await run_in_threadpool(lambda: compute(served.model, values)))
+        model = await state.quickly(lambda: served.model)
+
+        def answer() -> Response:
+            try:
+                return JSONResponse(compute(model, values))
+            except UnknownCharacterError as error:
+                raise unknown_character(error, "text") from None
+
+        return await state.compute(request, answer)
 
     return route
 

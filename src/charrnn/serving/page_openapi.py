@@ -48,6 +48,10 @@ _RUN = record(
         "split": {"const": "validation"},
         "training": {"type": "boolean", "description": "whether a process is training in its folder now"},
         "has_folder": {"type": "boolean", "description": "whether there can be a curve and samples"},
+        "limits": {
+            **record({"max_prompt": WHOLE, "max_length": WHOLE, "max_text": WHOLE}),
+            "description": "characters of a prompt, of a text to write, and of one to look into",
+        },
     }
 )
 _CURVE = {

@@ -9,7 +9,9 @@ from typing import Any
 
 from charrnn.errors import CharRNNError
 from charrnn.serving.errors import ApiError
+from charrnn.serving.limits import Limits
 from charrnn.serving.models import Served
+from charrnn.serving.page_openapi import MAX_TEXT
 from charrnn.units import bits
 
 POINTS = 600  # of a curve: more than a screen can show
@@ -18,7 +20,7 @@ SAMPLE_LENGTH = 4_000  # characters of one
 SAMPLE_FILE = re.compile(r"step_(\d+)\.txt")
 
 
-def describe(served: Served) -> dict[str, Any]:
+def describe(served: Served, limits: Limits) -> dict[str, Any]:
     """A run in a few facts. What only a model can tell is None as long as a run has not saved one."""
     facts: dict[str, Any] = dict.fromkeys(
         (
@@ -58,6 +60,11 @@ def describe(served: Served) -> dict[str, Any]:
         "split": "validation",
         "training": served.training,
         "has_folder": served.folder is not None,
+        "limits": {
+            "max_prompt": limits.max_prompt,
+            "max_length": limits.max_length,
+            "max_text": min(limits.max_text, MAX_TEXT),
+        },
     }
 
 

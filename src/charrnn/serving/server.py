@@ -14,10 +14,12 @@ import uvicorn
 from starlette.applications import Starlette
 
 from charrnn.errors import ConfigError
+from charrnn.serving.connections import BACKLOG, connections
 from charrnn.serving.state import State
 
 SPARE = 3.0  # seconds after the grace for the last answers to be sent
 LAST_WORDS = 0.5  # seconds to tell the clients, when nothing is waited for
+WAITING = 1024  # connections that the system keeps until they are accepted
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -35,7 +37,7 @@ def bind(host: str, port: int) -> socket.socket:
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
-            listener.listen(2048)
+            listener.listen(WAITING)
         except BaseException:
             listener.close()
             raise
@@ -53,8 +55,9 @@ class Server(uvicorn.Server):
         self.state: State = app.state.serving
         self.on_start, self.on_signal = on_start, on_signal
         config = uvicorn.Config(
-            app, log_level="error", access_log=False, server_header=False, lifespan="on", http="h11", ws="none",
-            timeout_graceful_shutdown=int(self.state.limits.grace + SPARE), backlog=2048, loop="asyncio",
+            app, log_level="error", access_log=False, server_header=False, lifespan="on", ws="none",
+            http=connections(self.state.limits.max_requests),
+            timeout_graceful_shutdown=int(self.state.limits.grace + SPARE), backlog=BACKLOG, loop="asyncio",
         )  # fmt: skip
         super().__init__(config)
 
@@ -73,6 +76,8 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        for listener in sockets or ():  # the backlog above is how many are accepted in one go; more may wait
+            listener.listen(WAITING)
         if self.started:
             self.on_start()
 
@@ -87,10 +92,16 @@ class Server(uvicorn.Server):
         grace = self.state.limits.grace
         writing = sum(engine.active + engine.queued for engine in self.state.engines())
         if writing:
-            self.on_signal(f"stopping: {writing} texts in progress may take {grace:g} s more; again to stop at once")
+            texts = "1 text" if writing == 1 else f"{writing} texts"
+            self.on_signal(f"stopping: {texts} in progress may take {grace:g} s more; again to stop at once")
         self.state.closing = True
         loop.call_later(grace, self.state.close)
         self.should_exit = True
+
+    def end_of_file(self) -> None:
+        """Who started the server ends. It may have had the same Ctrl-C, which does not count twice."""
+        if not self.should_exit:
+            self.stop()
 
 
 def run_server(
@@ -106,7 +117,7 @@ def run_server(
         on_start()
         if while_open is not None:
             loop = asyncio.get_running_loop()
-            threading.Thread(target=_at_end_of, args=(while_open, loop, server.stop), daemon=True).start()
+            threading.Thread(target=_at_end_of, args=(while_open, loop, server.end_of_file), daemon=True).start()
 
     server = Server(app, start, on_signal)
     with contextlib.closing(listener):

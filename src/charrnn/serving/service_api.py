@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from charrnn.errors import UnknownCharacterError
 from charrnn.serving.bodies import read_json
-from charrnn.serving.errors import shutting_down
+from charrnn.serving.errors import shutting_down, unknown_character
 from charrnn.serving.fields import Field, check_fields
 from charrnn.serving.limits import Limits
 from charrnn.serving.models import Served
@@ -34,12 +34,15 @@ async def score(request: Request) -> Response:
         raise shutting_down()
     values = check_fields(score_fields(state.models.ids, state.limits), await read_json(request, state.limits.max_body))
     served = state.models.get(values["model"] or state.models.ids[0])
-    return JSONResponse(await run_in_threadpool(_score, served, values["text"], values["on_unknown"]))
+    return await state.compute(request, lambda: JSONResponse(_score(served, values["text"], values["on_unknown"])))
 
 
 def _score(served: Served, text: str, on_unknown: str) -> dict[str, Any]:
     model = served.model
-    known = model.vocabulary.decode(model.vocabulary.encode(text, on_unknown))
+    try:
+        known = model.vocabulary.decode(model.vocabulary.encode(text, on_unknown))
+    except UnknownCharacterError as error:
+        raise unknown_character(error, "text") from None
     result = model.score(known)
     return {
         "object": "score",

@@ -85,7 +85,9 @@ def describe(character: str) -> str:
 
 
 def _unknown(text: str, position: int) -> UnknownCharacterError:
-    return UnknownCharacterError(
-        f"character {describe(text[position])} at position {position:,} is not in the model's vocabulary: "
-        "remove or replace it, or choose to skip unknown characters (--on-unknown skip)"
+    found = f"character {describe(text[position])} at position {position:,} is not in the model's vocabulary"
+    error = UnknownCharacterError(
+        f"{found}: remove or replace it, or choose to skip unknown characters (--on-unknown skip)"
     )
+    error.found = found
+    return error

@@ -10,6 +10,17 @@ export class Refused extends Error {
   }
 }
 
+export class Unreachable extends Error {}
+
+// A network that fails throws a TypeError, as a mistake in a script does: only what waits for the network is told so.
+async function reached(promise) {
+  try {
+    return await promise;
+  } catch (error) {
+    throw error instanceof TypeError ? new Unreachable(error.message) : error;
+  }
+}
+
 async function ask(path, body, signal) {
   const options = { signal };
   if (body !== undefined) {
@@ -17,7 +28,7 @@ async function ask(path, body, signal) {
     options.headers = { "Content-Type": "application/json" };
     options.body = JSON.stringify(body);
   }
-  const response = await fetch(path, options);
+  const response = await reached(fetch(path, options));
   if (response.ok) return response;
   let error = {};
   try {
@@ -28,14 +39,14 @@ async function ask(path, body, signal) {
   throw new Refused(response.status, error, response.headers.get("Retry-After"));
 }
 
-const json = async (path, body, signal) => (await ask(path, body, signal)).json();
+const json = async (path, body, signal) => reached((await ask(path, body, signal)).json());
 const ofRun = (id, what) => `api/runs/${encodeURIComponent(id)}/${what}`;
 
 export const runs = async () => (await json("api/runs")).runs;
 export const metrics = (id) => json(ofRun(id, "metrics"));
 export const samples = async (id) => (await json(ofRun(id, "samples"))).samples;
 export const inspect = (body, signal) => json("api/inspect", body, signal);
-export const units = (body) => json("api/units", body);
+export const units = (body, signal) => json("api/units", body, signal);
 export const activations = (body, signal) => json("api/activations", body, signal);
 
 // The characters of a completion as they come, each with what else was likely.
@@ -52,7 +63,7 @@ async function* events(stream) {
   let held = "";
   try {
     for (;;) {
-      const { value, done } = await reader.read();
+      const { value, done } = await reached(reader.read());
       if (done) return;
       held += value;
       const parts = held.split("\n\n");

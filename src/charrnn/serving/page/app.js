@@ -2,18 +2,20 @@
 
 import * as api from "./api.js";
 import * as read from "./read.js";
-import { chooseRun, forget, on, report, runBegan, state } from "./store.js";
-import { hint } from "./strip.js";
+import { chooseRun, forget, on, report, runBegan, state, trainingBegan } from "./store.js";
+import { close, hint } from "./strip.js";
 import * as training from "./training.js";
 import * as write from "./write.js";
 
 const EVERY = 3000; // milliseconds between looks at the runs, while one of them trains
+const SELDOM = 30000; // the same, while none does: one may begin to
 const VIEWS = { write, read, training };
-const WELCOME = "Point at a character, or move through the text with the arrow keys, to see what else could have stood there.";
 
 const at = (id) => document.getElementById(id);
 let shown = null;
 let away = false; // whether the server was not to be reached
+let timer = null;
+let looking = false;
 
 function view() {
   const name = location.hash.slice(1) in VIEWS ? location.hash.slice(1) : "write";
@@ -25,9 +27,11 @@ function view() {
     if (link.hash === `#${name}`) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
+  hint();
   at("strip").hidden = name === "training";
-  hint(WELCOME);
+  at("skipping").hidden = !state.skip || name === "training";
   VIEWS[name].enter?.();
+  if (name === "training" && state.run) runs(); // it may have begun since
 }
 
 function facts() {
@@ -42,17 +46,27 @@ function facts() {
   at("facts").textContent = parts.filter(Boolean).join(" · ");
 }
 
+// Looks at the runs, now and then again.
 async function runs() {
+  if (looking) return;
+  looking = true;
+  clearTimeout(timer);
+  let wait = 3 * EVERY;
   try {
     state.runs = await api.runs();
     if (away) forget();
     away = false;
+    listRuns();
+    wait = state.runs.some((run) => run.training) ? EVERY : SELDOM;
   } catch (error) {
     away = true;
     report(error);
-    setTimeout(runs, 3 * EVERY);
-    return;
   }
+  looking = false;
+  timer = setTimeout(() => document.hidden || runs(), wait);
+}
+
+function listRuns() {
   const select = at("model");
   const ids = state.runs.map((run) => run.id);
   if (ids.join("\n") !== [...select.options].map((option) => option.value).join("\n"))
@@ -60,24 +74,29 @@ async function runs() {
   const now = state.runs.find((run) => run.id === state.run?.id);
   if (now) {
     const begun = !state.run.cell && now.cell; // a run that trains has saved its first model
+    const training = !state.run.training && now.training;
     Object.assign(state.run, now);
     if (begun) runBegan();
+    if (training) trainingBegan();
   } else chooseRun(new URLSearchParams(location.search).get("model") ?? ids[0]);
   select.value = state.run?.id;
   facts();
-  if (state.runs.some((run) => run.training)) setTimeout(runs, EVERY);
 }
 
 at("model").addEventListener("change", (event) => chooseRun(event.target.value));
 on("run", () => {
   facts();
-  hint(WELCOME);
+  if (shown !== "training") hint();
 });
 document.querySelector(".skip").addEventListener("click", (event) => {
   event.preventDefault(); // the address names the view
   at("main").focus();
 });
 addEventListener("hashchange", view);
+document.addEventListener("visibilitychange", () => document.hidden || runs());
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && !write.stopAll()) close();
+});
 at("settings").open = matchMedia("(min-width: 56rem)").matches;
 Object.values(VIEWS).forEach((each) => each.start());
 view();

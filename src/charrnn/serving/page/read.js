@@ -2,11 +2,13 @@
 
 import * as api from "./api.js";
 import { colourChoice } from "./colour.js";
-import { chooseUnit, findUnits, forget, on, report, sameUnit, state, unitsOnce } from "./store.js";
-import { show } from "./strip.js";
+import { chooseUnit, findUnits, forget, most, on, onUnknown, Remark, report, sameUnit, state, unitsOnce } from "./store.js";
+import { gone, show } from "./strip.js";
 import { CharacterText } from "./text.js";
 
 const PAUSE = 300; // milliseconds without a key before the text is read
+const LONG_PAUSE = 1000; // and before units are looked for in it again
+const LONGEST = 20000; // characters
 const LISTED = 60; // units
 const FEWEST = 200; // characters that a search for units takes
 
@@ -18,37 +20,42 @@ const text = new CharacterText(document.createElement("div"), "The text as it wa
 let mode = "surprise";
 let showColours = null;
 let reading = null;
+let colouring = null;
 let timer = null;
+let searchTimer = null;
+let looks = 0;
 
 async function read() {
   clearTimeout(timer);
   reading?.abort();
   if (!state.run) return;
   if (!entry.value) {
+    forget();
+    gone(text);
     text.clear();
     at("score").textContent = "";
     return;
   }
   reading = new AbortController();
   try {
-    const body = { model: state.run.id, text: entry.value, on_unknown: state.skip ? "skip" : "error" };
+    const body = { model: state.run.id, text: entry.value, on_unknown: onUnknown() };
     const seen = await api.inspect(body, reading.signal);
     forget();
+    gone(text);
     text.clear();
     const characters = Array.from(seen.text);
     text.append(
       characters.map((c, i) => api.record(c, seen.nats[i], seen.alternatives[i], undefined, seen.ranks[i])),
     );
-    at("score").textContent = scored(seen, characters);
+    at("score").textContent = scored(seen, Array.from(body.text).length - characters.length);
     await colour();
   } catch (error) {
     report(error, read);
   }
 }
 
-function scored(seen, characters) {
+function scored(seen, left) {
   if (!seen.characters) return "One character alone has nothing to predict it from.";
-  const left = Array.from(entry.value).length - characters.length;
   const words =
     `${seen.nats_per_char.toFixed(3)} nats (${seen.bits_per_char.toFixed(3)} bits) per character, ` +
     `perplexity ${seen.perplexity.toFixed(2)}, over ${seen.characters.toLocaleString("en")} characters after the first`;
@@ -56,14 +63,17 @@ function scored(seen, characters) {
 }
 
 async function colour() {
+  colouring?.abort();
   const { unit, run } = state;
   if (mode !== "unit" || !unit || !text.records.length) {
     text.colour(mode);
     return;
   }
   const written = text.string;
+  colouring = new AbortController();
   try {
-    const { values } = await api.activations({ model: run.id, text: written, layer: unit.layer, unit: unit.unit });
+    const asked = { model: run.id, text: written, layer: unit.layer, unit: unit.unit };
+    const { values } = await api.activations(asked, colouring.signal);
     if (mode === "unit" && sameUnit(unit, state.unit) && text.string === written) text.colour(mode, values);
   } catch (error) {
     report(error);
@@ -111,21 +121,48 @@ function listFeatures() {
   const features = [...new Set((found?.units ?? []).filter((u) => u.correlation).map((u) => u.feature))];
   select.replaceChildren(new Option("every unit", ""), ...features.map((name) => new Option(name, name)));
   select.value = features.includes(before) ? before : "";
-  const where = found?.own ? "of the model’s own writing" : "of the text";
-  at("units-note").textContent = found
-    ? "Correlation with simple features: what fits best in the first half " +
-      `of ${found.characters.toLocaleString("en")} characters ${where}, measured in the second.`
-    : "Looking …";
+  noteUnits();
 }
 
-async function search() {
+function noteUnits() {
+  const found = state.units;
+  at("units-on").value = found && !found.own ? "text" : "own";
+  const text = found?.text === entry.value ? "of the text" : "of the text that stood beside before";
+  at("units-note").textContent = found
+    ? "Correlation with simple features: what fits best in the first half " +
+      `of ${found.characters.toLocaleString("en")} characters ${found.own ? "of the model’s own writing" : text}, measured in the second.`
+    : "";
+}
+
+// Says that units are looked for, until they are found or not.
+async function look(find, again) {
+  const mine = (looks += 1);
+  at("units-note").textContent = "Looking …";
+  try {
+    await find();
+  } catch (error) {
+    report(error, again);
+  }
+  if (mine === looks) noteUnits();
+}
+
+function search() {
   const own = at("units-on").value === "own";
-  if (!own && Array.from(entry.value).length < FEWEST) {
-    at("units-on").value = "own";
-    report(new Error(`A search for units takes a text of at least ${FEWEST} characters.`));
+  if (!own && !enough()) {
+    noteUnits();
+    report(new Remark(`A search for units takes a text of at least ${FEWEST} characters.`));
     return;
   }
-  await findUnits(own ? "" : entry.value).catch((error) => report(error, search));
+  look(() => findUnits(own ? "" : entry.value), search);
+}
+
+const enough = () => Array.from(entry.value).length >= FEWEST;
+
+// Units that were found in the text beside: there is another one now.
+function searchAgain() {
+  if (!state.units || state.units.own || state.units.text === entry.value) return;
+  if (enough()) look(() => findUnits(entry.value), searchAgain);
+  else noteUnits();
 }
 
 // A text to begin with, the last sample of the run; but never into the hands of who types already.
@@ -143,7 +180,9 @@ export function start() {
   showColours(mode);
   entry.addEventListener("input", () => {
     clearTimeout(timer);
+    clearTimeout(searchTimer);
     timer = setTimeout(read, PAUSE);
+    searchTimer = setTimeout(searchAgain, LONG_PAUSE);
   });
   at("units-feature").addEventListener("change", listUnits);
   at("units-on").addEventListener("change", search);
@@ -157,7 +196,9 @@ export function start() {
     showColours(mode, state.unit);
     if (mode === "unit") colour();
   });
+  on("skip", () => visible && read());
   on("run", () => {
+    entry.maxLength = most("max_text", LONGEST);
     listFeatures();
     listUnits();
     if (visible) enter();
@@ -169,7 +210,7 @@ let visible = false;
 export function enter() {
   visible = true;
   if (!state.run) return;
-  unitsOnce().catch((error) => report(error));
+  if (!state.units) look(unitsOnce);
   if (entry.value) read();
   else firstText();
 }

@@ -2,7 +2,7 @@
 
 export const SETTINGS = [
   { key: "temperature", name: "Temperature", min: 0, max: 2, step: 0.05, start: 0.8,
-    phrase: "below 1 bolder, above 1 wilder" },
+    phrase: "below 1 safer, above 1 wilder" },
   { key: "top_p", name: "Top-p", min: 0.05, max: 1, step: 0.05, start: 0.95, off: 1,
     phrase: "draws from the nucleus of this share" },
   { key: "top_k", name: "Top-k", min: 0, max: 40, step: 1, start: 0, off: 0,
@@ -26,7 +26,25 @@ export function summary(values) {
     .join(", ");
 }
 
-// Makes the sliders; returns a function that shows other values in them.
+const TEMPERATURES = [0.4, 0.8, 1.2, 1.6];
+
+// Settings that differ from all `others` in the temperature, or in the seed alone.
+export function otherTemperature(values, others) {
+  const choices = TEMPERATURES.map((temperature) => ({ ...values, temperature }));
+  return choices.find((choice) => isNew(choice, others)) ?? choices[0];
+}
+
+export function nextSeed(values, others) {
+  let choice = values;
+  do choice = { ...choice, seed: choice.seed + 1 };
+  while (!isNew(choice, others));
+  return choice;
+}
+
+// Whatever its length: of two texts alike the longer begins with the shorter.
+const isNew = (values, others) => others.every((other) => summary(other) !== summary(values));
+
+// Makes the sliders; returns a function that shows other values in them, and the greatest length there may be.
 export function sliders(container, changed) {
   const made = SETTINGS.map((setting) => {
     const row = document.createElement("p");
@@ -44,7 +62,7 @@ export function sliders(container, changed) {
       input.value = value;
       output.textContent = shown(setting, value);
       input.setAttribute("aria-valuetext", shown(setting, value));
-      input.style.setProperty("--share", (value - setting.min) / (setting.max - setting.min));
+      input.style.setProperty("--share", (value - input.min) / (input.max - input.min || 1));
     };
     input.addEventListener("input", () => {
       show(Number(input.value));
@@ -52,7 +70,15 @@ export function sliders(container, changed) {
     });
     row.append(label, output, input, small);
     container.append(row);
-    return show;
+    return [show, input];
   });
-  return (values) => made.forEach((show, i) => show(values[SETTINGS[i].key]));
+  return (values, longest = Infinity) =>
+    made.forEach(([show, input], i) => {
+      const { key, min, max } = SETTINGS[i];
+      if (key === "max_tokens") {
+        input.max = Math.min(max, longest);
+        input.min = Math.min(min, input.max);
+      }
+      show(values[key]);
+    });
 }

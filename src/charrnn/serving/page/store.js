@@ -4,7 +4,7 @@ import * as api from "./api.js";
 
 export const state = { runs: [], run: null, units: null, unit: null, skip: false };
 
-const listeners = { run: [], unit: [] };
+const listeners = { run: [], skip: [], training: [], unit: [] };
 export const on = (event, listener) => listeners[event].push(listener);
 const tell = (event) => listeners[event].forEach((listener) => listener());
 
@@ -12,11 +12,32 @@ export function chooseRun(id) {
   const before = state.run?.id;
   state.run = state.runs.find((run) => run.id === id) ?? state.runs[0] ?? null;
   if (state.run?.id === before) return;
-  Object.assign(state, { units: null, unit: null, skip: false });
+  Object.assign(state, { units: null, unit: null });
+  if (state.skip) leaveOut(false);
   tell("run");
 }
 
 export const runBegan = () => tell("run");
+export const trainingBegan = () => tell("training");
+
+// Whether characters that the model does not know are left out of what is sent. The page says so as long as they are.
+export function leaveOut(skip) {
+  state.skip = skip;
+  skipping.hidden = !skip;
+  tell("skip");
+}
+
+export const onUnknown = () => (state.skip ? "skip" : "error");
+
+// A text as the server will read it.
+export function asRead(text) {
+  if (!state.skip || !state.run?.vocabulary) return text;
+  const known = new Set(state.run.vocabulary);
+  return Array.from(text).filter((character) => known.has(character)).join("");
+}
+
+// What the server accepts of a kind, but no more than suits a page.
+export const most = (kind, suits) => Math.min(suits, state.run?.limits?.[kind] ?? suits);
 
 export function chooseUnit(unit) {
   state.unit = unit;
@@ -26,43 +47,58 @@ export function chooseUnit(unit) {
 export const sameUnit = (a, b) => Boolean(a && b && a.layer === b.layer && a.unit === b.unit);
 export const unitName = ({ layer, unit }) => `layer ${layer + 1}, unit ${unit}`;
 
-// The units of the run, sorted; found in a text, or without one in what the model writes itself.
-export async function findUnits(text = "") {
-  const run = state.run;
-  const found = await api.units({ model: run.id, text, on_unknown: state.skip ? "skip" : "error" });
-  if (state.run !== run) return;
-  state.units = found;
-  const kept = state.unit && found.units.find((unit) => sameUnit(unit, state.unit));
-  chooseUnit(kept ?? found.units[0] ?? null);
+// The units of the run, sorted; found in a text, or without one in what the model writes itself. The last search counts.
+let searching = null;
+export function findUnits(text = "") {
+  searching?.stop.abort();
+  const search = { run: state.run, stop: new AbortController() };
+  searching = search;
+  const body = { model: search.run.id, text, on_unknown: onUnknown() };
+  search.found = api.units(body, search.stop.signal).then((found) => {
+    if (searching !== search || state.run !== search.run) return;
+    state.units = { ...found, text };
+    const kept = state.unit && found.units.find((unit) => sameUnit(unit, state.unit));
+    chooseUnit(kept ?? found.units[0] ?? null);
+  }).finally(() => {
+    if (searching === search) searching = null;
+  });
+  return search.found;
 }
 
-let searching = null;
 export function unitsOnce() {
   if (state.units) return Promise.resolve();
-  const run = state.run;
-  if (searching?.run !== run) searching = { run, promise: findUnits().finally(() => (searching = null)) };
-  return searching.promise;
+  return searching?.run === state.run ? searching.found : findUnits();
 }
 
 const message = document.getElementById("message");
+const skipping = document.getElementById("skipping");
+
+// What a person can mend, in words.
+export class Remark extends Error {}
 
 // Says what went wrong. `again` is called with unknown characters left out, where that is the remedy.
 export function report(error, again) {
   if (error?.name === "AbortError") return;
   message.hidden = false;
   message.replaceChildren(sentence(error));
-  if (again && error.status === 400 && /vocabulary/.test(error.message)) {
+  if (again && error.code === "unknown_character") {
     message.append(" ", button("Leave unknown characters out", () => {
-      state.skip = true;
       forget();
+      leaveOut(true);
+      skipping.querySelector("button").focus();
       again();
     }));
   }
 }
 
 function sentence(error) {
-  if (error instanceof TypeError) return "The server cannot be reached: is it still running?";
-  const words = error.message.replace(/, or choose to skip unknown characters \(.*?\)/, "");
+  if (error instanceof api.Unreachable) return "The server cannot be reached: is it still running?";
+  if (!(error instanceof api.Refused || error instanceof Remark)) {
+    console.error(error);
+    return `This page made a mistake: ${error.message}. Load it again, please.`;
+  }
+  // The remedy behind the last colon is for programs: here it is a button.
+  const words = error.code === "unknown_character" ? error.message.replace(/: [^:]*$/, "") : error.message;
   const wait = error.retryAfter ? ` Try again in ${error.retryAfter} s.` : "";
   return words.charAt(0).toUpperCase() + words.slice(1).replace(/\.?$/, ".") + wait;
 }
@@ -78,3 +114,8 @@ export function forget() {
   message.hidden = true;
   message.replaceChildren();
 }
+
+skipping.querySelector("button").addEventListener("click", () => {
+  leaveOut(false);
+  document.getElementById("main").focus();
+});

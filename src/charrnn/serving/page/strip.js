@@ -3,15 +3,28 @@
 const which = document.getElementById("which");
 const bars = document.getElementById("bars");
 const said = document.getElementById("said");
+const strip = document.getElementById("strip");
+const WELCOME = "Point at a character, or move through the text with the arrow keys, to see what else could have stood there.";
+let shown = null; // the text whose character is shown
 
-export function hint(words) {
-  const p = document.createElement("p");
-  p.className = "note";
-  p.textContent = words;
-  p.classList.add("hint");
-  which.replaceChildren(p);
+export function hint() {
+  shown = null;
+  which.replaceChildren(paragraph("note hint", WELCOME));
   bars.replaceChildren();
   bars.hidden = true;
+  strip.hidden = false;
+}
+
+// A text is no more: nor is any of its characters.
+export function gone(text) {
+  if (shown === text) hint();
+}
+
+// Puts the strip away until a character is pointed at again. The keys go on from where they were.
+export function close() {
+  if (!shown || strip.hidden) return;
+  if (strip.contains(document.activeElement)) shown.refocus();
+  strip.hidden = true;
 }
 
 export function named(character) {
@@ -34,6 +47,8 @@ function place(rank) {
 
 // `vocabulary` is the number of characters the model knows.
 export function show(text, index, vocabulary, aloud) {
+  shown = text;
+  strip.hidden = false;
   const record = text.records[index];
   const value = text.value(index);
   const facts = describe(record, value, vocabulary);
@@ -110,3 +125,5 @@ function bar(character, share, own) {
   row.append(name, line, number);
   return row;
 }
+
+document.getElementById("strip-close").addEventListener("click", close);

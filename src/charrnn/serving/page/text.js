@@ -11,11 +11,15 @@ export class CharacterText {
     this.values = null; // of a hidden unit, one for each character
     this.mode = "surprise";
     this.current = 0;
+    this.quiet = false;
+    this.over = null; // the character under the pointer
     element.classList.add("text");
     element.setAttribute("role", "group");
     element.setAttribute("aria-label", label);
-    element.addEventListener("pointerover", (event) => this.point(event.target));
-    element.addEventListener("click", (event) => this.point(event.target, true));
+    // Not "pointerover": it also comes when the text moves below a pointer that rests. A finger taps, and moves to scroll.
+    element.addEventListener("pointermove", (event) => event.pointerType !== "touch" && this.point(event.target));
+    element.addEventListener("pointerleave", () => (this.over = null));
+    element.addEventListener("click", (event) => event.target.index !== undefined && event.target.focus({ preventScroll: true }));
     element.addEventListener("focusin", (event) => this.focused(event.target));
     element.addEventListener("keydown", (event) => this.move(event));
   }
@@ -65,7 +69,7 @@ export class CharacterText {
     let name = character === "\n" ? "c end" : "c";
     const value = this.mode === "unit" ? this.values?.[i] : nats;
     if (this.mode !== "none" && value !== undefined && value !== null) name += ` ${level(this.mode, value)}`;
-    this.spans[i].className = name;
+    if (this.spans[i].className !== name) this.spans[i].className = name;
   }
 
   // The unit's value at a character, while the text is coloured by one.
@@ -73,10 +77,10 @@ export class CharacterText {
     return this.mode === "unit" ? (this.values?.[i] ?? null) : null;
   }
 
-  point(target, click = false) {
-    if (target.index === undefined) return;
-    if (click) target.focus({ preventScroll: true });
-    else this.inspect(this, target.index, false);
+  point(target) {
+    if (target.index === undefined || target === this.over) return;
+    this.over = target;
+    this.inspect(this, target.index, false);
   }
 
   focused(target) {
@@ -84,7 +88,14 @@ export class CharacterText {
     this.spans[this.current].tabIndex = -1;
     this.current = target.index;
     target.tabIndex = 0;
-    this.inspect(this, target.index, true);
+    if (!this.quiet) this.inspect(this, target.index, true);
+  }
+
+  // Gives the keys back to the character that had them, without looking into it.
+  refocus() {
+    this.quiet = true;
+    this.spans[this.current]?.focus({ preventScroll: true });
+    this.quiet = false;
   }
 
   move(event) {

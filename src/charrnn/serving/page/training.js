@@ -34,15 +34,16 @@ async function look() {
     stage();
     if (found.training && visible) timer = setTimeout(look, EVERY);
   } catch (error) {
-    report(error, look);
+    report(error);
     if (visible) timer = setTimeout(look, 3 * EVERY);
   }
 }
 
 function words(found) {
   if (!found.train.length) {
-    return found.training
-      ? "Training now: the first figures come soon."
+    if (found.training) return "Training now: the first figures come soon.";
+    return state.run.has_folder
+      ? "No learning curve: no figures have been written in the folder of this run."
       : "This is a model file alone: the curve and the samples are kept in the folder of a run.";
   }
   const where = `step ${count(found.step)}, epoch ${found.epoch.toFixed(1)}, ${found.seconds.toFixed(0)} s`;
@@ -65,6 +66,7 @@ function stage() {
 
 export function start() {
   scrub.addEventListener("input", stage);
+  on("training", () => visible && look());
   on("run", () => {
     [seen, samples] = [null, []];
     at("sample").textContent = "";

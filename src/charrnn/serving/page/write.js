@@ -2,12 +2,13 @@
 
 import * as api from "./api.js";
 import { colourChoice } from "./colour.js";
-import { defaults, sliders, summary } from "./settings.js";
-import { forget, on, report, sameUnit, state, chooseUnit, unitName, unitsOnce } from "./store.js";
-import { show } from "./strip.js";
+import { defaults, nextSeed, otherTemperature, sliders, summary } from "./settings.js";
+import { asRead, chooseUnit, forget, most, on, onUnknown, report, sameUnit, state, unitName, unitsOnce } from "./store.js";
+import { gone, show } from "./strip.js";
 import { CharacterText } from "./text.js";
 
 const MOST = 4; // columns
+const LONGEST_PROMPT = 8000; // characters
 const MEMORY = 4000; // characters before the next one that are sent along when going on
 const LONGEST = 20000; // characters that are coloured by a unit
 const LISTED = 40; // units to choose from
@@ -40,7 +41,8 @@ class Column {
     this.element.append(this.head, text, this.foot);
     this.prompt = "";
     this.writing = null;
-    this.rounds = 0;
+    this.colouring = null;
+    this.rounds = 0; // how often it has gone on
   }
 
   name(number, alone) {
@@ -53,28 +55,35 @@ class Column {
     this.head.hidden = alone;
   }
 
-  begin(clicked) {
-    this.prompt = prompt.value;
+  // Nothing stands there but what a text begins with.
+  clear(before = "") {
+    this.halt();
+    gone(this.text);
+    this.prompt = before;
     this.rounds = 0;
-    this.text.clear(this.prompt);
-    return this.run(this.prompt, clicked);
+    this.text.clear(before);
+    this.foot.textContent = "";
+  }
+
+  begin(clicked) {
+    this.clear(asRead(prompt.value));
+    return this.run(prompt.value, 0, clicked);
   }
 
   // Goes on from what stands there, with the next seed: the same one would repeat its chances.
   more(clicked) {
-    this.rounds += 1;
-    return this.run(Array.from(this.prompt + this.text.string).slice(-MEMORY).join(""), clicked);
+    const from = Array.from(this.prompt + this.text.string).slice(-most("max_prompt", MEMORY));
+    return this.run(from.join(""), this.rounds + 1, clicked);
   }
 
-  async run(from, clicked) {
+  async run(from, round, clicked) {
     this.halt();
     const writing = new AbortController();
     this.writing = writing;
     this.text.element.setAttribute("aria-busy", "true");
     buttons();
     const { seed, ...rest } = this.settings;
-    const body = { model: state.run.id, prompt: from, seed: seed + this.rounds, ...rest };
-    if (state.skip) body.on_unknown = "skip";
+    const body = { model: state.run.id, prompt: from, seed: seed + round, on_unknown: onUnknown(), ...rest };
     let waiting = [];
     let frame = 0;
     let first = null;
@@ -85,6 +94,7 @@ class Column {
       waiting = [];
       if (first === null) {
         first = performance.now() - clicked;
+        this.rounds = round;
         this.element.dataset.firstCharacter = first.toFixed(1);
       }
       this.soon();
@@ -94,8 +104,6 @@ class Column {
         waiting.push(character);
         frame ||= requestAnimationFrame(flush);
       }
-    } catch (error) {
-      report(error, () => this.run(from, performance.now()));
     } finally {
       cancelAnimationFrame(frame);
       if (waiting.length) flush();
@@ -125,12 +133,13 @@ class Column {
   // What still comes is forgotten.
   halt() {
     this.writing?.abort();
+    this.colouring?.abort();
     this.writing = null;
   }
 
   // While text streams in, the unit's colours follow, but not at every character.
   soon() {
-    if (mode !== "unit" || this.timer) return;
+    if (mode !== "unit" || this.timer || this.colouring) return;
     this.timer = setTimeout(() => {
       this.timer = null;
       this.colour();
@@ -138,21 +147,27 @@ class Column {
   }
 
   async colour() {
+    this.colouring?.abort();
     const { unit, run } = state;
     if (mode !== "unit" || !unit || !this.text.records.length) {
       this.text.colour(mode);
       return;
     }
-    const written = this.text.records.length; // more may come while we wait
-    const text = Array.from((this.prompt || run.begins_after) + this.text.string).slice(-LONGEST).join("");
+    const { records } = this.text; // another text has other records; of the same, more may come while we wait
+    const written = records.length;
+    const text = Array.from((this.prompt || run.begins_after) + this.text.string).slice(-most("max_text", LONGEST)).join("");
+    const colouring = new AbortController();
+    this.colouring = colouring;
     try {
       const asked = { model: run.id, text, on_unknown: "skip", layer: unit.layer, unit: unit.unit };
-      const { values } = await api.activations(asked);
+      const { values } = await api.activations(asked, colouring.signal);
       const seen = Math.min(written, values.length);
-      if (mode === "unit" && sameUnit(unit, state.unit))
+      if (mode === "unit" && sameUnit(unit, state.unit) && records === this.text.records)
         this.text.colour(mode, [...Array(written - seen).fill(null), ...values.slice(-seen)]);
     } catch (error) {
       report(error);
+    } finally {
+      if (this.colouring === colouring) this.colouring = null;
     }
   }
 }
@@ -169,7 +184,9 @@ function names() {
 
 function choose(column) {
   chosen = column;
-  showSettings(column.settings);
+  const longest = most("max_length", Infinity);
+  columns.forEach(({ settings }) => (settings.max_tokens = Math.min(settings.max_tokens, longest)));
+  showSettings(column.settings, longest);
   names();
 }
 
@@ -194,8 +211,8 @@ function removeColumn(column) {
 
 function another(change) {
   const begun = columns.some((column) => column.text.records.length || column.writing);
-  const column = addColumn({ ...chosen.settings, ...change(chosen.settings) });
-  if (begun) column.begin(performance.now());
+  const column = addColumn(change(chosen.settings, columns.map((other) => other.settings)));
+  if (begun) together([column], (each, clicked) => each.begin(clicked), performance.now());
 }
 
 function buttons() {
@@ -207,13 +224,25 @@ function buttons() {
   if (at("status").textContent !== words) at("status").textContent = words;
 }
 
-function stopAll() {
+// Whether there was anything to stop.
+export function stopAll() {
   columns.forEach((column) => column.stop());
+  return columns.some((column) => column.writing);
 }
 
-async function writeAll(event) {
+// Columns write side by side. What goes wrong with one of them, and the remedy, mostly concerns all.
+function together(those, act, clicked) {
   forget();
-  if (state.run) await Promise.all(columns.map((column) => column.begin(event.timeStamp)));
+  if (!state.run) return;
+  const again = () => together(those.filter((column) => columns.includes(column)), act, performance.now());
+  those.forEach((column) => act(column, clicked).catch((error) => report(error, again)));
+}
+
+const writeAll = (event) => together([...columns], (column, clicked) => column.begin(clicked), event.timeStamp);
+
+function goOnAll(event) {
+  const those = columns.filter((column) => column.text.records.length);
+  together(those, (column, clicked) => column.more(clicked), event.timeStamp);
 }
 
 function unitSelect() {
@@ -251,11 +280,9 @@ export function start() {
     if (mode === "unit") columns.forEach((column) => column.colour());
   });
   on("run", () => {
-    columns.forEach((column) => {
-      column.halt();
-      column.text.clear();
-      column.foot.textContent = "";
-    });
+    columns.forEach((column) => column.clear());
+    prompt.maxLength = most("max_prompt", LONGEST_PROMPT);
+    choose(chosen);
     buttons();
     if (mode === "unit") unitsOnce().catch(report);
   });
@@ -265,13 +292,7 @@ export function start() {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) writeAll(event);
   });
   stop.addEventListener("click", stopAll);
-  document.addEventListener("keydown", (event) => event.key === "Escape" && stopAll());
-  goOn.addEventListener("click", (event) => {
-    forget();
-    columns.filter((column) => column.text.records.length).forEach((column) => column.more(event.timeStamp));
-  });
-  at("add-sample").addEventListener("click", () => another(({ seed }) => ({ seed: seed + 1 })));
-  at("add-setting").addEventListener("click", () =>
-    another(({ temperature }) => ({ temperature: Number((temperature > 1 ? temperature - 0.4 : temperature + 0.4).toFixed(2)) })),
-  );
+  goOn.addEventListener("click", goOnAll);
+  at("add-sample").addEventListener("click", () => another(nextSeed));
+  at("add-setting").addEventListener("click", () => another(otherTemperature));
 }
