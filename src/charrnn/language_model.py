@@ -94,7 +94,7 @@ class LanguageModel:
         on_unknown : {"error", "skip"}
             What to do with characters of the prompt that the vocabulary lacks.
         temperature : float, default 1
-            Below 1 bolder, above 1 wilder; 0 is greedy.
+            Below 1 safer, above 1 wilder; 0 is greedy.
         top_k, top_p, min_p : int, float, float, default 0, 1, 0
             Draw from the k likeliest characters only; from the likeliest that together have share p; from those at
             least p times as likely as the likeliest. The defaults switch them off.

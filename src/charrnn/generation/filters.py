@@ -24,7 +24,7 @@ from charrnn.config import check_values, setting
 class SamplingConfig:
     """How characters are drawn. The defaults draw from the model's own distribution."""
 
-    temperature: float = setting(1.0, "sampling", "below 1 bolder, above 1 wilder; 0 is greedy", least=0)
+    temperature: float = setting(1.0, "sampling", "below 1 safer, above 1 wilder; 0 is greedy", least=0)
     top_k: int = setting(0, "sampling", "draw from the k likeliest characters only; 0 = off", least=0)
     top_p: float = setting(1.0, "sampling", "draw from the likeliest characters that together have this share; "
                            "1 = off", least=0, most=1)
