@@ -11,18 +11,20 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from tests.serving.conftest import TEXT
+from tests.training.test_teams import MPIEXEC, needs_mpi
 
 SMALL = ["--cell", "rnn", "--num-layers", "1", "--hidden-size", "16", "--seq-len", "10", "--batch-size", "4"]
 
 
-def begin(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+def begin(folder: Path, *arguments: str, launcher: Sequence[str] = ()) -> subprocess.Popen[str]:
     (folder / "book.txt").write_text(TEXT)
     return subprocess.Popen(
-        [sys.executable, "-m", "charrnn", "train", "book.txt", *SMALL, *arguments],
+        [*launcher, sys.executable, "-m", "charrnn", "train", "book.txt", *SMALL, *arguments],
         cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
 
@@ -107,4 +109,18 @@ def test_the_server_ends_with_training_however_that_ends(tmp_path: Path) -> None
     url = address(process)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate(timeout=30)
+    until(lambda: gone(url))
+
+
+@needs_mpi
+def test_a_run_that_several_processes_train_can_be_looked_at(tmp_path: Path) -> None:
+    arguments = ["--serve", "--port", "0", "--out", "live", "--steps", "1000000"]
+    process = begin(tmp_path, *arguments, launcher=[str(MPIEXEC), "-n", "2"])
+    try:
+        url = address(process)
+        assert [run["id"] for run in read(f"{url}/api/runs")["runs"]] == ["live"]
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+    assert process.returncode == 130
     until(lambda: gone(url))

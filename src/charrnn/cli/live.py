@@ -11,6 +11,7 @@ from types import TracebackType
 
 from charrnn.cli.serve import DEFAULT_PORT, LOCAL_HOST, check_installed
 from charrnn.errors import ConfigError
+from charrnn.training.team import environment_of_none
 
 PATIENCE = 15.0  # seconds for texts in progress to end when training does
 NICENESS = 10  # training goes first
@@ -44,6 +45,7 @@ class LiveServer:
             return
         self._process = subprocess.Popen(
             [sys.executable, "-m", "charrnn", "serve", str(run), "--port", str(self.port), "--while-stdin-is-open"],
+            env=environment_of_none(),
             stdin=subprocess.PIPE,  # closed when this process ends, however it does
             stdout=subprocess.DEVNULL if self.quiet else sys.stderr.fileno(),  # ours is for the result of training
         )

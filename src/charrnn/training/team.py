@@ -20,6 +20,7 @@ from charrnn.config import TrainConfig
 
 # Where a launcher tells a process how many there are: MPICH and Intel MPI, and Open MPI.
 SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE")
+LAUNCHERS = ("PMI_", "PMIX_", "OMPI_", "MPI_LOCAL")  # their variables begin like this
 PMIX = "PMIX_RANK"  # other launchers, such as Slurm's: it is one of some number
 
 
@@ -64,6 +65,11 @@ def launched() -> int | None:
         if os.environ.get(name, "").isdigit():
             return int(os.environ[name])
     return None if PMIX in os.environ else 1
+
+
+def environment_of_none() -> dict[str, str]:
+    """This process's environment for one that it starts itself, and that is not one of the launcher's."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(LAUNCHERS)}
 
 
 def launched_as_one_of_several() -> bool:
