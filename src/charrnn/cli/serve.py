@@ -10,9 +10,9 @@ import click
 
 from charrnn.cli.options import config_options, echo_json, given, json_option, quiet_option
 from charrnn.errors import ConfigError
+from charrnn.serving import LOOPBACK
 from charrnn.serving.limits import Limits, make_limits
 
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 LOCAL_HOST, DEFAULT_PORT = "127.0.0.1", 8000
 
 

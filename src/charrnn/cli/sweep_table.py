@@ -15,6 +15,7 @@ from rich.text import Text
 
 from charrnn.sweeps.folder import FAILED, FINISHED, PRUNED, Record, progress
 from charrnn.sweeps.watcher import SweepWatcher, record_line, settings_words
+from charrnn.training.watcher import Tenths
 from charrnn.units import bits
 
 BEST_SHOWN = 5
@@ -36,6 +37,7 @@ class TableSweepWatcher(SweepWatcher):
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(stderr=True, highlight=False)
+        self.tenths = Tenths(self.remark)
         self.total = 0
         self.records: dict[int, Record] = {}
         self.running: dict[int, _Running] = {}
@@ -45,6 +47,9 @@ class TableSweepWatcher(SweepWatcher):
 
     def remark(self, text: str) -> None:
         self.console.print(Text(text, "dim"))
+
+    def reading(self, what: str, share: float) -> None:
+        self.tenths(what, share)
 
     def opened(self, total: int, records: Mapping[int, Record]) -> None:
         self.total, self.records = total, dict(records)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from concurrent.futures import BrokenExecutor, Executor
 
 
-class Engine:
+class Engine(ABC):
     """Starts executors, and knows what their errors mean.
 
     Attributes
@@ -16,13 +17,13 @@ class Engine:
 
     here = False
 
+    @abstractmethod
     def start(self) -> Executor:
         """An executor ready for jobs; called again when the last one broke."""
-        raise NotImplementedError
 
+    @abstractmethod
     def at_a_time(self, executor: Executor) -> int:
         """How many jobs it can run at once, now."""
-        raise NotImplementedError
 
     def lacks(self, executor: Executor) -> str:
         """What it waits for, in words, where no job can run until that is there; else nothing."""

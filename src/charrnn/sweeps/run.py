@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from charrnn.config import TrainConfig
 from charrnn.errors import CharRNNError, ConfigError
 from charrnn.jobs import Engine, Job, Outcome, run_jobs
 from charrnn.language_model import LanguageModel, load
@@ -24,9 +25,7 @@ from charrnn.sweeps.space import RECIPE
 from charrnn.sweeps.spec import Settings, Spec, make_spec, read_spec
 from charrnn.sweeps.trial import STOPPED, run_trial
 from charrnn.sweeps.watcher import LineSweepWatcher, SweepWatcher
-from charrnn.text.corpus import Corpus
-from charrnn.text.large import is_large, large_corpus
-from charrnn.text.library import read_text
+from charrnn.text.opening import open_corpus
 from charrnn.training.choice import Choice
 from charrnn.training.interrupts import Interrupted
 
@@ -229,15 +228,9 @@ class _Desk:
 
 def _check_text(spec: Spec, watcher: SweepWatcher) -> dict[str, Any]:
     """Read the text once, before all runs do; returns its name and SHA-256."""
-    sources, encoding = list(spec.text), spec.settings.get("encoding", "utf-8")
-    if is_large(sources):
-        corpus = large_corpus(sources, encoding, watcher.remark, watcher.reading)
-    else:
-        reading = read_text(sources, encoding)
-        for remark in reading.remarks:
-            watcher.remark(remark)
-        corpus = Corpus.from_reading(reading)
-    corpus.split(spec.settings.get("val_fraction", 0.1), spec.settings.get("test_fraction", 0.0))
+    settings = {**asdict(TrainConfig()), **spec.settings}
+    corpus, _ = open_corpus(spec.text, settings["encoding"], watcher.remark, watcher.reading)
+    corpus.split(settings["val_fraction"], settings["test_fraction"])
     return {"text_name": corpus.name, "text_sha256": corpus.sha256}
 
 

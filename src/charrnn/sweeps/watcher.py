@@ -8,21 +8,17 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from charrnn.sweeps.folder import FAILED, PRUNED, Record
+from charrnn.training.watcher import Tenths
 from charrnn.units import bits
 
 
 class SweepWatcher:
     """Hears of everything and says nothing."""
 
-    told = ("", 0)  # what was being done with a large text, and how many tenths of it
-
     def remark(self, text: str) -> None: ...
 
     def reading(self, what: str, share: float) -> None:
         """Of a large text, before all runs: what is being done with it, and the share (0 to 1) that is done."""
-        if self.told != (what, int(share * 10)):
-            self.told = (what, int(share * 10))
-            self.remark(f"{what}: {share * 100:.0f} %")
 
     def opened(self, total: int, records: Mapping[int, Record]) -> None:
         """How many runs there may be, and what became of those that were done before."""
@@ -41,9 +37,13 @@ class LineSweepWatcher(SweepWatcher):
     def __init__(self, file: TextIO | None = None) -> None:
         self.file = file
         self.count = 0
+        self.tenths = Tenths(self.remark)
 
     def remark(self, text: str) -> None:
         print(text, file=self.file or sys.stderr, flush=True)
+
+    def reading(self, what: str, share: float) -> None:
+        self.tenths(what, share)
 
     def opened(self, total: int, records: Mapping[int, Record]) -> None:
         self.count = len(records)

@@ -19,8 +19,7 @@ from charrnn.figures.learning_curve import draw_learning_curves
 from charrnn.language_model import LanguageModel
 from charrnn.scoring import Evaluation, evaluate, longest_copy
 from charrnn.text.corpus import Corpus
-from charrnn.text.large import Say, Tell, is_large, large_corpus
-from charrnn.text.library import read_text
+from charrnn.text.opening import open_corpus
 from charrnn.text.reading import STDIN
 from charrnn.threads import blas_threads
 from charrnn.training.choice import Choice
@@ -141,7 +140,7 @@ def _begin(
     """A new run: everything is checked before its folder is made."""
     choice = Choice.of(settings, recipe)
     config = choice.config
-    corpus, text = _corpus(sources, config.encoding, watcher.remark, watcher.reading)
+    corpus, text = open_corpus(sources, config.encoding, watcher.remark, watcher.reading)
     splits = corpus.split(config.val_fraction, config.test_fraction)
     config, why = choice.for_characters(len(splits["train"]))
     trainer = _trainer(config, corpus, splits["train"], sources, team)
@@ -175,16 +174,6 @@ def _begin(
     return Session(trainer, config, folder, watcher, corpus.vocabulary, splits["val"], provenance), splits
 
 
-def _corpus(sources: list[str], encoding: str, say: Say, tell: Tell) -> tuple[Corpus, str]:
-    """The text, encoded; and the text itself, where it is small enough to be held in memory."""
-    if is_large(sources):
-        return large_corpus(sources, encoding, say, tell), ""
-    reading = read_text(sources, encoding)
-    for remark in reading.remarks:
-        say(remark)
-    return Corpus.from_reading(reading), reading.text
-
-
 def _reopen(
     folder: RunFolder, sources: list[str], changes: Mapping[str, Any], watcher: Watcher, team: Team
 ) -> tuple[Session, dict[str, np.ndarray]]:
@@ -197,7 +186,7 @@ def _reopen(
         raise RunError(f"'{folder.config}' is damaged: {error!r}") from None
     config = _changed(config, changes)
     try:
-        corpus, _ = _corpus(sources, config.encoding, lambda remark: None, watcher.reading)
+        corpus, _ = open_corpus(sources, config.encoding, lambda remark: None, watcher.reading)
     except TextError as error:
         if given:
             raise

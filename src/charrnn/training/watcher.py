@@ -53,20 +53,31 @@ class Watcher:
             self.on_begin(run)
 
 
+class Tenths:
+    """Says how far something is, once for each tenth of it."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self.say = say
+        self.said = ("", 0)  # what was said last: what is done, and how many tenths of it
+
+    def __call__(self, what: str, share: float) -> None:
+        if self.said != (what, int(share * 10)):
+            self.said = (what, int(share * 10))
+            self.say(f"{what}: {share * 100:.0f} %")
+
+
 class LineWatcher(Watcher):
     """One plain line for each event."""
 
     def __init__(self, file: TextIO | None = None) -> None:
         self.file = file
-        self.read = ("", 0)  # what was said last of a text being read: what is done with it, and tenths
+        self.tenths = Tenths(self.remark)
 
     def remark(self, text: str) -> None:
         print(text, file=self.file or sys.stderr, flush=True)
 
     def reading(self, what: str, share: float) -> None:
-        if (what, int(share * 10)) != self.read:
-            self.read = (what, int(share * 10))
-            self.remark(f"{what}: {share * 100:.0f} %")
+        self.tenths(what, share)
 
     def evaluated(self, result: Evaluated) -> None:
         self.remark(evaluation_line(result))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ if TYPE_CHECKING:
     from charrnn.sweeps.spec import Settings, Spec
 
 
-class Method:
+class Method(ABC):
     """Chooses settings.
 
     Attributes
@@ -29,12 +30,12 @@ class Method:
     patient = False
     count: int
 
-    def __init__(self, spec: Spec, folder: Path) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def __init__(self, spec: Spec, folder: Path) -> None: ...
 
+    @abstractmethod
     def settings(self, number: int) -> Settings:
         """The settings of a number; asked again, the same."""
-        raise NotImplementedError
 
-    def tell(self, number: int, state: str, loss: float | None) -> None:
+    def tell(self, number: int, state: str, loss: float | None) -> None:  # noqa: B027 (a grid need not hear)
         """What became of them: "finished", "pruned" or "failed", and the mean loss in nats per character."""

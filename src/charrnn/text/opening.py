@@ -1,0 +1,22 @@
+"""From sources to a corpus, however large they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from charrnn.text.corpus import Corpus
+from charrnn.text.large import Say, Tell, is_large, large_corpus
+from charrnn.text.library import read_text
+
+
+def open_corpus(sources: Sequence[str], encoding: str, say: Say, tell: Tell) -> tuple[Corpus, str]:
+    """The text of files, of standard input or of the library, encoded; and the text itself, where it is in memory.
+
+    `say` hears remarks, `tell` how far the encoding of a large text is.
+    """
+    if is_large(sources):
+        return large_corpus(sources, encoding, say, tell), ""
+    reading = read_text(sources, encoding)
+    for remark in reading.remarks:
+        say(remark)
+    return Corpus.from_reading(reading), reading.text
