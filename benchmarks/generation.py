@@ -21,7 +21,7 @@ import torch
 
 from charrnn.config import ModelConfig
 from charrnn.generation.filters import SamplingConfig
-from charrnn.generation.generate import Writer
+from charrnn.generation.sample import Writer
 from charrnn.nn.model import CharModel
 from charrnn.randomness import stream
 

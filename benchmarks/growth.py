@@ -18,9 +18,9 @@ import machine
 # isort: split
 import numpy as np
 
-from charrnn.checkpoint.files import write_atomic
 from charrnn.config import make_config
 from charrnn.figures.style import COLOURS, STYLES, image, new_figure
+from charrnn.runs.files import write_atomic
 from charrnn.scoring import evaluate
 from charrnn.training.trainer import Trainer, new_trainer
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from machine import describe
 
 import charrnn
-from charrnn.training.watcher import Watcher
+from charrnn.training.listener import Watcher
 
 
 def main() -> None:

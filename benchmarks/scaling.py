@@ -22,8 +22,8 @@ import numpy as np
 from mpi4py import MPI
 
 from charrnn.config import TrainConfig, make_config
+from charrnn.parallel.team import ALONE, Team
 from charrnn.training.mpi import MpiTeam
-from charrnn.training.team import ALONE, Team
 from charrnn.training.trainer import Trainer, new_trainer
 
 VOCAB_SIZE = 80

@@ -28,10 +28,10 @@ import machine
 # isort: split
 import numpy as np
 
-from charrnn.baselines import best_ngram
-from charrnn.checkpoint.files import write_atomic, write_json
 from charrnn.config import make_config
+from charrnn.ngrams import best_ngram
 from charrnn.recipes import read_recipe
+from charrnn.runs.files import write_atomic, write_json
 from charrnn.scoring import evaluate
 from charrnn.text.corpus import Corpus
 from charrnn.text.library import read_text

@@ -21,7 +21,7 @@ import numpy as np
 from machine import describe
 
 import charrnn
-from charrnn.training.watcher import Watcher
+from charrnn.training.listener import Watcher
 
 BAR = 1.75
 FINISH_S = 2.0  # kept for the last validation and the files

@@ -14,7 +14,7 @@ from charrnn.errors import (
     UnknownCharacterError,
 )
 from charrnn.language_model import LanguageModel, load
-from charrnn.training.run import Run, train
+from charrnn.training.train import Run, train
 from charrnn.version import __version__
 
 __all__ = [

@@ -10,18 +10,16 @@ from typing import Any
 import numpy as np
 
 from charrnn.arrays import Array
-from charrnn.checkpoint.model_file import ModelFile, from_torch, read_model, to_torch, write_model
 from charrnn.config import ModelConfig, check_value
 from charrnn.errors import ConfigError, RunError, TextError
 from charrnn.generation import Writer, make_sampling
-from charrnn.generation.ending import Ending, stop_strings
+from charrnn.generation.stop import Ending, stop_strings
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
+from charrnn.runs.model_file import MODEL_FILE, ModelFile, from_torch, read_model, to_torch, write_model
 from charrnn.scoring import Evaluation, Score, evaluate, score
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.threads import blas_threads
-
-MODEL_FILE = "model.safetensors"
 
 
 class LanguageModel:

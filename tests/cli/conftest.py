@@ -63,7 +63,7 @@ def charrnn(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], 
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run folder, trained once for all tests, with its text beside it."""
     import charrnn as package
-    from charrnn.training.watcher import Watcher
+    from charrnn.training.listener import Watcher
 
     folder = tmp_path_factory.mktemp("trained")
     (folder / "book.txt").write_text(TEXT)

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from charrnn.errors import ConfigError
 from charrnn.generation.filters import FILTERS, apply_filters, apply_filters_by_row, make_sampling, probabilities, top_p
-from charrnn.generation.generate import draw
+from charrnn.generation.sample import draw
 
 NEUTRAL = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0}
 VALUES = {

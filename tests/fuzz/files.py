@@ -25,13 +25,13 @@ from pathlib import Path
 
 import numpy as np
 
-from charrnn.checkpoint.files import write_arrays
-from charrnn.checkpoint.training_state import Progress, TrainingState, read_state, write_state
 from charrnn.config import ModelConfig
 from charrnn.errors import RunError
 from charrnn.language_model import LanguageModel, load
 from charrnn.nn.layers import LAYERS
 from charrnn.nn.model import CharModel
+from charrnn.runs.files import write_arrays
+from charrnn.runs.training_state import Progress, TrainingState, read_state, write_state
 from charrnn.text.vocabulary import Vocabulary
 
 SLOW_S, LARGE_BYTES = 2.0, 64 << 20

@@ -9,8 +9,8 @@ from charrnn.errors import ConfigError
 from charrnn.gradcheck import METHODS, available, gradcheck
 from charrnn.gradcheck.complex_step import compare_with_complex_step
 from charrnn.gradcheck.finite_difference import compare_with_finite_differences
-from charrnn.gradcheck.torch_oracle import MODULES, TWINS
 from charrnn.gradcheck.trajectory import STEPS, TRAJECTORY_TOLERANCE, follow_torch
+from charrnn.gradcheck.twins.torch_modules import MODULES, TWINS
 from tests.networks import EVERY_CELL, H, V, small_case
 
 needs_torch = pytest.mark.skipif("torch" not in available(), reason="PyTorch is the oracle: pip install torch==2.13.0")
@@ -48,7 +48,7 @@ def test_dropout_with_the_same_masks_in_pytorch(cell: str) -> None:
     """Single layers of PyTorch, one above the other, with our masks between them."""
     import torch
 
-    from charrnn.checkpoint.model_file import to_torch
+    from charrnn.runs.model_file import to_torch
 
     case = small_case(cell, 3, dropout=0.4)
     ws = case.workspace()

@@ -10,7 +10,7 @@ import pytest
 import charrnn
 from charrnn.config import ModelConfig
 from charrnn.gradcheck import available
-from charrnn.gradcheck.torch_oracle import MODULES
+from charrnn.gradcheck.twins.torch_modules import MODULES
 from charrnn.language_model import LanguageModel
 from charrnn.nn.layers import LAYERS
 from charrnn.nn.model import CharModel

@@ -19,7 +19,7 @@ import charrnn
 from charrnn.generation import SamplingConfig
 from charrnn.serving.state import State
 from charrnn.serving.writing import Writing
-from charrnn.training.watcher import Watcher
+from charrnn.training.listener import Watcher
 
 TEXT = (
     'The clock struck one, and the cat ran down.\n"Where to?" asked the clock (it was an old one).\n'

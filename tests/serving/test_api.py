@@ -18,11 +18,11 @@ from starlette.testclient import TestClient
 import charrnn
 from charrnn import LanguageModel, RunError
 from charrnn.cli.serve import check_installed
+from charrnn.runs.folder import RunFolder
 from charrnn.serving.app import make_app
 from charrnn.serving.engine import Engine
 from charrnn.serving.limits import Limits, make_limits
 from charrnn.serving.models import Models
-from charrnn.training.folder import RunFolder
 from tests.serving.conftest import Occupy
 
 

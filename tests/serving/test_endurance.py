@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from starlette.requests import Request
 
-from charrnn.generation.ending import Ending
+from charrnn.generation.stop import Ending
 from charrnn.serving import connections as connections_module
 from charrnn.serving.app import make_app
 from charrnn.serving.connections import FILES, connections, open_files

@@ -7,11 +7,11 @@ import pytest
 
 from charrnn.config import ModelConfig
 from charrnn.errors import TextError, UnknownCharacterError
+from charrnn.inspection.features import FEATURES, feature_matrix
+from charrnn.inspection.units import LEAST, activation, activations, find_units, inspect_text
 from charrnn.language_model import LanguageModel
 from charrnn.nn.layers import LAYERS
 from charrnn.nn.model import CharModel
-from charrnn.serving.features import FEATURES, feature_matrix
-from charrnn.serving.inspection import LEAST, activation, activations, find_units, inspect_text
 from charrnn.text.vocabulary import Vocabulary
 
 CHARACTERS = "\n ,.abcdeT“”"

@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from charrnn.checkpoint.files import read_arrays
 from charrnn.errors import ConfigError, RunError
-from charrnn.jobs.engines import Dask, Mpi
+from charrnn.parallel.executors import Dask, Mpi
+from charrnn.runs.files import read_arrays
 from charrnn.sweeps import sweep
 from charrnn.sweeps.folder import progress
 from charrnn.sweeps.watcher import SweepWatcher
@@ -128,7 +128,7 @@ def test_a_dask_cluster_that_is_not_there(
     small: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("distributed")
-    monkeypatch.setattr("charrnn.jobs.engines.CONNECT_S", 1)
+    monkeypatch.setattr("charrnn.parallel.executors.CONNECT_S", 1)
     with pytest.raises(RunError, match=r"no dask scheduler answers at 'tcp://127.0.0.1:9' .*: start one with"):
         sweep(small, out=tmp_path / "out", dask="tcp://127.0.0.1:9", watcher=QUIET)
     with pytest.raises(RunError, match=r"no dask scheduler answers at 'nonsense://x'"):
@@ -187,9 +187,9 @@ def test_as_jobs_that_submitit_runs_on_this_machine(small: dict[str, Any], tmp_p
 def test_a_job_of_slurm_that_is_killed_is_submitted_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("submitit")
     monkeypatch.setattr("submitit.Job._results_timeout_s", 1)  # how long it waits for a file that never comes
-    from charrnn.jobs import Job, run_jobs
-    from charrnn.jobs.slurm import Slurm
-    from tests.jobs import work
+    from charrnn.parallel import Job, run_jobs
+    from charrnn.parallel.slurm import Slurm
+    from tests.parallel import work
 
     order = iter([Job("twice", work.die_until, (str(tmp_path), "twice", 2))])
     (outcome,) = run_jobs(Slurm(tmp_path / "slurm", 1, {"cluster": "local"}), lambda: next(order, None))

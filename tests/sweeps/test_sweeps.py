@@ -16,12 +16,12 @@ import pytest
 
 from charrnn import load
 from charrnn.errors import ConfigError, DivergenceError, RunError, TextError
+from charrnn.interrupts import Interrupted
+from charrnn.runs.folder import RunFolder
 from charrnn.sweeps import sweep
 from charrnn.sweeps.folder import SweepFolder, progress
 from charrnn.sweeps.trial import run_trial
 from charrnn.sweeps.watcher import LineSweepWatcher, SweepWatcher
-from charrnn.training.folder import RunFolder
-from charrnn.training.interrupts import Interrupted
 from tests.cli.conftest import Run, charrnn  # noqa: F401  (a fixture)
 from tests.sweeps.conftest import SETTINGS, TEXT, as_toml, command, rows
 
@@ -275,7 +275,7 @@ def test_a_checkpoint_that_cannot_be_read_now_is_kept(
     def fail(*_: object) -> None:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr("charrnn.checkpoint.files.safe_open", fail)
+    monkeypatch.setattr("charrnn.runs.files.safe_open", fail)
     with pytest.raises(RunError, match="Input/output error"):
         run_trial(wanted)
     assert RunFolder(folder.run(0)).checkpoint.is_file()
@@ -395,7 +395,7 @@ def test_reading_a_large_text_is_told_of(
     small: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CHARRNN_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("charrnn.text.large.LARGE_BYTES", 1)
+    monkeypatch.setattr("charrnn.text.mapped.LARGE_BYTES", 1)
     lines = io.StringIO()
     small["search"] = {"hidden_size": [4]}
     sweep({**small, "seeds": [0]}, out=tmp_path / "out", jobs=1, watcher=LineSweepWatcher(lines))

@@ -18,8 +18,8 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from charrnn.checkpoint.files import read_arrays
-from charrnn.training.folder import RunFolder
+from charrnn.runs.files import read_arrays
+from charrnn.runs.folder import RunFolder
 
 TIMES = ("seconds", "chars_per_second")
 COMMON = (

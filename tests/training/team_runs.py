@@ -13,8 +13,8 @@ from typing import Any
 import charrnn
 from charrnn.batching import BATCHERS
 from charrnn.nn.model import CharModel
+from charrnn.training.listener import Watcher
 from charrnn.training.mpi import mpi_team
-from charrnn.training.watcher import Watcher
 
 STEPS = 200
 KINDS: dict[str, dict[str, Any]] = {  # an odd number of units in a window of the last one: masks are drawn in pairs

@@ -13,7 +13,7 @@ import charrnn
 from charrnn.batching import BATCHERS
 from charrnn.cli.evaluate import evaluate
 from charrnn.errors import RunError, TextError
-from charrnn.text import large
+from charrnn.text import mapped as large
 from charrnn.text.corpus import Corpus
 from charrnn.text.reading import read_files
 from tests.torture.kills import contents

@@ -11,12 +11,12 @@ import pytest
 
 import charrnn
 from charrnn.batching import BATCHERS
-from charrnn.checkpoint.files import read_arrays, write_arrays
 from charrnn.errors import ConfigError, DivergenceError, RunError, TextError
+from charrnn.runs.files import read_arrays, write_arrays
+from charrnn.runs.folder import RunFolder
 from charrnn.training import session as session_module
-from charrnn.training.folder import RunFolder
+from charrnn.training.listener import Evaluated, Pulse, Watcher
 from charrnn.training.optimizers import OPTIMIZERS
-from charrnn.training.watcher import Evaluated, Pulse, Watcher
 from tests.networks import EVERY_CELL
 from tests.torture.kills import TIMES, contents
 

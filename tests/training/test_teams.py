@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from charrnn.checkpoint.model_file import read_model
 from charrnn.errors import ConfigError
+from charrnn.parallel.team import launched, launched_as_one_of_several
 from charrnn.randomness import some_rows, stream
-from charrnn.training.folder import RunFolder
-from charrnn.training.team import launched, launched_as_one_of_several
+from charrnn.runs.folder import RunFolder
+from charrnn.runs.model_file import read_model
 from tests.training.team_runs import KINDS, SETTINGS, STEPS
 
 BESIDE = Path(sys.executable).with_name("mpiexec")
@@ -261,7 +261,7 @@ def test_a_launcher_of_another_library_is_an_error_and_a_job_of_one_is_not(team_
     assert other.returncode == 2
     assert "mpiexec has started 2 processes and mpi4py sees 1" in other.stderr
     code = (
-        "from charrnn.training import mpi, team\nmpi.launched = lambda: None\n"
+        "from charrnn.parallel import team\nfrom charrnn.training import mpi\nmpi.launched = lambda: None\n"
         "with mpi.mpi_team() as found: print(found is team.ALONE)"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "True\n"

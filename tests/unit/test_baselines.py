@@ -7,8 +7,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from charrnn.baselines import NGram, best_ngram, uniform_nats
-from charrnn.baselines.ngram import HIGHEST_ORDER, LEAST_DISCOUNT, SMOOTHINGS, highest_order
+from charrnn.ngrams import NGram, best_ngram, uniform_nats
+from charrnn.ngrams.ngram import HIGHEST_ORDER, LEAST_DISCOUNT, SMOOTHINGS, highest_order
 from charrnn.scoring import evaluate_fresh_windows
 from tests.networks import V, small_case
 

@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 
 import charrnn
-from charrnn.checkpoint.files import KEY, read_arrays, read_json, write_arrays, write_atomic
-from charrnn.checkpoint.model_file import from_torch, read_model, to_torch
 from charrnn.config import ModelConfig
 from charrnn.errors import RunError
 from charrnn.figures.learning_curve import draw_learning_curves
@@ -18,8 +16,10 @@ from charrnn.figures.style import smooth
 from charrnn.language_model import LanguageModel
 from charrnn.nn.model import CharModel
 from charrnn.randomness import stream
+from charrnn.runs.files import KEY, read_arrays, read_json, write_arrays, write_atomic
+from charrnn.runs.folder import RunFolder
+from charrnn.runs.model_file import from_torch, read_model, to_torch
 from charrnn.text.vocabulary import Vocabulary
-from charrnn.training.folder import RunFolder
 from tests.networks import EVERY_CELL
 
 

@@ -13,10 +13,10 @@ from charrnn.config import TrainConfig, make_config
 from charrnn.errors import ConfigError
 from charrnn.nn.layers import LAYERS
 from charrnn.recipes import FROM, default_recipe, read_recipe, recipe_names
-from charrnn.training.choice import Choice
+from charrnn.training.listener import Watcher
 from charrnn.training.optimizers import OPTIMIZERS
+from charrnn.training.resolve import Choice
 from charrnn.training.trainer import new_trainer
-from charrnn.training.watcher import Watcher
 
 LENGTHS = (1_000, 50_000, 320_000, 1_000_000, 100_000_000)
 

@@ -19,8 +19,8 @@ from charrnn.cli.serve import serve
 from charrnn.cli.sweep import sweep
 from charrnn.cli.train import train
 from charrnn.errors import CharRNNError
+from charrnn.parallel.team import ALONE, Team, launched_as_one_of_several
 from charrnn.threads import blas_threads
-from charrnn.training.team import ALONE, Team, launched_as_one_of_several
 from charrnn.version import __version__
 
 

@@ -13,16 +13,16 @@ from charrnn.cli.options import echo_json, json_option, on_unknown_option, quiet
 from charrnn.cli.progress import make_watcher
 from charrnn.errors import ConfigError, RunError, TextError
 from charrnn.language_model import LanguageModel, load
+from charrnn.runs.folder import RunFolder
 from charrnn.scoring import Evaluation
 from charrnn.scoring import evaluate as evaluate_ids
 from charrnn.text.corpus import SPLITS, Corpus, text_sha256
-from charrnn.text.large import is_large, large_corpus, recoded
 from charrnn.text.library import read_text
+from charrnn.text.mapped import is_large, large_corpus, recoded
 from charrnn.text.reading import Reading
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.dynamic import LEARNING_RATE, evaluate_dynamic
-from charrnn.training.folder import RunFolder
-from charrnn.training.watcher import Watcher
+from charrnn.training.listener import Watcher
 
 NAMES = {"train": "training split", "val": "validation split", "test": "test split", "text": "whole text"}
 

@@ -9,7 +9,7 @@ import click
 
 from charrnn.cli.options import echo_json, json_option, quiet_option
 from charrnn.errors import RunError
-from charrnn.experiments import STUDIES, Lab
+from charrnn.studies import STUDIES, Lab
 from charrnn.text.library import read_text
 
 

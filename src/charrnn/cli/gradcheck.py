@@ -8,12 +8,12 @@ from pathlib import Path
 
 import click
 
-from charrnn.checkpoint.files import write_atomic
 from charrnn.cli.options import check_figure, echo_json, json_option, quiet_option
 from charrnn.figures.gradient_errors import draw_gradient_errors
 from charrnn.gradcheck import METHODS, Result, available
 from charrnn.gradcheck import gradcheck as run_gradcheck
 from charrnn.nn.layers import LAYERS
+from charrnn.runs.files import write_atomic
 
 EVERY = "all"
 

@@ -10,7 +10,7 @@ import click
 
 from charrnn.cli.options import echo_json, json_option, quiet_option
 from charrnn.language_model import load
-from charrnn.training.folder import RunFolder
+from charrnn.runs.folder import RunFolder
 from charrnn.units import bits
 
 

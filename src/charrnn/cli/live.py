@@ -11,7 +11,7 @@ from types import TracebackType
 
 from charrnn.cli.serve import DEFAULT_PORT, LOCAL_HOST, check_installed
 from charrnn.errors import ConfigError
-from charrnn.training.team import environment_of_none
+from charrnn.parallel.team import environment_of_none
 
 PATIENCE = 15.0  # seconds for texts in progress to end when training does
 NICENESS = 10  # training goes first

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from charrnn.checkpoint.files import write_atomic
 from charrnn.cli.options import check_figure, echo_json, json_option, quiet_option
 from charrnn.figures.learning_curve import draw_learning_curves
-from charrnn.training.folder import RunFolder
+from charrnn.runs.files import write_atomic
+from charrnn.runs.folder import RunFolder
 
 
 @click.command(epilog="\b\nExample:\n  charrnn plot runs/book-qrnn runs/book-qrnn-2 --out comparison.svg")

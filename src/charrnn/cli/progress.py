@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
-from charrnn.training.watcher import Evaluated, LineWatcher, Pulse, Watcher, evaluation_line
+from charrnn.training.listener import Evaluated, LineWatcher, Pulse, Watcher, evaluation_line
 from charrnn.units import bits
 
 

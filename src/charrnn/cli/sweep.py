@@ -11,11 +11,11 @@ from typing import Any
 import click
 
 from charrnn.cli.options import echo_json, json_option, quiet_option
+from charrnn.interrupts import Interrupted
 from charrnn.sweeps import Sweep
 from charrnn.sweeps import sweep as run_sweep
 from charrnn.sweeps.folder import FAILED, FINISHED, PRUNED
 from charrnn.sweeps.watcher import LineSweepWatcher, SweepWatcher, record_line, settings_words
-from charrnn.training.interrupts import Interrupted
 from charrnn.units import bits
 
 

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from charrnn.sweeps.folder import FAILED, FINISHED, PRUNED, Record, progress
 from charrnn.sweeps.watcher import SweepWatcher, record_line, settings_words
-from charrnn.training.watcher import Tenths
+from charrnn.training.listener import Tenths
 from charrnn.units import bits
 
 BEST_SHOWN = 5

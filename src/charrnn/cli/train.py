@@ -13,15 +13,15 @@ from charrnn.cli.live import LiveServer
 from charrnn.cli.options import config_options, echo_json, given, json_option, quiet_option
 from charrnn.cli.progress import make_watcher
 from charrnn.config import TrainConfig
+from charrnn.interrupts import Interrupted
 from charrnn.nn.layers import LAYERS
+from charrnn.parallel.team import ALONE, Team
 from charrnn.recipes import read_recipe, recipe_names
 from charrnn.scoring import Evaluation
-from charrnn.training.interrupts import Interrupted
 from charrnn.training.optimizers import OPTIMIZERS
-from charrnn.training.run import Run
-from charrnn.training.run import train as train_run
 from charrnn.training.schedules import SCHEDULES
-from charrnn.training.team import ALONE, Team
+from charrnn.training.train import Run
+from charrnn.training.train import train as train_run
 
 RECIPES = [read_recipe(name) for name in recipe_names()]
 BY_RECIPE = {name for recipe in RECIPES for settings in (recipe.settings, *recipe.sizes) for name in settings}

@@ -1,6 +1,6 @@
 """Writing text: filters on the next character's distribution, and the loop that draws from it."""
 
 from charrnn.generation.filters import FILTERS, SamplingConfig, make_sampling
-from charrnn.generation.generate import Writer
+from charrnn.generation.sample import Writer
 
 __all__ = ["FILTERS", "SamplingConfig", "Writer", "make_sampling"]

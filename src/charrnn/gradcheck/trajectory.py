@@ -12,7 +12,7 @@ import numpy as np
 
 from charrnn.config import make_config
 from charrnn.gradcheck.case import relative_error
-from charrnn.gradcheck.torch_oracle import torch_twin
+from charrnn.gradcheck.twins.torch_modules import torch_twin
 from charrnn.randomness import stream
 from charrnn.training.trainer import new_trainer
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from charrnn.arrays import Array
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
-from charrnn.text.large import release
+from charrnn.text.mapped import release
 from charrnn.units import InOtherUnits
 
 WINDOW = 256  # characters read at a time; the result does not depend on it

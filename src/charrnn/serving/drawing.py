@@ -8,7 +8,7 @@ import numpy as np
 
 from charrnn.arrays import Array
 from charrnn.generation.filters import apply_filters_by_row
-from charrnn.generation.generate import pick_
+from charrnn.generation.sample import pick_
 from charrnn.serving.writing import Item, Writing
 
 

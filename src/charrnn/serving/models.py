@@ -9,9 +9,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from charrnn.errors import RunError
-from charrnn.language_model import MODEL_FILE, LanguageModel, load
+from charrnn.language_model import LanguageModel, load
+from charrnn.runs.folder import RunFolder
+from charrnn.runs.model_file import MODEL_FILE
 from charrnn.serving.errors import ApiError
-from charrnn.training.folder import RunFolder
 
 LOOK_EVERY = 1.0  # seconds between looks at a file that may have changed
 log = logging.getLogger("charrnn.serving")

@@ -18,11 +18,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from charrnn.errors import UnknownCharacterError
+from charrnn.inspection.units import activation, find_units, inspect_text
 from charrnn.language_model import LanguageModel
 from charrnn.serving.bodies import read_json
 from charrnn.serving.errors import ApiError, shutting_down, unknown_character
 from charrnn.serving.fields import Field, check_fields
-from charrnn.serving.inspection import activation, find_units, inspect_text
 from charrnn.serving.models import Served
 from charrnn.serving.page_openapi import ACTIVATIONS_FIELDS, INSPECT_FIELDS, UNITS_FIELDS, openapi_paths
 from charrnn.serving.run_records import describe, metrics, samples

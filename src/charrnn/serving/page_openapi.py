@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from charrnn.inspection.units import LEAST
 from charrnn.serving.fields import Field
-from charrnn.serving.inspection import LEAST
 from charrnn.serving.openapi import ALWAYS, NUMBER, TEXT, WHOLE, WITH_BODY, answers, body, many, maybe, record
 from charrnn.text.vocabulary import ON_UNKNOWN
 

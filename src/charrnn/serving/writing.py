@@ -12,8 +12,8 @@ import numpy as np
 
 from charrnn.arrays import Array
 from charrnn.generation import SamplingConfig
-from charrnn.generation.ending import Ending
-from charrnn.generation.generate import BLOCK, LARGEST
+from charrnn.generation.sample import BLOCK, LARGEST
+from charrnn.generation.stop import Ending
 from charrnn.language_model import LanguageModel
 from charrnn.randomness import stream
 

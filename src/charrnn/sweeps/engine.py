@@ -6,11 +6,11 @@ import os
 from pathlib import Path
 
 from charrnn.errors import ConfigError
-from charrnn.jobs import Engine, local_engine
-from charrnn.jobs.engines import Dask, Mpi
-from charrnn.jobs.slurm import Slurm
+from charrnn.parallel import Engine, local_engine
+from charrnn.parallel.executors import Dask, Mpi
+from charrnn.parallel.slurm import Slurm
+from charrnn.parallel.team import launched_as_one_of_several
 from charrnn.sweeps.spec import Spec
-from charrnn.training.team import launched_as_one_of_several
 
 
 def choose_engine(folder: Path, spec: Spec, jobs: int | None, dask: str | None, slurm: bool) -> Engine:

@@ -11,10 +11,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from charrnn.checkpoint.files import read_json, write_atomic, write_json
 from charrnn.errors import ConfigError, RunError
+from charrnn.runs.files import read_json, write_atomic, write_json
+from charrnn.runs.folder import RunFolder
 from charrnn.sweeps.spec import Spec
-from charrnn.training.folder import RunFolder
 from charrnn.version import __version__
 
 Record = dict[str, Any]

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from charrnn.checkpoint.files import read_json, write_atomic
 from charrnn.figures.search import draw_search
 from charrnn.figures.style import image
+from charrnn.runs.files import read_json, write_atomic
 from charrnn.sweeps.folder import FAILED, FINISHED, PRUNED, Record, SweepFolder
 from charrnn.sweeps.space import Range
 from charrnn.sweeps.spec import Settings, Spec

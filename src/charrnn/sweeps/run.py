@@ -13,8 +13,9 @@ import numpy as np
 
 from charrnn.config import TrainConfig
 from charrnn.errors import CharRNNError, ConfigError
-from charrnn.jobs import Engine, Job, Outcome, run_jobs
+from charrnn.interrupts import Interrupted
 from charrnn.language_model import LanguageModel, load
+from charrnn.parallel import Engine, Job, Outcome, run_jobs
 from charrnn.sweeps.engine import choose_engine
 from charrnn.sweeps.folder import FAILED, FINISHED, PRUNED, Record, SweepFolder
 from charrnn.sweeps.methods import METHODS, Method
@@ -26,8 +27,7 @@ from charrnn.sweeps.spec import Settings, Spec, make_spec, read_spec
 from charrnn.sweeps.trial import STOPPED, run_trial
 from charrnn.sweeps.watcher import LineSweepWatcher, SweepWatcher
 from charrnn.text.opening import open_corpus
-from charrnn.training.choice import Choice
-from charrnn.training.interrupts import Interrupted
+from charrnn.training.resolve import Choice
 
 CHECKED = 100  # settings that are looked at for contradictions before anything runs
 

@@ -9,13 +9,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from charrnn.checkpoint.files import read_arrays
 from charrnn.errors import CharRNNError, RunError
+from charrnn.runs.files import read_arrays
+from charrnn.runs.folder import RunFolder
 from charrnn.sweeps.folder import FINISHED, PRUNED, SweepFolder
 from charrnn.sweeps.methods.tpe import Judge
-from charrnn.training.folder import RunFolder
-from charrnn.training.run import Run, train
-from charrnn.training.watcher import Evaluated, Pulse, Watcher
+from charrnn.training.listener import Evaluated, Pulse, Watcher
+from charrnn.training.train import Run, train
 
 STOPPED = "stopped"
 LISTEN_S = 0.2  # between looks whether the sweep still wants the run

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from charrnn.sweeps.folder import FAILED, PRUNED, Record
-from charrnn.training.watcher import Tenths
+from charrnn.training.listener import Tenths
 from charrnn.units import bits
 
 

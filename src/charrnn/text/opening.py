@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from charrnn.text.corpus import Corpus
-from charrnn.text.large import Say, Tell, is_large, large_corpus
 from charrnn.text.library import read_text
+from charrnn.text.mapped import Say, Tell, is_large, large_corpus
 
 
 def open_corpus(sources: Sequence[str], encoding: str, say: Say, tell: Tell) -> tuple[Corpus, str]:

@@ -16,7 +16,7 @@ from charrnn.errors import DivergenceError
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
 from charrnn.scoring import Evaluation
-from charrnn.text.large import release
+from charrnn.text.mapped import release
 from charrnn.training.gradients import clip_by_global_norm_
 from charrnn.training.optimizers import Adam
 

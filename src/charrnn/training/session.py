@@ -9,19 +9,19 @@ from typing import Any
 import numpy as np
 
 from charrnn.arrays import Array
-from charrnn.checkpoint.model_file import ModelFile, write_model
-from charrnn.checkpoint.training_state import Progress, TrainingState, read_state, write_state
 from charrnn.config import TrainConfig
 from charrnn.errors import DivergenceError, RunError
+from charrnn.interrupts import StopRequest
 from charrnn.language_model import LanguageModel
 from charrnn.nn.parameters import Parameters
+from charrnn.runs.folder import RunFolder
+from charrnn.runs.model_file import ModelFile, write_model
+from charrnn.runs.training_state import Progress, TrainingState, read_state, write_state
 from charrnn.scoring import evaluate
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.budget import Budget
-from charrnn.training.folder import RunFolder
-from charrnn.training.interrupts import StopRequest
+from charrnn.training.listener import Evaluated, Pulse, Watcher
 from charrnn.training.trainer import Trainer
-from charrnn.training.watcher import Evaluated, Pulse, Watcher
 
 PULSE_S = 0.1  # between signs of life
 SAMPLE_LENGTH = 200

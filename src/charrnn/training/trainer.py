@@ -13,12 +13,12 @@ from charrnn.config import ModelConfig, TrainConfig, nearest
 from charrnn.errors import ConfigError, DivergenceError
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
+from charrnn.parallel.team import ALONE, Team
 from charrnn.randomness import some_rows, stream
-from charrnn.text.large import release
+from charrnn.text.mapped import release
 from charrnn.training.gradients import clip_by_global_norm_
 from charrnn.training.optimizers import OPTIMIZERS
 from charrnn.training.schedules import SCHEDULES, learning_rate_at
-from charrnn.training.team import ALONE, Team
 
 
 class StepRecord(NamedTuple):

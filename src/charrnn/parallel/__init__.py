@@ -6,9 +6,9 @@ class, and a line where engines are chosen.
 
 from __future__ import annotations
 
-from charrnn.jobs.engine import Engine
-from charrnn.jobs.engines import Here, Processes, local_engine
-from charrnn.jobs.job import Failure, Job, Outcome
-from charrnn.jobs.running import run_jobs
+from charrnn.parallel.engine import Engine
+from charrnn.parallel.executors import Here, Processes, local_engine
+from charrnn.parallel.job import Failure, Job, Outcome
+from charrnn.parallel.pool import run_jobs
 
 __all__ = ["Engine", "Failure", "Here", "Job", "Outcome", "Processes", "local_engine", "run_jobs"]

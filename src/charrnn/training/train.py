@@ -12,23 +12,23 @@ from typing import Any
 
 import numpy as np
 
-from charrnn.checkpoint.files import write_atomic
 from charrnn.config import BUDGET, MAY_CHANGE, TrainConfig, check_values, make_config
 from charrnn.errors import ConfigError, RunError, TextError
 from charrnn.figures.learning_curve import draw_learning_curves
+from charrnn.interrupts import Interrupted
 from charrnn.language_model import LanguageModel
+from charrnn.parallel.team import ALONE, Team
+from charrnn.runs.files import write_atomic
+from charrnn.runs.folder import Record, RunFolder
 from charrnn.scoring import Evaluation, evaluate, longest_copy
 from charrnn.text.corpus import Corpus
 from charrnn.text.opening import open_corpus
 from charrnn.text.reading import STDIN
 from charrnn.threads import blas_threads
-from charrnn.training.choice import Choice
-from charrnn.training.folder import Record, RunFolder
-from charrnn.training.interrupts import Interrupted
+from charrnn.training.listener import LineWatcher, Watcher
+from charrnn.training.resolve import Choice
 from charrnn.training.session import Session
-from charrnn.training.team import ALONE, Team
 from charrnn.training.trainer import Trainer, new_trainer
-from charrnn.training.watcher import LineWatcher, Watcher
 from charrnn.version import __version__
 
 LONGEST_SEARCHED = 5_000_000  # characters: a second or two

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from charrnn.experiments.drawing import panel_of_text
-from charrnn.experiments.job import Job
-from charrnn.experiments.lab import Lab, Report, Result, Study
-from charrnn.experiments.text_measures import share_of_words, words
 from charrnn.figures.style import COLOURS, new_figure, smooth
+from charrnn.studies.drawing import panel_of_text
+from charrnn.studies.job import Job
+from charrnn.studies.lab import Lab, Report, Result, Study
+from charrnn.studies.text_measures import share_of_words, words
 
 STEPS = (0, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000, 300_000)
 

@@ -1,5 +1,5 @@
 """What any network has to beat: models without one."""
 
-from charrnn.baselines.ngram import NGram, best_ngram, uniform_nats
+from charrnn.ngrams.ngram import NGram, best_ngram, uniform_nats
 
 __all__ = ["NGram", "best_ngram", "uniform_nats"]

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from charrnn import errors, jobs
-from charrnn.baselines import NGram, best_ngram, uniform_nats
-from charrnn.checkpoint.files import read_json, write_atomic, write_json
+from charrnn import errors, parallel
 from charrnn.errors import RunError
-from charrnn.experiments.job import Job, run_job
 from charrnn.figures.style import image
+from charrnn.ngrams import NGram, best_ngram, uniform_nats
+from charrnn.runs.files import read_json, write_atomic, write_json
+from charrnn.studies.job import Job, run_job
 from charrnn.text.corpus import Corpus
 from charrnn.text.reading import Reading
 from charrnn.version import __version__
@@ -91,9 +91,9 @@ class Lab:
         missing = [(job, path) for job, path in zip(wanted, paths, strict=True) if not path.is_file()]
         if len(missing) < len(wanted):
             self.say(f"{len(wanted) - len(missing)} of {len(wanted)} runs are there already")
-        order = iter(jobs.Job(path.stem, _run_and_keep, (job, self.corpus, path)) for job, path in missing)
-        engine = jobs.local_engine(min(self.jobs, max(1, len(missing))))
-        with closing(jobs.run_jobs(engine, lambda: next(order, None))) as outcomes:
+        order = iter(parallel.Job(path.stem, _run_and_keep, (job, self.corpus, path)) for job, path in missing)
+        engine = parallel.local_engine(min(self.jobs, max(1, len(missing))))
+        with closing(parallel.run_jobs(engine, lambda: next(order, None))) as outcomes:
             for done, outcome in enumerate(outcomes, 1):
                 if outcome.failure:
                     raise _as_error(outcome.failure)
@@ -179,7 +179,7 @@ def _run_and_keep(job: Job, corpus: Corpus, path: Path) -> tuple[str, float, flo
     return job.label, result["val_loss"], result["cpu_seconds"]
 
 
-def _as_error(failure: jobs.Failure) -> Exception:
+def _as_error(failure: parallel.Failure) -> Exception:
     """What a run raised, in this process: one of ours by its name, anything else with its traceback."""
     kind = getattr(errors, failure.kind, None)
     return kind(failure.message) if kind else RuntimeError(f"{failure}\n{failure.report}")

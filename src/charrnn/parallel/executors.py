@@ -10,8 +10,8 @@ from concurrent.futures import Executor, Future
 from typing import Any
 
 from charrnn.errors import RunError
-from charrnn.jobs.engine import Engine
-from charrnn.jobs.job import begin_rank, begin_worker
+from charrnn.parallel.engine import Engine
+from charrnn.parallel.job import begin_rank, begin_worker
 
 WAIT_FOR_WORKERS_S = 60
 CONNECT_S = 10

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from charrnn.errors import ConfigError, RunError
-from charrnn.jobs.engine import Engine
+from charrnn.parallel.engine import Engine
 
 POLL_S = 0.5
 USUAL = {"timeout_min": 24 * 60, "cpus_per_task": 1, "mem_gb": 2, "name": "charrnn"}

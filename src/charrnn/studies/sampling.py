@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from charrnn.experiments.drawing import panel_of_text
-from charrnn.experiments.job import Job
-from charrnn.experiments.lab import Lab, Report, Row, Study, load_model
-from charrnn.experiments.text_measures import distinct_ngrams, share_of_words, words
 from charrnn.figures.style import COLOURS, STYLES, new_figure, plain
 from charrnn.generation.filters import apply_filters, make_sampling, probabilities
 from charrnn.language_model import LanguageModel
 from charrnn.scoring import longest_copy
+from charrnn.studies.drawing import panel_of_text
+from charrnn.studies.job import Job
+from charrnn.studies.lab import Lab, Report, Row, Study, load_model
+from charrnn.studies.text_measures import distinct_ngrams, share_of_words, words
 
 TEMPERATURES = (0.2, 0.5, 0.7, 1.0, 1.3)
 TOP_PS = (0.5, 0.8, 0.95, 1.0)

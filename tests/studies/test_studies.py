@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from charrnn.experiments import STUDIES
-from charrnn.experiments.batch_size import value_at
-from charrnn.experiments.batching import roughness
-from charrnn.experiments.cells import parameters, size_for
-from charrnn.experiments.job import Job, run_job
-from charrnn.experiments.text_measures import distinct_ngrams, share_of_words, words
 from charrnn.nn.layers import LAYERS
 from charrnn.scoring import longest_copy
+from charrnn.studies import STUDIES
+from charrnn.studies.batch_size import value_at
+from charrnn.studies.batching import roughness
+from charrnn.studies.cells import parameters, size_for
+from charrnn.studies.job import Job, run_job
+from charrnn.studies.text_measures import distinct_ngrams, share_of_words, words
 from charrnn.text.corpus import Corpus
 from charrnn.text.reading import Reading
 from tests.cli.conftest import Run, charrnn  # noqa: F401  (a fixture)

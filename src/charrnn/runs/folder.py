@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from charrnn.checkpoint.files import read_json, write_atomic, write_json
+from charrnn.runs.files import read_json, write_atomic, write_json
 from charrnn.errors import RunError
-from charrnn.language_model import MODEL_FILE
+from charrnn.runs.model_file import MODEL_FILE
 
 try:
     import fcntl

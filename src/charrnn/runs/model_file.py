@@ -14,13 +14,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from charrnn.arrays import Array
-from charrnn.checkpoint.files import read_arrays, write_arrays
+from charrnn.runs.files import read_arrays, write_arrays
 from charrnn.config import ModelConfig
 from charrnn.errors import CharRNNError, RunError
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Layout, Parameters
 from charrnn.text.vocabulary import Vocabulary
 
+MODEL_FILE = "model.safetensors"
 FORMAT = 1
 
 

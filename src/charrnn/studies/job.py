@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from charrnn.arrays import Array
-from charrnn.checkpoint.model_file import ModelFile, write_model
 from charrnn.config import make_config
 from charrnn.nn.model import CharModel
 from charrnn.recipes import read_recipe
+from charrnn.runs.model_file import ModelFile, write_model
 from charrnn.scoring import evaluate, evaluate_fresh_windows
 from charrnn.text.corpus import Corpus
 from charrnn.threads import blas_threads

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from charrnn.experiments.batching import roughness
-from charrnn.experiments.drawing import curve, training_curve
-from charrnn.experiments.job import BASE, Job
-from charrnn.experiments.lab import Lab, Report, Result, Row, Study, mean_and_spread
 from charrnn.figures.style import new_figure
+from charrnn.studies.batching import roughness
+from charrnn.studies.drawing import curve, training_curve
+from charrnn.studies.job import BASE, Job
+from charrnn.studies.lab import Lab, Report, Result, Row, Study, mean_and_spread
 
 BATCH_SIZES = (1, 10, 50, 100)
 VIEWS = {"step": "updates", "characters": "characters read", "cpu_seconds": "CPU seconds"}

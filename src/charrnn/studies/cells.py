@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from charrnn.config import ModelConfig
-from charrnn.experiments.batch_size import value_at
-from charrnn.experiments.drawing import curve
-from charrnn.experiments.job import Job
-from charrnn.experiments.lab import Lab, Report, Result, Row, Study, mean_and_spread
 from charrnn.figures.style import new_figure
 from charrnn.nn.layers import LAYERS
 from charrnn.nn.model import CharModel
+from charrnn.studies.batch_size import value_at
+from charrnn.studies.drawing import curve
+from charrnn.studies.job import Job
+from charrnn.studies.lab import Lab, Report, Result, Row, Study, mean_and_spread
 
 RNN_SIZE = 200
 BATCH_SIZE = 10

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from charrnn.jobs import Engine, Here, Job, Outcome, Processes, local_engine, run_jobs
-from charrnn.jobs.slurm import _Submitted
-from tests.jobs import work
+from charrnn.parallel import Engine, Here, Job, Outcome, Processes, local_engine, run_jobs
+from charrnn.parallel.slurm import _Submitted
+from tests.parallel import work
 
 
 def run(engine: Engine, jobs: Iterable[Job]) -> dict[str, Outcome]:
@@ -78,8 +78,8 @@ def test_at_a_signal_running_jobs_are_asked_to_stop_and_their_outcomes_still_com
 
 SCRIPT = """
 import sys
-from charrnn.jobs import Job, Processes, run_jobs
-from tests.jobs import work
+from charrnn.parallel import Job, Processes, run_jobs
+from tests.parallel import work
 order = iter([Job(str(n), work.sleep, (60.0, f"{sys.argv[1]}/{n}")) for n in range(2)])
 print(list(run_jobs(Processes(2), lambda: next(order, None))))
 """

@@ -19,9 +19,9 @@ import numpy as np
 from charrnn.arrays import Array
 from charrnn.errors import TextError
 from charrnn.generation.filters import probabilities
+from charrnn.inspection.features import FEATURES, feature_matrix
 from charrnn.language_model import LanguageModel
 from charrnn.scoring import Score
-from charrnn.serving.features import FEATURES, feature_matrix
 from charrnn.threads import blas_threads
 
 WINDOW = 256  # characters read at a time; no result depends on it

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from charrnn.experiments.text_measures import words
 from charrnn.figures.style import COLOURS, STYLES, plain, smooth
+from charrnn.studies.text_measures import words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from charrnn.experiments import batch_size, batching, cells, optimizers, progress, sampling
-from charrnn.experiments.lab import Lab, Study
+from charrnn.studies import batch_size, batching, cells, optimizers, progress, sampling
+from charrnn.studies.lab import Lab, Study
 
 STUDIES: dict[str, Study] = {
     study.name: study

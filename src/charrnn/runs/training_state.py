@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from charrnn.arrays import Array
-from charrnn.checkpoint.files import read_arrays, write_arrays
+from charrnn.runs.files import read_arrays, write_arrays
 from charrnn.errors import RunError
 
 FORMAT = 1

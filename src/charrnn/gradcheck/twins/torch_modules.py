@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from charrnn.arrays import Array
-from charrnn.checkpoint.model_file import to_torch
 from charrnn.gradcheck.case import INITIAL_STATE, Case, relative_error
-from charrnn.gradcheck.torch_qrnn import TorchQRNN
+from charrnn.gradcheck.twins.qrnn import TorchQRNN
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
+from charrnn.runs.model_file import to_torch
 
 MODULES = {"rnn": "RNN", "lstm": "LSTM", "gru": "GRU"}
 TWINS = (*MODULES, "qrnn")  # the cells that there is a network in PyTorch for

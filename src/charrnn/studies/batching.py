@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from charrnn.experiments.drawing import curve, training_curve
-from charrnn.experiments.job import Job
-from charrnn.experiments.lab import Lab, Report, Result, Row, Study, mean_and_spread
 from charrnn.figures.style import COLOURS, new_figure, smooth
+from charrnn.studies.drawing import curve, training_curve
+from charrnn.studies.job import Job
+from charrnn.studies.lab import Lab, Report, Result, Row, Study, mean_and_spread
 
 ORDERS = ("sequential", "random", "chunked")
 BATCH_SIZES = (1, 10)

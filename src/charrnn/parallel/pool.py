@@ -11,9 +11,9 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
-from charrnn.jobs.engine import Engine
-from charrnn.jobs.job import Failure, Job, Outcome, call, call_in_worker
-from charrnn.training.interrupts import Interrupted, StopRequest
+from charrnn.interrupts import Interrupted, StopRequest
+from charrnn.parallel.engine import Engine
+from charrnn.parallel.job import Failure, Job, Outcome, call, call_in_worker
 
 POLL_S = 0.2
 TRIES = 3  # of a job that its workers die of

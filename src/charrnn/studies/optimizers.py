@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from charrnn.experiments.drawing import curve
-from charrnn.experiments.job import Job
-from charrnn.experiments.lab import Lab, Report, Result, Row, Study, mean_and_spread
 from charrnn.figures.style import COLOURS, STYLES, new_figure
+from charrnn.studies.drawing import curve
+from charrnn.studies.job import Job
+from charrnn.studies.lab import Lab, Report, Result, Row, Study, mean_and_spread
 
 # Each about a factor of 3 apart, around the rate that is usual for the rule.
 RATES = {

@@ -1,0 +1,1 @@
+"""What looks into a trained model: what its units follow, and how a text runs through them."""
