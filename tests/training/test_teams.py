@@ -272,8 +272,8 @@ def test_ranks_find_the_same_large_text_or_stop(team_runs: Path, tmp_path: Path)
     """Texts that are not held in memory are not sent: each rank reads its own."""
     script = tmp_path / "large.py"
     script.write_text(
-        "import os, sys\nimport charrnn\nfrom charrnn.text import large\nfrom charrnn.training.mpi import mpi_team\n"
-        "large.LARGE_BYTES = 1\nos.chdir(sys.argv[int(os.environ['PMI_RANK']) + 1])\n"
+        "import os, sys\nimport charrnn\nfrom charrnn.text import mapped\nfrom charrnn.training.mpi import mpi_team\n"
+        "mapped.LARGE_BYTES = 1\nos.chdir(sys.argv[int(os.environ['PMI_RANK']) + 1])\n"
         "with mpi_team() as team:\n"
         "    charrnn.train('book.txt', out=sys.argv[3], team=team, cell='rnn', hidden_size=8, seq_len=9, batch_size=4, "
         "num_layers=1, steps=5, log_every=1)\n"
