@@ -38,7 +38,7 @@ session.Session._step = step
 settings = json.loads(sys.argv[3])
 base = resident()
 begun = time.monotonic()
-run = charrnn.train(sys.argv[1], out=sys.argv[2], watcher=charrnn.training.listener.Watcher(), **settings)
+run = charrnn.train(sys.argv[1], out=sys.argv[2], callback=charrnn.training.callback.Callback(), **settings)
 rates = sorted(r["chars_per_second"] for r in run.metrics[1:])
 print(f"{(peak - base) / 1e6:.0f} {rates[len(rates) // 2]} {time.monotonic() - begun - run.seconds:.1f}")
 """

@@ -19,7 +19,7 @@ from pathlib import Path
 from machine import describe
 
 import charrnn
-from charrnn.training.listener import Watcher
+from charrnn.training.callback import Callback
 
 
 def main() -> None:
@@ -33,7 +33,7 @@ def main() -> None:
         for batch_size in (1, 10, 50):
             with tempfile.TemporaryDirectory() as folder:
                 run = charrnn.train(
-                    out=Path(folder) / "run", recipe="reference", watcher=Watcher(),
+                    out=Path(folder) / "run", recipe="reference", callback=Callback(),
                     batching=batching, batch_size=batch_size, epochs=epochs, eval_every=max(1, 6000 // batch_size),
                 )  # fmt: skip
             assert run.val is not None

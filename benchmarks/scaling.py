@@ -59,7 +59,7 @@ def seconds_per_step(trainer: Trainer, steps: int) -> float:
 class Lockstep(MpiTeam):
     """A team that steps without orders: here every rank knows when."""
 
-    def order(self, what: int, value: float = 0.0) -> None:
+    def command(self, what: int, value: float = 0.0) -> None:
         """As many bytes as an order takes."""
         self.comm.Bcast(np.array([what, value]))
 

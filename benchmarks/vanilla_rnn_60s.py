@@ -21,7 +21,7 @@ import numpy as np
 from machine import describe
 
 import charrnn
-from charrnn.training.listener import Watcher
+from charrnn.training.callback import Callback
 
 BAR = 1.75
 FINISH_S = 2.0  # kept for the last validation and the files
@@ -40,7 +40,7 @@ def main() -> None:
         begun = time.process_time()
         with tempfile.TemporaryDirectory() as folder:
             run = charrnn.train(
-                arguments.text, out=Path(folder) / "run", watcher=Watcher(), seed=seed,
+                arguments.text, out=Path(folder) / "run", callback=Callback(), seed=seed,
                 cell="rnn", num_layers=1, dropout=0.0, beta2=0.999, hidden_size=256,
                 batching="sequential", batch_size=16, seq_len=64,
                 learning_rate=arguments.learning_rate, schedule="cosine", warmup_steps=100, grad_clip=1.0,

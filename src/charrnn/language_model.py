@@ -13,7 +13,7 @@ from charrnn.arrays import Array
 from charrnn.config import ModelConfig, check_value
 from charrnn.errors import ConfigError, RunError, TextError
 from charrnn.generation import Writer, make_sampling
-from charrnn.generation.stop import Ending, stop_strings
+from charrnn.generation.stop import StopMatcher, stop_strings
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
 from charrnn.runs.model_file import MODEL_FILE, ModelFile, from_torch, read_model, to_torch, write_model
@@ -28,7 +28,7 @@ class LanguageModel:
     def __init__(
         self, model: CharModel, params: Parameters, vocabulary: Vocabulary, provenance: dict[str, Any] | None = None
     ) -> None:
-        self.model, self.params, self.vocabulary = model, params, vocabulary
+        self.network, self.params, self.vocabulary = model, params, vocabulary
         self.provenance = provenance or {}
 
     @classmethod
@@ -61,7 +61,7 @@ class LanguageModel:
         return {name: np.array(array, order="C") for name, array in to_torch(self.params).items()}
 
     def __repr__(self) -> str:
-        c = self.model.config
+        c = self.network.config
         return (
             f"<LanguageModel: {c.num_layers} × {c.hidden_size} {c.cell}, {c.vocab_size} characters, "
             f"{len(self.params.vector):,} parameters>"
@@ -128,12 +128,12 @@ class LanguageModel:
         writer = self._writer(prompt, length, sampling, seed, on_unknown, samples=[0])
 
         def characters() -> Iterator[str]:
-            ending = Ending(stops)
+            matcher = StopMatcher(stops)
             for ids, _ in zip(writer, range(length), strict=False):
-                yield from ending.add(self.vocabulary.characters[ids[0]])
-                if ending.reached:
+                yield from matcher.add(self.vocabulary.characters[ids[0]])
+                if matcher.reached:
                     return
-            yield from ending.rest()
+            yield from matcher.flush()
 
         return characters()
 
@@ -152,30 +152,30 @@ class LanguageModel:
         check_value("num_samples", num_samples, "int", {"least": 1})
         stops = stop_strings(stop)
         writers = range(num_samples)
-        endings = [Ending(stops) for _ in writers]
+        matchers = [StopMatcher(stops) for _ in writers]
         texts = [""] * num_samples
         with blas_threads(1):
             writer = self._writer(prompt, length, sampling, seed, on_unknown, samples=writers)
             for ids, _ in zip(writer, range(length), strict=False):
-                for k, ending in enumerate(endings):
-                    texts[k] += ending.add(self.vocabulary.characters[ids[k]])
-                if all(ending.reached for ending in endings):
+                for k, matcher in enumerate(matchers):
+                    texts[k] += matcher.add(self.vocabulary.characters[ids[k]])
+                if all(matcher.reached for matcher in matchers):
                     break
-        return [text + ending.rest() for text, ending in zip(texts, endings, strict=True)]
+        return [text + matcher.flush() for text, matcher in zip(texts, matchers, strict=True)]
 
     def score(self, text: str, on_unknown: str = "error") -> Score:
         """The surprise at each character of a text after the first, in nats; the state starts at zero."""
         with blas_threads(1):
-            return score(self.model, self.params, self._encode(text, on_unknown))
+            return score(self.network, self.params, self._encode(text, on_unknown))
 
     def evaluate(self, text: str, on_unknown: str = "error") -> Evaluation:
         """The mean surprise over a text of any length, with the state carried through it."""
         with blas_threads(1):
-            return evaluate(self.model, self.params, self._encode(text, on_unknown))
+            return evaluate(self.network, self.params, self._encode(text, on_unknown))
 
     def save(self, path: str | Path) -> None:
         """Write the model into one file, which `charrnn.load` and PyTorch can read."""
-        write_model(Path(path), ModelFile(self.model, self.params, self.vocabulary, self.provenance))
+        write_model(Path(path), ModelFile(self.network, self.params, self.vocabulary, self.provenance))
 
     def default_prompt(self) -> str:
         """What a text begins after where no prompt is given: a line end, or else the space or the first character."""
@@ -203,7 +203,7 @@ class LanguageModel:
         ids = self.vocabulary.encode(prompt, on_unknown)
         if not len(ids):
             ids = self.vocabulary.encode(self.default_prompt())
-        return Writer(self.model, self.params, ids, config, secrets.randbits(32) if seed is None else seed, samples)
+        return Writer(self.network, self.params, ids, config, secrets.randbits(32) if seed is None else seed, samples)
 
 
 def load(run: str | Path) -> LanguageModel:

@@ -63,7 +63,7 @@ def charrnn(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], 
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run folder, trained once for all tests, with its text beside it."""
     import charrnn as package
-    from charrnn.training.listener import Watcher
+    from charrnn.training.callback import Callback
 
     folder = tmp_path_factory.mktemp("trained")
     (folder / "book.txt").write_text(TEXT)
@@ -75,6 +75,6 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         eval_every=20,
         log_every=5,
         learning_rate=0.01,
-        watcher=Watcher(),
+        callback=Callback(),
         **settings,
     ).path

@@ -73,7 +73,7 @@ def test_arrays_go_out_and_come_back(cell: str) -> None:
     model = LanguageModel(network, network.init_parameters(stream(0, "initialisation")), Vocabulary(CHARACTERS))
     again = LanguageModel.from_arrays(model.arrays(), CHARACTERS, cell)
     np.testing.assert_array_equal(again.params.vector, model.params.vector)
-    assert again.model.config == network.config
+    assert again.network.config == network.config
 
 
 def test_arrays_that_do_not_fit_are_refused() -> None:
@@ -97,6 +97,6 @@ def test_arrays_make_the_same_model_again(cell: str, num_layers: int) -> None:
     network = CharModel(ModelConfig(len(CHARACTERS), cell, 12, num_layers))
     model = LanguageModel(network, network.init_parameters(np.random.default_rng(0)), Vocabulary(CHARACTERS))
     again = LanguageModel.from_arrays(model.arrays(), model.vocabulary.characters, cell)
-    assert again.model.config == network.config
+    assert again.network.config == network.config
     np.testing.assert_array_equal(again.params.vector, model.params.vector)
     assert again.generate("a", length=30, seed=1) == model.generate("a", length=30, seed=1)

@@ -15,20 +15,20 @@ from typing import Any
 
 import pytest
 
-from charrnn.parallel import Engine, Here, Job, Outcome, Processes, local_engine, run_jobs
+from charrnn.parallel import Backend, Here, Job, Outcome, Processes, local_backend, run_jobs
 from charrnn.parallel.slurm import _Submitted
 from tests.parallel import work
 
 
-def run(engine: Engine, jobs: Iterable[Job]) -> dict[str, Outcome]:
+def run(backend: Backend, jobs: Iterable[Job]) -> dict[str, Outcome]:
     order = iter(jobs)
-    return {outcome.job.key: outcome for outcome in run_jobs(engine, lambda: next(order, None))}
+    return {outcome.job.key: outcome for outcome in run_jobs(backend, lambda: next(order, None))}
 
 
-@pytest.mark.parametrize("engine", [Here(), Processes(2)], ids=["here", "processes"])
-def test_values_and_errors_come_back_as_values(engine: Engine) -> None:
+@pytest.mark.parametrize("backend", [Here(), Processes(2)], ids=["here", "processes"])
+def test_values_and_errors_come_back_as_values(backend: Backend) -> None:
     jobs = [Job(str(n), work.square, (n,)) for n in range(5)]
-    done = run(engine, [*jobs, Job("bad", work.fail, (7,)), Job("threads", work.threads)])
+    done = run(backend, [*jobs, Job("bad", work.fail, (7,)), Job("threads", work.threads)])
     assert [done[str(n)].value for n in range(5)] == [0, 1, 4, 9, 16]
     assert set(done["threads"].value) == {1}
     failure = done["bad"].failure
@@ -117,12 +117,12 @@ def alive(group: int) -> bool:
 
 
 def test_one_job_at_a_time_runs_here_and_several_in_processes() -> None:
-    assert isinstance(local_engine(1), Here)
-    assert isinstance(local_engine(2), Processes)
+    assert isinstance(local_backend(1), Here)
+    assert isinstance(local_backend(2), Processes)
 
 
-class _Empty(Engine, Executor):
-    """An engine all of whose workers are gone; one comes back when it has been looked for so many times."""
+class _Empty(Backend, Executor):
+    """An backend all of whose workers are gone; one comes back when it has been looked for so many times."""
 
     def __init__(self, looks: float) -> None:
         self.looks = looks

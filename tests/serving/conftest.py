@@ -19,7 +19,7 @@ import charrnn
 from charrnn.generation import SamplingConfig
 from charrnn.serving.state import State
 from charrnn.serving.writing import Writing
-from charrnn.training.listener import Watcher
+from charrnn.training.callback import Callback
 
 TEXT = (
     'The clock struck one, and the cat ran down.\n"Where to?" asked the clock (it was an old one).\n'
@@ -63,7 +63,7 @@ def run_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "book.txt").write_text(TEXT)
     return charrnn.train(
         folder / "book.txt", out=folder / "cat", cell="qrnn", num_layers=2, hidden_size=24, seq_len=16, batch_size=8,
-        steps=150, eval_every=30, log_every=10, sample_every=50, learning_rate=0.01, watcher=Watcher(),
+        steps=150, eval_every=30, log_every=10, sample_every=50, learning_rate=0.01, callback=Callback(),
     ).path  # fmt: skip
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from starlette.requests import Request
 
-from charrnn.generation.stop import Ending
+from charrnn.generation.stop import StopMatcher
 from charrnn.serving import connections as connections_module
 from charrnn.serving.app import make_app
 from charrnn.serving.connections import FILES, connections, open_files
@@ -27,7 +27,7 @@ from charrnn.serving.limits import Limits
 from charrnn.serving.models import Models
 from charrnn.serving.server import Server, bind
 from charrnn.serving.state import COMPUTING, State
-from tests.reference.ending import PlainEnding
+from tests.reference.stop import PlainEnding
 
 # Connections
 
@@ -215,18 +215,18 @@ def test_stop_strings_end_a_text_where_plain_searching_would() -> None:
     for _ in range(1500):
         letters = list("ab" if rng.random() < 0.7 else "abc")
         stops = tuple("".join(rng.choice(letters, rng.integers(1, 9))) for _ in range(rng.integers(0, 5)))
-        fast, plain = Ending(stops), PlainEnding(stops)
+        fast, plain = StopMatcher(stops), PlainEnding(stops)
         for character in rng.choice(letters, 40):
             assert (fast.add(character), fast.reached) == (plain.add(character), plain.reached)
-            assert fast.reached or fast.held == plain.held
-        assert fast.rest() == plain.rest()
+            assert fast.reached or fast.pending == plain.pending
+        assert fast.flush() == plain.flush()
         ended += fast.reached
     assert 500 < ended < 1400  # both ends were met
 
 
 def test_the_cost_of_a_character_does_not_grow_with_the_stop_strings() -> None:
     stops = tuple("a" * 990 + f"b{k}" for k in range(16))
-    ending = Ending(stops)
+    ending = StopMatcher(stops)
     begun = time.process_time()
     for character in itertools.repeat("a", 5000):
         ending.add(character)

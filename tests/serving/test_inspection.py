@@ -92,11 +92,11 @@ def test_every_cell_shows_its_units_between_minus_one_and_one(cell: str) -> None
 def test_what_is_shown_of_a_recurrent_layer_is_the_state_it_carries(cell: str) -> None:
     model, text = random_model(cell), "Tabc “dea” b"
     ids = model.vocabulary.encode(text)
-    _, state = model.model.forward(
+    _, state = model.network.forward(
         model.params,
         ids[:, None],
-        model.model.zero_state(1, np.float64),
-        model.model.workspace(len(ids), 1, np.float64),
+        model.network.zero_state(1, np.float64),
+        model.network.workspace(len(ids), 1, np.float64),
     )
     np.testing.assert_allclose(activations(model, text)[-1], state[:, 0, 0], rtol=1e-6)
 

@@ -568,7 +568,7 @@ def test_bad_requests(served: Process, path: str, body: Any, status: int, param:
 )
 def test_the_figure_of_the_readme(browser: Any, tmp_path: Path) -> None:
     """A minute of training on the bundled novel; then the page as it looks with that model."""
-    charrnn.train(out=tmp_path / "clockmakers-cup", minutes=1, watcher=charrnn.training.listener.Watcher())
+    charrnn.train(out=tmp_path / "clockmakers-cup", minutes=1, callback=charrnn.training.callback.Callback())
     process = Process(tmp_path / "clockmakers-cup")
     try:
         visit = Visit(browser, process.url, device_scale_factor=1.5)

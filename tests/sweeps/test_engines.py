@@ -1,4 +1,4 @@
-"""Sweeps on other engines, each for real: dask.distributed, mpi4py.futures, and submitit on this machine."""
+"""Sweeps on other backends, each for real: dask.distributed, mpi4py.futures, and submitit on this machine."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from charrnn.errors import ConfigError, RunError
 from charrnn.parallel.executors import Dask, Mpi
 from charrnn.runs.files import read_arrays
 from charrnn.sweeps import sweep
+from charrnn.sweeps.callback import SweepCallback
 from charrnn.sweeps.folder import progress
-from charrnn.sweeps.watcher import SweepWatcher
 from tests.sweeps.conftest import as_toml, command, rows
 
-QUIET = SweepWatcher()
+QUIET = SweepCallback()
 MPIEXEC = shutil.which("mpiexec", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
 LOCALHOST = ["--host", "127.0.0.1", "--no-dashboard"]
 
@@ -64,14 +64,14 @@ def cluster(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]
             process.wait()
 
 
-class _Killer(SweepWatcher):
+class _Killer(SweepCallback):
     """Kills a worker in the midst of a run, as soon as so many others have ended."""
 
     def __init__(self, client: Any, process: subprocess.Popen[bytes], after: int) -> None:
         self.client, self.process, self.after, self.count, self.at = client, process, after, 0, -1
         self.thread = threading.Thread(target=self.kill)
 
-    def ended(self, record: Any, best: bool, total: int) -> None:
+    def on_trial_end(self, record: Any, best: bool, total: int) -> None:
         self.count += 1
         if self.count == self.after:
             self.thread.start()
@@ -99,29 +99,29 @@ def test_twenty_four_runs_on_a_dask_cluster_one_of_whose_workers_is_killed_half_
     small |= {"seeds": [0, 1, 2], "search": {"hidden_size": [4, 8], "learning_rate": [0.003, 0.01, 0.03, 0.1]}}
     with Client(address, set_as_default=False) as client:
         killer = _Killer(client, workers[0], 12)
-        done = sweep(small, out=tmp_path / "dask", dask=address, watcher=killer)
+        done = sweep(small, out=tmp_path / "dask", dask=address, callback=killer)
         killer.thread.join()
     assert 12 <= killer.at < 23
     assert workers[0].returncode == -signal.SIGKILL
     assert workers[1].poll() is None
     assert [record["state"] for record in done.records] == ["finished"] * 24
-    sweep(small, out=tmp_path / "here", jobs=1, watcher=QUIET)
+    sweep(small, out=tmp_path / "here", jobs=1, callback=QUIET)
     assert rows(tmp_path / "dask") == rows(tmp_path / "here")
 
 
 def test_a_dask_cluster_whose_workers_are_gone(cluster: tuple[str, list[subprocess.Popen[bytes]]]) -> None:
     address, workers = cluster
-    engine = Dask(address)
-    executor = engine.start()
-    assert engine.lacks(executor) == ""
+    backend = Dask(address)
+    executor = backend.start()
+    assert backend.lacks(executor) == ""
     for worker in workers:
         worker.kill()
     deadline = time.monotonic() + 30
-    while not (lacks := engine.lacks(executor)):
+    while not (lacks := backend.lacks(executor)):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert lacks == f"no workers: waiting for 'dask worker {address}'"
-    engine.stop(executor, now=True)
+    backend.stop(executor, now=True)
 
 
 def test_a_dask_cluster_that_is_not_there(
@@ -130,9 +130,9 @@ def test_a_dask_cluster_that_is_not_there(
     pytest.importorskip("distributed")
     monkeypatch.setattr("charrnn.parallel.executors.CONNECT_S", 1)
     with pytest.raises(RunError, match=r"no dask scheduler answers at 'tcp://127.0.0.1:9' .*: start one with"):
-        sweep(small, out=tmp_path / "out", dask="tcp://127.0.0.1:9", watcher=QUIET)
+        sweep(small, out=tmp_path / "out", dask="tcp://127.0.0.1:9", callback=QUIET)
     with pytest.raises(RunError, match=r"no dask scheduler answers at 'nonsense://x'"):
-        sweep(small, out=tmp_path / "out", dask="nonsense://x", watcher=QUIET)
+        sweep(small, out=tmp_path / "out", dask="nonsense://x", callback=QUIET)
 
 
 def test_on_the_ranks_of_mpi(small: dict[str, Any], tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_on_the_ranks_of_mpi(small: dict[str, Any], tmp_path: Path) -> None:
     futures = [plain[0], "-m", "mpi4py.futures", *plain[1:]]
     found = subprocess.run([MPIEXEC, "-n", "3", *futures], check=True, capture_output=True, timeout=120)
     assert json.loads(found.stdout)["finished"] == 8
-    sweep(small, out=tmp_path / "here", jobs=1, watcher=QUIET)
+    sweep(small, out=tmp_path / "here", jobs=1, callback=QUIET)
     assert rows(tmp_path / "mpi") == rows(tmp_path / "here")
     refused = subprocess.run([MPIEXEC, "-n", "2", *plain], check=False, capture_output=True, timeout=120)
     assert refused.returncode != 0
@@ -176,11 +176,11 @@ def test_ctrl_c_on_the_ranks_of_mpi_one_of_which_is_idle(small: dict[str, Any], 
 def test_as_jobs_that_submitit_runs_on_this_machine(small: dict[str, Any], tmp_path: Path) -> None:
     pytest.importorskip("submitit")
     small["search"] = {"hidden_size": [4], "batching": ["chunked", "sequential"], "chunk_len": [8]}
-    done = sweep({**small, "seeds": [0], "slurm": {"cluster": "local"}}, out=tmp_path / "o", slurm=True, watcher=QUIET)
+    done = sweep({**small, "seeds": [0], "slurm": {"cluster": "local"}}, out=tmp_path / "o", slurm=True, callback=QUIET)
     assert [record["state"] for record in done.records] == ["finished", "failed"]
     assert "chunk_len 8 has no effect" in done.records[1]["error"]
     assert (tmp_path / "o/slurm").is_dir()
-    sweep({**small, "seeds": [0]}, out=tmp_path / "here", jobs=1, watcher=QUIET)
+    sweep({**small, "seeds": [0]}, out=tmp_path / "here", jobs=1, callback=QUIET)
     assert rows(tmp_path / "o") == rows(tmp_path / "here")
 
 
@@ -201,19 +201,19 @@ def test_parameters_that_slurm_does_not_know(small: dict[str, Any], tmp_path: Pa
     pytest.importorskip("submitit")
     wrong = {**small, "slurm": {"cluster": "local", "partitoin": "cpu"}}
     with pytest.raises(ConfigError, match=r"submitit does not take these of \[slurm\]: .*partitoin"):
-        sweep(wrong, out=tmp_path / "out", slurm=True, watcher=QUIET)
+        sweep(wrong, out=tmp_path / "out", slurm=True, callback=QUIET)
     with pytest.raises(RunError, match="cannot submit jobs to 'pbs'"):
-        sweep({**small, "slurm": {"cluster": "pbs"}}, out=tmp_path / "out", slurm=True, watcher=QUIET)
+        sweep({**small, "slurm": {"cluster": "pbs"}}, out=tmp_path / "out", slurm=True, callback=QUIET)
 
 
 def test_places_to_run_that_contradict_each_other(
     small: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(ConfigError, match="--dask and --slurm are two places to run"):
-        sweep(small, out=tmp_path / "out", dask="tcp://x:1", slurm=True, watcher=QUIET)
+        sweep(small, out=tmp_path / "out", dask="tcp://x:1", slurm=True, callback=QUIET)
     with pytest.raises(ConfigError, match="jobs 3 has no effect with --dask"):
-        sweep(small, out=tmp_path / "out", dask="tcp://x:1", jobs=3, watcher=QUIET)
+        sweep(small, out=tmp_path / "out", dask="tcp://x:1", jobs=3, callback=QUIET)
     monkeypatch.setattr(Mpi, "launched", lambda: True)
     with pytest.raises(ConfigError, match="jobs 3 has no effect with MPI"):
-        sweep(small, out=tmp_path / "out", jobs=3, watcher=QUIET)
+        sweep(small, out=tmp_path / "out", jobs=3, callback=QUIET)
     assert not (tmp_path / "out").exists()

@@ -1,4 +1,4 @@
-"""Sweeps on this machine: what is written, what is taken up again, what fails, and that engines do not matter."""
+"""Sweeps on this machine: what is written, what is taken up again, what fails, and that backends do not matter."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from charrnn.errors import ConfigError, DivergenceError, RunError, TextError
 from charrnn.interrupts import Interrupted
 from charrnn.runs.folder import RunFolder
 from charrnn.sweeps import sweep
+from charrnn.sweeps.callback import LineSweepCallback, SweepCallback
 from charrnn.sweeps.folder import SweepFolder, progress
 from charrnn.sweeps.trial import run_trial
-from charrnn.sweeps.watcher import LineSweepWatcher, SweepWatcher
 from tests.cli.conftest import Run, charrnn  # noqa: F401  (a fixture)
 from tests.sweeps.conftest import SETTINGS, TEXT, as_toml, command, rows
 
-QUIET = SweepWatcher()
+QUIET = SweepCallback()
 
 
 def test_a_grid_through_the_command_line(charrnn: Run, small: dict[str, Any], text: Path) -> None:  # noqa: F811
@@ -63,10 +63,10 @@ def test_how_many_run_at_a_time_does_not_matter_nor_does_an_interruption_between
 ) -> None:
     small |= {"method": "random", "trials": 5, "seed": 7}
     small["search"]["learning_rate"] = {"low": 1e-3, "high": 1e-1, "log": True}
-    sweep({**small, "trials": 2}, out=tmp_path / "one", jobs=1, watcher=QUIET)
-    sweep(small, out=tmp_path / "one", jobs=1, watcher=QUIET)  # more trials of the same
+    sweep({**small, "trials": 2}, out=tmp_path / "one", jobs=1, callback=QUIET)
+    sweep(small, out=tmp_path / "one", jobs=1, callback=QUIET)  # more trials of the same
     lines = io.StringIO()
-    sweep(small, out=tmp_path / "three", jobs=3, watcher=LineSweepWatcher(lines))
+    sweep(small, out=tmp_path / "three", jobs=3, callback=LineSweepCallback(lines))
     assert len(rows(tmp_path / "three")) == 10
     assert rows(tmp_path / "one") == rows(tmp_path / "three")
     assert lines.getvalue().count("nats (") == 10
@@ -80,10 +80,10 @@ def test_settings_that_optuna_proposes_are_the_same_after_an_interruption(
         "hidden_size": {"low": 2, "high": 9}, "learning_rate": {"low": 1e-3, "high": 1e-1, "log": True},
         "schedule": ["cosine", "constant"], "grad_clip": {"low": 0.5, "high": 2.2, "step": 0.5},
     }  # fmt: skip
-    sweep(small, out=tmp_path / "whole", jobs=1, watcher=QUIET)
-    sweep({**small, "trials": 4}, out=tmp_path / "parts", jobs=1, watcher=QUIET)
-    sweep({**small, "trials": 11}, out=tmp_path / "parts", jobs=1, watcher=QUIET)
-    done = sweep(small, out=tmp_path / "parts", jobs=1, watcher=QUIET)
+    sweep(small, out=tmp_path / "whole", jobs=1, callback=QUIET)
+    sweep({**small, "trials": 4}, out=tmp_path / "parts", jobs=1, callback=QUIET)
+    sweep({**small, "trials": 11}, out=tmp_path / "parts", jobs=1, callback=QUIET)
+    done = sweep(small, out=tmp_path / "parts", jobs=1, callback=QUIET)
     assert rows(tmp_path / "whole") == rows(tmp_path / "parts")
     settings = [record["settings"] for record in done.records]
     assert len({json.dumps(each) for each in settings}) == 13
@@ -98,7 +98,7 @@ def test_runs_worse_than_the_median_are_ended_early(
     small["settings"] |= {"steps": 60, "schedule": "constant"}
     small["search"] = {"learning_rate": [1e-6, 0.03]}
     lines = io.StringIO()
-    done = sweep(small, out=tmp_path / "out", jobs=1, watcher=LineSweepWatcher(lines))
+    done = sweep(small, out=tmp_path / "out", jobs=1, callback=LineSweepCallback(lines))
     pruned = [record for record in done.records if record["state"] == "pruned"]
     assert pruned
     assert all(record["settings"]["learning_rate"] == 1e-6 and record["step"] < 60 for record in pruned)
@@ -115,7 +115,7 @@ def test_several_workers_share_a_study(small: dict[str, Any], tmp_path: Path) ->
     small |= {"method": "tpe", "trials": 4, "seeds": [0, 1]}
     small["settings"] |= {"steps": 500}
     done = sweep(
-        {**small, "search": {"hidden_size": {"low": 2, "high": 30}}}, out=tmp_path / "o", jobs=2, watcher=QUIET
+        {**small, "search": {"hidden_size": {"low": 2, "high": 30}}}, out=tmp_path / "o", jobs=2, callback=QUIET
     )
     assert [record["number"] for record in done.records] == list(range(8))
     from charrnn.sweeps.methods.tpe import _study
@@ -132,23 +132,23 @@ def test_a_run_that_fails_is_recorded_and_the_others_go_on(small: dict[str, Any]
     small["settings"] |= {"batching": "chunked"}
     small["search"] = {"chunk_len": [16, 20]}  # seq_len is 8
     lines = io.StringIO()
-    done = sweep(small, out=tmp_path / "out", jobs=1, watcher=LineSweepWatcher(lines))
+    done = sweep(small, out=tmp_path / "out", jobs=1, callback=LineSweepCallback(lines))
     assert [record["state"] for record in done.records] == ["finished", "finished", "failed", "failed"]
     error = done.records[2]["error"]
     assert error == "ConfigError: chunk_len 20 is not a multiple of seq_len 8: 16 would be 2 windows"
     assert f"run 002, chunk_len 20, seed 0: failed: {error}" in lines.getvalue()
     assert rows(tmp_path / "out")[3]["error"] == error
     assert "2 failed" in (tmp_path / "out/README.md").read_text()
-    kept = sweep(small, out=tmp_path / "out", jobs=1, watcher=QUIET)
+    kept = sweep(small, out=tmp_path / "out", jobs=1, callback=QUIET)
     assert kept.records == done.records
 
 
 def test_failed_runs_are_run_again_when_that_is_asked_for(small: dict[str, Any], tmp_path: Path) -> None:
-    done = sweep(small, out=tmp_path / "out", jobs=1, watcher=QUIET)
+    done = sweep(small, out=tmp_path / "out", jobs=1, callback=QUIET)
     path = tmp_path / "out/records/005.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "state": "failed", "error": "a full disk"}))
-    assert sweep(small, out=tmp_path / "out", jobs=1, watcher=QUIET).records[5]["state"] == "failed"
-    again = sweep(small, out=tmp_path / "out", jobs=1, retry_failed=True, watcher=QUIET)
+    assert sweep(small, out=tmp_path / "out", jobs=1, callback=QUIET).records[5]["state"] == "failed"
+    again = sweep(small, out=tmp_path / "out", jobs=1, retry_failed=True, callback=QUIET)
     times = {"seconds": 0}
     assert [{**record, **times} for record in again.records] == [{**record, **times} for record in done.records]
 
@@ -163,10 +163,10 @@ def test_a_setting_that_has_failed_is_run_again_with_tpe_too(
         raise OSError("a full disk")
 
     with monkeypatch.context() as patch:
-        patch.setattr("charrnn.sweeps.trial._TrialWatcher.pulse", fail)
-        done = sweep(small, out=tmp_path / "out", jobs=1, watcher=QUIET)
+        patch.setattr("charrnn.sweeps.trial._TrialCallback.on_progress", fail)
+        done = sweep(small, out=tmp_path / "out", jobs=1, callback=QUIET)
     assert done.records[0]["error"] == "OSError: a full disk"
-    again = sweep(small, out=tmp_path / "out", jobs=1, retry_failed=True, watcher=QUIET)
+    again = sweep(small, out=tmp_path / "out", jobs=1, retry_failed=True, callback=QUIET)
     assert again.records[0]["state"] == "finished", again.records[0]["error"]
     assert again.records[0]["step"] == 10
 
@@ -202,7 +202,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("undisturbed")
     (folder / "clock.txt").write_text(TEXT)
     values = {"text": str(folder / "clock.txt"), "settings": SETTINGS}
-    sweep(long(values), out=folder / "out", jobs=2, watcher=QUIET)
+    sweep(long(values), out=folder / "out", jobs=2, callback=QUIET)
     return {"rows": rows(folder / "out"), "metrics": metrics(folder / "out")}
 
 
@@ -231,12 +231,12 @@ def test_nothing_is_lost_when_a_sweep_is_stopped(
 
 
 def test_a_run_whose_checkpoint_is_damaged_is_begun_anew(small: dict[str, Any], tmp_path: Path) -> None:
-    done = sweep(small, out=tmp_path / "out", jobs=1, watcher=QUIET)
+    done = sweep(small, out=tmp_path / "out", jobs=1, callback=QUIET)
     (tmp_path / "out/records/003.json").unlink()
     (tmp_path / "out/records/004.json").unlink()
     (tmp_path / "out/runs/003/checkpoint.safetensors").write_bytes(b"torn")
     (tmp_path / "out/runs/004/config.json").unlink()
-    again = sweep(small, out=tmp_path / "out", jobs=1, watcher=QUIET)
+    again = sweep(small, out=tmp_path / "out", jobs=1, callback=QUIET)
     assert [r["val_nats_per_char"] for r in again.records] == [r["val_nats_per_char"] for r in done.records]
 
 
@@ -281,59 +281,59 @@ def test_a_checkpoint_that_cannot_be_read_now_is_kept(
     assert RunFolder(folder.run(0)).checkpoint.is_file()
 
 
-class _Ender(SweepWatcher):
+class _Ender(SweepCallback):
     def __init__(self, session: Path) -> None:
         self.session = session
         self.count = 0
 
-    def began(self, number: int, settings: Any, seed: int, path: Path) -> None:
+    def on_trial_begin(self, number: int, settings: Any, seed: int, path: Path) -> None:
         self.count += 1
         if self.count == 3:
             self.session.unlink()
 
 
 def test_without_its_session_file_a_sweep_ends(small: dict[str, Any], tmp_path: Path) -> None:
-    watcher = _Ender(tmp_path / "out/session")
+    callback = _Ender(tmp_path / "out/session")
     with pytest.raises(KeyboardInterrupt, match="2 of 8 runs are done"):
-        sweep(small, out=tmp_path / "out", jobs=1, watcher=watcher)
-    assert watcher.count == 3
-    assert len(sweep(small, out=tmp_path / "out", jobs=1, watcher=QUIET).records) == 8
+        sweep(small, out=tmp_path / "out", jobs=1, callback=callback)
+    assert callback.count == 3
+    assert len(sweep(small, out=tmp_path / "out", jobs=1, callback=QUIET).records) == 8
 
 
 def test_folders_and_texts_that_do_not_fit(small: dict[str, Any], text: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/file").touch()
     with pytest.raises(RunError, match="exists and is not a sweep's folder"):
-        sweep(small, out=tmp_path / "mine", watcher=QUIET)
+        sweep(small, out=tmp_path / "mine", callback=QUIET)
     with pytest.raises(RunError, match="cannot make the folder"):
-        sweep(small, out="/dev/null/x", watcher=QUIET)
-    sweep(small, out=tmp_path / "out", jobs=1, watcher=QUIET)
+        sweep(small, out="/dev/null/x", callback=QUIET)
+    sweep(small, out=tmp_path / "out", jobs=1, callback=QUIET)
     with pytest.raises(ConfigError, match=r"begun with another seeds \(\[0, 1\], now \[0\]\): choose another --out"):
-        sweep({**small, "seeds": [0]}, out=tmp_path / "out", watcher=QUIET)
+        sweep({**small, "seeds": [0]}, out=tmp_path / "out", callback=QUIET)
     text.write_text(text.read_text() + "More.")
     with pytest.raises(ConfigError, match="begun with another text_sha256"):
-        sweep(small, out=tmp_path / "out", watcher=QUIET)
+        sweep(small, out=tmp_path / "out", callback=QUIET)
     with pytest.raises(TextError, match=r"none\.txt"):
-        sweep({**small, "text": "none.txt"}, out=tmp_path / "new", watcher=QUIET)
+        sweep({**small, "text": "none.txt"}, out=tmp_path / "new", callback=QUIET)
     text.write_text("abcdefghij")
     with pytest.raises(TextError, match="for the val split"):
-        sweep(small, out=tmp_path / "new", watcher=QUIET)
+        sweep(small, out=tmp_path / "new", callback=QUIET)
     assert not (tmp_path / "new").exists()
 
 
 def test_one_process_at_a_time_carries_out_a_sweep(small: dict[str, Any], tmp_path: Path) -> None:
-    sweep(small, out=tmp_path / "out", jobs=1, watcher=QUIET)
+    sweep(small, out=tmp_path / "out", jobs=1, callback=QUIET)
     before = (tmp_path / "out/sweep.json").stat()
     with RunFolder(tmp_path / "out").lock(), pytest.raises(RunError, match="another process is training in"):
-        sweep(small, out=tmp_path / "out", jobs=1, watcher=QUIET)
+        sweep(small, out=tmp_path / "out", jobs=1, callback=QUIET)
     assert (tmp_path / "out/sweep.json").stat().st_ino == before.st_ino  # not written
 
 
 def test_trials_below_what_was_begun_are_refused(small: dict[str, Any], tmp_path: Path) -> None:
     small |= {"method": "random", "trials": 3}
-    sweep(small, out=tmp_path / "out", jobs=1, watcher=QUIET)
+    sweep(small, out=tmp_path / "out", jobs=1, callback=QUIET)
     with pytest.raises(ConfigError, match="trials 2 is too small: 3 settings were begun in "):
-        sweep({**small, "trials": 2}, out=tmp_path / "out", jobs=1, watcher=QUIET)
+        sweep({**small, "trials": 2}, out=tmp_path / "out", jobs=1, callback=QUIET)
 
 
 def test_a_recipe_that_has_changed_is_another_sweep(small: dict[str, Any], tmp_path: Path) -> None:
@@ -345,10 +345,10 @@ def test_a_recipe_that_has_changed_is_another_sweep(small: dict[str, Any], tmp_p
         wanted = {**small, "seeds": [0], "search": {"hidden_size": [4]}}
         wanted[table] = {**wanted[table], "recipe": value}
         out = tmp_path / table
-        sweep(wanted, out=out, jobs=1, watcher=QUIET)
+        sweep(wanted, out=out, jobs=1, callback=QUIET)
         recipe.write_text("dropout = 0.2")
         with pytest.raises(ConfigError, match=r"the recipe '.*mine.toml' is not what it was when the sweep in"):
-            sweep(wanted, out=out, jobs=1, watcher=QUIET)
+            sweep(wanted, out=out, jobs=1, callback=QUIET)
 
 
 def test_a_finished_sweep_whose_best_run_is_gone_is_still_told_of(
@@ -359,14 +359,14 @@ def test_a_finished_sweep_whose_best_run_is_gone_is_still_told_of(
 
     monkeypatch.setattr("charrnn.sweeps.results.draw_search", fail)
     lines = io.StringIO()
-    done = sweep(small, out=tmp_path / "out", jobs=1, watcher=LineSweepWatcher(lines))
+    done = sweep(small, out=tmp_path / "out", jobs=1, callback=LineSweepCallback(lines))
     assert done.best is not None
     assert "no figure: no such colour" in lines.getvalue()
     page = (tmp_path / "out/README.md").read_text()
     assert "Text: clock.txt (SHA-256 " in page
     assert "; by position, the first 928 characters train, the next 104 validate." in page
     shutil.rmtree((tmp_path / "out/best").resolve())
-    again = sweep(small, out=tmp_path / "out", jobs=1, watcher=LineSweepWatcher(lines))
+    again = sweep(small, out=tmp_path / "out", jobs=1, callback=LineSweepCallback(lines))
     assert again.best == done.best
     assert "no 'best': the folder of the best run, " in lines.getvalue()
     assert "Its folder is gone." in (tmp_path / "out/README.md").read_text()
@@ -382,12 +382,12 @@ def test_an_error_in_writing_the_results_does_not_hide_an_interruption(
     monkeypatch.setattr("charrnn.sweeps.run.write_results", fail)
     lines = io.StringIO()
 
-    class Ender(LineSweepWatcher):
-        def ended(self, record: Any, best: bool, total: int) -> None:
+    class Ender(LineSweepCallback):
+        def on_trial_end(self, record: Any, best: bool, total: int) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(Interrupted, match="1 of 8 runs are done"):
-        sweep(small, out=tmp_path / "out", jobs=1, watcher=Ender(lines))
+        sweep(small, out=tmp_path / "out", jobs=1, callback=Ender(lines))
     assert "the results so far are not written: no space left" in lines.getvalue()
 
 
@@ -398,7 +398,7 @@ def test_reading_a_large_text_is_told_of(
     monkeypatch.setattr("charrnn.text.mapped.LARGE_BYTES", 1)
     lines = io.StringIO()
     small["search"] = {"hidden_size": [4]}
-    sweep({**small, "seeds": [0]}, out=tmp_path / "out", jobs=1, watcher=LineSweepWatcher(lines))
+    sweep({**small, "seeds": [0]}, out=tmp_path / "out", jobs=1, callback=LineSweepCallback(lines))
     assert "encoding: 100 %" in lines.getvalue()
 
 
@@ -407,14 +407,14 @@ def test_a_sweep_that_can_only_fail_is_refused(small: dict[str, Any], tmp_path: 
     message = "no setting of this sweep can be run: chunk_len 16 has no effect with batching 'sequential'"
     for method in ({}, {"method": "random", "trials": 2}, {"method": "tpe", "trials": 2}):
         with pytest.raises(ConfigError, match="no setting of this sweep can be run: chunk_len ") as error:
-            sweep({**small, **method}, out=tmp_path / "out", watcher=QUIET)
+            sweep({**small, **method}, out=tmp_path / "out", callback=QUIET)
         assert method or str(error.value).startswith(message)
     assert not (tmp_path / "out").exists()
 
 
 def test_a_test_split_is_reported_for_the_best_run(small: dict[str, Any], tmp_path: Path) -> None:
     small["settings"] |= {"test_fraction": 0.2}
-    done = sweep({**small, "seeds": [0]}, out=tmp_path / "out", jobs=1, watcher=QUIET)
+    done = sweep({**small, "seeds": [0]}, out=tmp_path / "out", jobs=1, callback=QUIET)
     assert done.best is not None
     assert (
         f"on the test split it has {done.best['test_nats_per_char']:.4f} nats"

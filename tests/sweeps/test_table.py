@@ -9,14 +9,14 @@ from typing import Any
 
 from rich.console import Console
 
-from charrnn.cli.sweep_table import TableSweepWatcher
+from charrnn.cli.sweep_table import TableSweepCallback
 from charrnn.sweeps import sweep
 from charrnn.sweeps.folder import progress
 
 
 def test_the_table_shows_what_runs_and_what_is_best(small: dict[str, Any], tmp_path: Path) -> None:
     console = Console(file=io.StringIO(), width=100, force_terminal=True)
-    table = TableSweepWatcher(console)
+    table = TableSweepCallback(console)
 
     def drawn() -> str:
         out = Console(file=io.StringIO(), width=100)
@@ -26,7 +26,7 @@ def test_the_table_shows_what_runs_and_what_is_best(small: dict[str, Any], tmp_p
     small |= {"seeds": [0]}
     small["search"]["learning_rate"] = [1e39, 0.003, 0.03]  # the first diverges
     small["settings"] |= {"optimizer": "sgd", "grad_clip": 0, "steps": 20}
-    done = sweep(small, out=tmp_path / "out", jobs=1, watcher=table)
+    done = sweep(small, out=tmp_path / "out", jobs=1, callback=table)
     shown = drawn()
     assert "6 of 6 runs done, 2 failed" in shown
     assert done.best is not None
@@ -35,7 +35,7 @@ def test_the_table_shows_what_runs_and_what_is_best(small: dict[str, Any], tmp_p
     assert f"{done.best['val_nats_per_char']:.4f}" in best
     assert console.file.getvalue().count("failed: DivergenceError") == 2  # type: ignore[attr-defined]
     run = tmp_path / "run"
-    table.began(17, {"hidden_size": 5}, 3, run)
+    table.on_trial_begin(17, {"hidden_size": 5}, 3, run)
     assert "017 │ hidden_size 5" in drawn()
     run.mkdir()
     records = [{"step": n, "epoch": n / 10, "val_loss": 2.5 if n == 3000 else None} for n in range(3, 3002, 3)]
@@ -46,12 +46,12 @@ def test_the_table_shows_what_runs_and_what_is_best(small: dict[str, Any], tmp_p
     assert "2.5000" in line
     assert "3.6067" in line
     assert "running" in line
-    table.ended({**done.records[0], "number": 17, "state": "pruned"}, False, 9)
+    table.on_trial_end({**done.records[0], "number": 17, "state": "pruned"}, False, 9)
     assert "7 of 9 runs done, 1 ended early, 2 failed" in drawn()
 
 
 def test_a_run_may_end_while_the_table_is_drawn() -> None:
-    table = TableSweepWatcher(Console(file=io.StringIO()))
+    table = TableSweepCallback(Console(file=io.StringIO()))
 
     class Ends(dict[str, Any]):
         def __getitem__(self, name: str) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 import charrnn
 from charrnn.batching import BATCHERS
 from charrnn.nn.model import CharModel
-from charrnn.training.listener import Watcher
+from charrnn.training.callback import Callback
 from charrnn.training.mpi import mpi_team
 
 STEPS = 200
@@ -47,6 +47,6 @@ if __name__ == "__main__":
     with mpi_team() as team:
         for kind, changes in KINDS.items():
             charrnn.train(
-                folder / "book.txt", out=folder / f"{kind}-{dtype}-{team.size}", watcher=Watcher(), team=team,
+                folder / "book.txt", out=folder / f"{kind}-{dtype}-{team.size}", callback=Callback(), team=team,
                 dtype=dtype, **{**SETTINGS, **changes},
             )  # fmt: skip

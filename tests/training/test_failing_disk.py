@@ -40,7 +40,7 @@ def test_a_disk_that_is_full_costs_nothing_that_was_saved(book: Path, tmp_path: 
     assert re.fullmatch(r"charrnn: error: cannot write '.*': File too large\n", result.stderr)
     assert not list(run.rglob(".*.part"))
     charrnn.load(run).generate(length=10)
-    charrnn.train(resume=run, steps=80, watcher=Listener())
+    charrnn.train(resume=run, steps=80, callback=Listener())
     assert contents(run) == contents(tmp_path / "whole")
 
 
@@ -57,10 +57,10 @@ def test_a_write_that_fails_leaves_the_file_as_it_was(
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", fail)
         with pytest.raises(RunError, match=f"cannot write '.*': {os.strerror(number)}"):
-            charrnn.train(resume=run, steps=40, watcher=Listener())
+            charrnn.train(resume=run, steps=40, callback=Listener())
     assert {path.name: path.read_bytes() for path in run.glob("*.safetensors")} == before
     assert not list(run.rglob(".*.part"))
-    assert charrnn.train(resume=run, steps=40, watcher=Listener()).step == 40
+    assert charrnn.train(resume=run, steps=40, callback=Listener()).step == 40
 
 
 def test_a_folder_that_is_removed_under_the_run_ends_it_in_one_line(

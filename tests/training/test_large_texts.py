@@ -39,7 +39,7 @@ def test_a_large_text_gives_the_run_of_a_small_one(
     run = train(book, tmp_path / "large", **settings)
     assert contents(tmp_path / "large") == contents(tmp_path / "small")
     assert not isinstance(run.train_ids.base, np.ndarray) or run.train_ids.flags.writeable is False
-    assert charrnn.train(resume=run.path, steps=50, watcher=Listener()).step == 50
+    assert charrnn.train(resume=run.path, steps=50, callback=Listener()).step == 50
 
 
 def test_pieces_of_many_alphabets_and_files_are_the_same_corpus(everything_is_large: Path, tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_another_large_text_is_refused_on_resume(everything_is_large: Path, book
     run = train(book, tmp_path / "run", steps=3)
     book.write_text(book.read_text() + "more")
     with pytest.raises(RunError, match="is not the text that the run was trained on"):
-        charrnn.train(resume=run.path, steps=9, watcher=Listener())
+        charrnn.train(resume=run.path, steps=9, callback=Listener())
 
 
 def test_evaluation_reads_large_texts_from_their_ids(

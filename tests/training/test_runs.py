@@ -15,7 +15,7 @@ from charrnn.errors import ConfigError, DivergenceError, RunError, TextError
 from charrnn.runs.files import read_arrays, write_arrays
 from charrnn.runs.folder import RunFolder
 from charrnn.training import session as session_module
-from charrnn.training.listener import Evaluated, Pulse, Watcher
+from charrnn.training.callback import Callback, Evaluated, ProgressReport
 from charrnn.training.optimizers import OPTIMIZERS
 from tests.networks import EVERY_CELL
 from tests.torture.kills import TIMES, contents
@@ -26,30 +26,30 @@ SMALL = {
 }  # fmt: skip
 
 
-class Listener(Watcher):
+class Listener(Callback):
     """Keeps all it hears, and can interrupt a run at a step."""
 
     def __init__(self) -> None:
         self.remarks: list[str] = []
         self.samples: dict[int, str] = {}
         self.evaluations: list[Evaluated] = []
-        self.pulses: list[Pulse] = []
+        self.reports: list[ProgressReport] = []
 
-    def remark(self, text: str) -> None:
+    def on_message(self, text: str) -> None:
         self.remarks.append(text)
 
-    def sample(self, step: int, text: str) -> None:
+    def on_sample(self, step: int, text: str) -> None:
         self.samples[step] = text
 
-    def evaluated(self, result: Evaluated) -> None:
+    def on_evaluation(self, result: Evaluated) -> None:
         self.evaluations.append(result)
 
-    def pulse(self, pulse: Pulse) -> None:
-        self.pulses.append(pulse)
+    def on_progress(self, progress: ProgressReport) -> None:
+        self.reports.append(progress)
 
 
-def train(text: Path, out: Path, listener: Watcher | None = None, **settings: object) -> charrnn.Run:
-    return charrnn.train(text, out=out, watcher=listener or Listener(), **{**SMALL, **settings})
+def train(text: Path, out: Path, listener: Callback | None = None, **settings: object) -> charrnn.Run:
+    return charrnn.train(text, out=out, callback=listener or Listener(), **{**SMALL, **settings})
 
 
 def without_times(records: list[dict[str, object]]) -> list[dict[str, object]]:
@@ -121,7 +121,7 @@ def test_a_run_that_was_interrupted_and_resumed_is_the_run_that_was_not(
         interrupt_at(step, patch)
         with pytest.raises(KeyboardInterrupt, match=f"saved at step {step}"):
             train(book, tmp_path / "parts", **settings)
-    charrnn.train(resume=tmp_path / "parts", watcher=Listener())
+    charrnn.train(resume=tmp_path / "parts", callback=Listener())
     assert contents(tmp_path / "parts") == contents(tmp_path / "whole")
 
 
@@ -139,7 +139,7 @@ def test_every_cell_with_dropout_and_every_optimizer_resume_exactly(
         interrupt_at(13, patch)
         with pytest.raises(KeyboardInterrupt, match="saved at step 13"):
             train(book, tmp_path / "parts", **settings)
-    charrnn.train(resume=tmp_path / "parts", watcher=Listener())
+    charrnn.train(resume=tmp_path / "parts", callback=Listener())
     assert contents(tmp_path / "parts") == contents(tmp_path / "whole")
 
 
@@ -155,19 +155,19 @@ def test_what_was_recorded_after_the_last_checkpoint_is_done_again(book: Path, t
             train(book, tmp_path / "killed", **settings)
     with (tmp_path / "killed" / "metrics.jsonl").open("a") as file:
         file.write('{"step": 20, "epoch": 1.0, "train_loss": 9.9}\n{"step": 25, "ep')
-    charrnn.train(resume=tmp_path / "killed", watcher=Listener())
+    charrnn.train(resume=tmp_path / "killed", callback=Listener())
     assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
 
 
 def test_a_run_can_be_given_a_larger_budget(book: Path, tmp_path: Path) -> None:
     train(book, tmp_path / "run", steps=20, schedule="constant")
-    run = charrnn.train(resume=tmp_path / "run", steps=35, watcher=Listener())
+    run = charrnn.train(resume=tmp_path / "run", steps=35, callback=Listener())
     assert (run.step, [r["step"] for r in run.metrics]) == (35, [5, 10, 15, 20, 25, 30, 35])
     assert json.loads((tmp_path / "run" / "config.json").read_text())["settings"]["steps"] == 35
-    run = charrnn.train(resume=tmp_path / "run", epochs=0.5, watcher=Listener())  # which replaces the steps
+    run = charrnn.train(resume=tmp_path / "run", epochs=0.5, callback=Listener())  # which replaces the steps
     assert run.step == 39
     listener = Listener()
-    assert charrnn.train(resume=tmp_path / "run", steps=10, watcher=listener).step == 39
+    assert charrnn.train(resume=tmp_path / "run", steps=10, callback=listener).step == 39
     assert "has already reached its budget" in listener.remarks[-1]
 
 
@@ -175,22 +175,22 @@ def test_resuming_refuses_what_would_make_another_run(book: Path, tmp_path: Path
     train(book, tmp_path / "run", steps=10)
     resume = tmp_path / "run"
     with pytest.raises(ConfigError, match=r"keeps its hidden_size 12 \(asked for: 13\)"):
-        charrnn.train(resume=resume, hidden_size=13, watcher=Listener())
+        charrnn.train(resume=resume, hidden_size=13, callback=Listener())
     with pytest.raises(ConfigError, match="leave out --out"):
-        charrnn.train(resume=resume, out=tmp_path / "x", watcher=Listener())
+        charrnn.train(resume=resume, out=tmp_path / "x", callback=Listener())
     with pytest.raises(RunError, match="is not a run folder"):
-        charrnn.train(resume=tmp_path, watcher=Listener())
+        charrnn.train(resume=tmp_path, callback=Listener())
     other = tmp_path / "other.txt"
     other.write_text(book.read_text().replace("cat", "act"))
     for text in (book.read_text().replace("cat", "act"), "xyz" * 1000, book.read_text() + "é", "short"):
         other.write_text(text)
         with pytest.raises(RunError, match=r"other\.txt is not the text that the run was trained on"):
-            charrnn.train(other, resume=resume, watcher=Listener())
+            charrnn.train(other, resume=resume, callback=Listener())
     moved = book.rename(book.with_name("moved.txt"))
     with pytest.raises(RunError, match="if the text has moved: charrnn train TEXT --resume RUN"):
-        charrnn.train(resume=resume, watcher=Listener())
-    charrnn.train(moved, resume=resume, watcher=Listener())
-    assert charrnn.train(resume=resume, watcher=Listener()).step == 10  # where the text is now is remembered
+        charrnn.train(resume=resume, callback=Listener())
+    charrnn.train(moved, resume=resume, callback=Listener())
+    assert charrnn.train(resume=resume, callback=Listener()).step == 10  # where the text is now is remembered
 
 
 @pytest.mark.parametrize(
@@ -211,13 +211,13 @@ def test_a_damaged_checkpoint_is_refused(change, message: str, book: Path, tmp_p
     change(arrays, header)
     write_arrays(path, arrays, header)
     with pytest.raises(RunError, match=message):
-        charrnn.train(resume=tmp_path / "run", watcher=Listener())
+        charrnn.train(resume=tmp_path / "run", callback=Listener())
 
 
 def test_divergence_stops_with_the_best_parameters_saved(book: Path, tmp_path: Path) -> None:
     settings = {**SMALL, "warmup_steps": 0, "schedule": "constant", "grad_clip": 0.0}
     with pytest.raises(DivergenceError, match=r"diverged at step \d+: .*step 0 are saved.*smaller --learning-rate"):
-        charrnn.train(book, out=tmp_path / "run", watcher=Listener(), **{**settings, "learning_rate": 1e38}, steps=50)
+        charrnn.train(book, out=tmp_path / "run", callback=Listener(), **{**settings, "learning_rate": 1e38}, steps=50)
     model = charrnn.load(tmp_path / "run")
     assert np.isfinite(model.params.vector).all()
     assert len(model.generate(length=10)) == 10
@@ -244,7 +244,7 @@ def test_parameters_that_diverged_are_never_saved(book: Path, tmp_path: Path) ->
     settings = {**SMALL, "warmup_steps": 0, "learning_rate": 1e39, "grad_clip": 0.0, "log_every": 1}
     for k, extra in enumerate(({"steps": 50}, {"steps": 1}, {"steps": 1, "val_fraction": 0.0})):
         with pytest.raises(DivergenceError, match=r"the parameters of step 0 are saved"):
-            charrnn.train(book, out=tmp_path / f"run{k}", watcher=Listener(), **{**settings, **extra})
+            charrnn.train(book, out=tmp_path / f"run{k}", callback=Listener(), **{**settings, **extra})
         assert np.isfinite(charrnn.load(tmp_path / f"run{k}").params.vector).all()
         arrays, _ = read_arrays(tmp_path / f"run{k}" / "checkpoint.safetensors")
         assert np.isfinite(arrays["params"]).all()
@@ -259,13 +259,13 @@ def test_an_interrupted_run_has_a_model_even_before_the_first_evaluation(
         with pytest.raises(KeyboardInterrupt):
             train(book, tmp_path / "run", steps=50, val_fraction=val_fraction)
     assert charrnn.load(tmp_path / "run").provenance["step"] == 7
-    run = charrnn.train(resume=tmp_path / "run", steps=5, watcher=Listener())  # less than is done already
+    run = charrnn.train(resume=tmp_path / "run", steps=5, callback=Listener())  # less than is done already
     assert (run.step, run.best_step, run.val) == (7, 7, None)
 
 
 def test_a_watcher_that_fails_does_not_cost_the_training(book: Path, tmp_path: Path) -> None:
     class Broken(Listener):
-        def sample(self, step: int, text: str) -> None:
+        def on_sample(self, step: int, text: str) -> None:
             raise BrokenPipeError
 
     with pytest.raises(BrokenPipeError):
@@ -276,7 +276,7 @@ def test_a_watcher_that_fails_does_not_cost_the_training(book: Path, tmp_path: P
 def test_what_a_crash_left_half_written_is_cleared_away(book: Path, tmp_path: Path) -> None:
     run = train(book, tmp_path / "run", steps=5)
     (run.path / ".checkpoint.safetensors.abc.part").write_text("half")
-    charrnn.train(resume=run.path, watcher=Listener())
+    charrnn.train(resume=run.path, callback=Listener())
     assert not list(run.path.glob(".*"))
 
 
@@ -285,24 +285,24 @@ def test_patience_may_be_extended_and_switched_off(tmp_path: Path) -> None:
     text.write_text("ab" * 900 + "ba" * 20 + "bbaa" * 40)
     run = train(text, tmp_path / "run", steps=400, eval_every=5, patience=2)
     listener = Listener()
-    assert charrnn.train(resume=run.path, steps=500, watcher=listener).step == run.step
-    assert "the end of its patience: give a larger --patience, or 0 for none" in listener.remarks[-1]
-    assert charrnn.train(resume=run.path, patience=0, watcher=Listener()).step == 500
+    assert charrnn.train(resume=run.path, steps=500, callback=listener).step == run.step
+    assert "run out of patience: give a larger --patience, or 0 for none" in listener.remarks[-1]
+    assert charrnn.train(resume=run.path, patience=0, callback=Listener()).step == 500
 
 
 def test_odd_names_of_files_and_figures(tmp_path: Path) -> None:
     for name in ("_dollar$\\q$x.txt", "日本語.txt", "long" * 50 + ".txt"):
         (tmp_path / name).write_text("abc def\n" * 100)
         listener = Listener()
-        run = charrnn.train(tmp_path / name, out=tmp_path / f"{name[:9]}-run", watcher=listener, **SMALL, steps=10)
+        run = charrnn.train(tmp_path / name, out=tmp_path / f"{name[:9]}-run", callback=listener, **SMALL, steps=10)
         assert (run.path / "curve.png").is_file(), listener.remarks
 
 
 def test_old_spellings_and_numpys_numbers(book: Path, tmp_path: Path) -> None:
     settings = {**SMALL, "hidden_size": np.int64(8), "learning_rate": np.float32(0.01)}
-    run = charrnn.train(book, out=tmp_path / "run", max_iters=np.int32(6), watcher=Listener(), **settings)
+    run = charrnn.train(book, out=tmp_path / "run", max_iters=np.int32(6), callback=Listener(), **settings)
     assert (run.step, run.config.hidden_size) == (6, 8)
-    assert charrnn.train(resume=run.path, max_iters=9, watcher=Listener()).step == 9
+    assert charrnn.train(resume=run.path, max_iters=9, callback=Listener()).step == 9
 
 
 def test_the_model_file_knows_the_settings(book: Path, tmp_path: Path) -> None:
@@ -349,7 +349,7 @@ def test_a_run_tells_what_it_does(book: Path, tmp_path: Path) -> None:
     run = train(book, tmp_path / "run", listener, steps=20, eval_every=10, sample_every=10)
     assert [e.step for e in listener.evaluations] == [10, 20]
     assert sorted(listener.samples) == [10, 20]
-    assert listener.pulses[-1].progress == 1.0
+    assert listener.reports[-1].share == 1.0
     assert {p.name for p in run.path.iterdir()} == {
         "config.json", "metrics.jsonl", "model.safetensors", "checkpoint.safetensors", "samples", "curve.png",
     }  # fmt: skip
@@ -368,7 +368,7 @@ def test_a_text_too_small_for_the_defaults_is_trained_on_in_smaller_windows(
     text = tmp_path / "text.txt"
     text.write_text(("abcdefghij" * 20)[:length])
     listener = Listener()
-    run = charrnn.train(text, out=tmp_path / "run", steps=5, hidden_size=8, batching=batching, watcher=listener)
+    run = charrnn.train(text, out=tmp_path / "run", steps=5, hidden_size=8, batching=batching, callback=listener)
     assert run.step == 5
     if batching != "random" or length < 72:
         assert any("the training split has only" in remark for remark in listener.remarks)
@@ -378,7 +378,7 @@ def test_a_text_too_small_for_what_was_chosen_is_refused_and_nothing_written(tmp
     text = tmp_path / "text.txt"
     text.write_text("abcdefghij" * 20)
     with pytest.raises(TextError, match="needs 301 characters; the training split has 180: lower"):
-        charrnn.train(text, out=tmp_path / "run", batch_size=30, seq_len=10, watcher=Listener())
+        charrnn.train(text, out=tmp_path / "run", batch_size=30, seq_len=10, callback=Listener())
     assert not (tmp_path / "run").exists()
 
 
@@ -433,5 +433,5 @@ def test_a_steady_step_allocates_little() -> None:
 def test_two_processes_cannot_train_in_one_folder(book: Path, tmp_path: Path) -> None:
     train(book, tmp_path / "run", steps=5)
     with RunFolder.open(tmp_path / "run").lock(), pytest.raises(RunError, match="another process is training in"):
-        charrnn.train(resume=tmp_path / "run", steps=9, watcher=Listener())
-    assert charrnn.train(resume=tmp_path / "run", steps=9, watcher=Listener()).step == 9
+        charrnn.train(resume=tmp_path / "run", steps=9, callback=Listener())
+    assert charrnn.train(resume=tmp_path / "run", steps=9, callback=Listener()).step == 9

@@ -70,8 +70,8 @@ def test_a_saved_model_is_the_same_model(cell: str, dtype: type, tmp_path: Path)
     model = make_model(cell, dtype)
     model.save(tmp_path / "model.safetensors")
     loaded = charrnn.load(tmp_path / "model.safetensors")
-    assert (loaded.vocabulary, loaded.model.config, loaded.provenance) == (
-        model.vocabulary, model.model.config, model.provenance,
+    assert (loaded.vocabulary, loaded.network.config, loaded.provenance) == (
+        model.vocabulary, model.network.config, model.provenance,
     )  # fmt: skip
     assert loaded.params.vector.dtype == dtype
     np.testing.assert_array_equal(loaded.params.vector, model.params.vector)
@@ -83,7 +83,7 @@ def test_a_second_bias_of_pytorch_is_added_to_the_first() -> None:
     arrays = {name: np.array(a) for name, a in to_torch(model.params).items()}
     assert not arrays["recurrent.bias_hh_l1"].any()
     arrays["recurrent.bias_hh_l1"] += 0.25
-    params = from_torch(arrays, model.model)
+    params = from_torch(arrays, model.network)
     np.testing.assert_array_equal(params["recurrent.bias_ih_l1"], model.params["recurrent.bias_ih_l1"] + 0.25)
 
 

@@ -52,7 +52,7 @@ def test_the_prompt_is_read_as_if_it_had_been_written(model: LanguageModel) -> N
 
 def test_a_prompt_longer_than_a_window_equals_reading_it_character_by_character(model: LanguageModel) -> None:
     ids = model.vocabulary.encode("abcdefgh" * 100)
-    network, params = model.model, model.params
+    network, params = model.network, model.params
     state, ws = network.zero_state(1, np.float64), network.workspace(1, 1, np.float64)
     for k in ids:
         logits, state = network.forward(params, np.array([[k]]), state, ws)
@@ -123,7 +123,7 @@ def test_scores_are_the_surprise_at_each_character(model: LanguageModel) -> None
     assert score.bits_per_char == pytest.approx(score.nats_per_char / np.log(2))
     assert score.perplexity == pytest.approx(np.exp(score.nats_per_char))
     ids = model.vocabulary.encode(text)
-    network, params = model.model, model.params
+    network, params = model.network, model.params
     state, ws = network.zero_state(1, np.float64), network.workspace(1, 1, np.float64)
     for k in range(300):
         logits, state = network.forward(params, ids[k : k + 1, None], state, ws)

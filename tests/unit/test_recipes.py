@@ -13,7 +13,7 @@ from charrnn.config import TrainConfig, make_config
 from charrnn.errors import ConfigError
 from charrnn.nn.layers import LAYERS
 from charrnn.recipes import FROM, default_recipe, read_recipe, recipe_names
-from charrnn.training.listener import Watcher
+from charrnn.training.callback import Callback
 from charrnn.training.optimizers import OPTIMIZERS
 from charrnn.training.resolve import Choice
 from charrnn.training.trainer import new_trainer
@@ -54,24 +54,24 @@ def test_minutes_choose_the_recipe() -> None:
     assert default_recipe({"minutes": 600.0, "cell": "lstm"}) == "lstm"
 
 
-class Remarks(Watcher):
+class Remarks(Callback):
     def __init__(self) -> None:
         self.remarks: list[str] = []
 
-    def remark(self, text: str) -> None:
+    def on_message(self, text: str) -> None:
         self.remarks.append(text)
 
 
 def test_what_the_user_chose_goes_before_the_recipe_and_its_sizes(book: Path, tmp_path: Path) -> None:
-    watcher = Remarks()
+    callback = Remarks()
     settings = {"hidden_size": 7, "steps": 3, "optimizer": "sgd"}
-    run = charrnn.train(book, out=tmp_path / "run", watcher=watcher, recipe="good", **settings)
+    run = charrnn.train(book, out=tmp_path / "run", callback=callback, recipe="good", **settings)
     config = run.config
     assert (config.hidden_size, config.steps, config.minutes, config.cell, config.num_layers) == (7, 3, None, "qrnn", 2)
     assert (config.optimizer, config.beta2, config.learning_rate) == ("sgd", None, OPTIMIZERS["sgd"].usual_rate)
     assert config.weight_decay == 0
     assert config.dropout == read_recipe("good").sizes[0]["dropout"]
-    (said,) = [r for r in watcher.remarks if r.startswith("recipe good; for ")]
+    (said,) = [r for r in callback.remarks if r.startswith("recipe good; for ")]
     assert f"dropout {config.dropout}" in said
     assert "hidden_size" not in said
 
@@ -89,14 +89,14 @@ def test_what_the_user_chose_goes_before_the_recipe_and_its_sizes(book: Path, tm
 def test_mistakes_in_a_recipe_are_named(content: str, message: str, book: Path, tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text(content)
     with pytest.raises(ConfigError, match=message):
-        charrnn.train(book, out=tmp_path / "run", recipe=str(tmp_path / "mine.toml"), steps=1, watcher=Watcher())
+        charrnn.train(book, out=tmp_path / "run", recipe=str(tmp_path / "mine.toml"), steps=1, callback=Callback())
     assert not (tmp_path / "run").exists()
 
 
 def test_a_single_layer_does_without_the_recipes_dropout(book: Path, tmp_path: Path) -> None:
-    one = charrnn.train(book, out=tmp_path / "one", cell="rnn", num_layers=1, steps=1, watcher=Watcher())
+    one = charrnn.train(book, out=tmp_path / "one", cell="rnn", num_layers=1, steps=1, callback=Callback())
     assert (one.config.num_layers, one.config.dropout) == (1, 0.0)
-    two = charrnn.train(book, out=tmp_path / "two", cell="rnn", steps=1, watcher=Watcher())
+    two = charrnn.train(book, out=tmp_path / "two", cell="rnn", steps=1, callback=Callback())
     assert two.config.dropout > 0
 
 

@@ -10,7 +10,7 @@ import click
 
 from charrnn.arrays import Array
 from charrnn.cli.options import echo_json, json_option, on_unknown_option, quiet_option
-from charrnn.cli.progress import make_watcher
+from charrnn.cli.progress import make_callback
 from charrnn.errors import ConfigError, RunError, TextError
 from charrnn.language_model import LanguageModel, load
 from charrnn.runs.folder import RunFolder
@@ -21,8 +21,8 @@ from charrnn.text.library import read_text
 from charrnn.text.mapped import is_large, large_corpus, recoded
 from charrnn.text.reading import Reading
 from charrnn.text.vocabulary import Vocabulary
+from charrnn.training.callback import Callback
 from charrnn.training.dynamic import LEARNING_RATE, evaluate_dynamic
-from charrnn.training.listener import Watcher
 
 NAMES = {"train": "training split", "val": "validation split", "test": "test split", "text": "whole text"}
 
@@ -71,11 +71,11 @@ def evaluate(
     if dynamic_rate is not None and not math.isfinite(dynamic_rate):
         raise ConfigError(f"--dynamic-rate {dynamic_rate:g} is not a finite number")
     model = load(run)
-    watcher = make_watcher(quiet)
+    callback = make_callback(quiet)
     try:
-        reading = _Text.open(text, encoding, watcher) if text else _own_text(run, watcher)
+        reading = _Text.open(text, encoding, callback) if text else _own_text(run, callback)
     finally:
-        watcher.done()
+        callback.on_end()
     sha256 = reading.sha256
     ours = sha256 == model.provenance.get("text_sha256")
     if not text and not ours:
@@ -100,12 +100,12 @@ def evaluate(
         split = "text"
     if len(ids) < 2:
         raise TextError(f"the {NAMES[split]} has {len(ids)} characters: it takes at least 2 to predict one")
-    result = evaluate_ids(model.model, model.params, ids)
+    result = evaluate_ids(model.network, model.params, ids)
     if not as_json:
         click.echo(f"{NAMES[split]}, {result.characters:,} characters predicted: {_words(result)}")
     adapting = None
     if dynamic:
-        adapting = evaluate_dynamic(model.model, model.params, ids, dynamic_rate or LEARNING_RATE)
+        adapting = evaluate_dynamic(model.network, model.params, ids, dynamic_rate or LEARNING_RATE)
     if as_json:
         values = {
             "split": split,
@@ -134,9 +134,11 @@ class _Text:
         self.sources, self.encoding, self.corpus, self._reading = sources, encoding, corpus, reading
 
     @classmethod
-    def open(cls, sources: Sequence[str], encoding: str, watcher: Watcher) -> _Text:
+    def open(cls, sources: Sequence[str], encoding: str, callback: Callback) -> _Text:
         if is_large(sources):
-            return cls(sources, encoding, large_corpus(sources, encoding, watcher.remark, watcher.reading), None)
+            return cls(
+                sources, encoding, large_corpus(sources, encoding, callback.on_message, callback.on_reading), None
+            )
         return cls(sources, encoding, None, read_text(sources, encoding))
 
     @property
@@ -165,7 +167,7 @@ class _Text:
         return vocabulary.encode(self.reading.text, on_unknown) if ids is None else ids
 
 
-def _own_text(run: Path, watcher: Watcher) -> _Text:
+def _own_text(run: Path, callback: Callback) -> _Text:
     """The text that a run was trained on, read again."""
     if not run.is_dir():
         raise RunError(f"'{run}' is a model without its text: name a TEXT to evaluate it on")
@@ -175,7 +177,7 @@ def _own_text(run: Path, watcher: Watcher) -> _Text:
     except (KeyError, TypeError):
         raise RunError(f"'{run}/config.json' is damaged: it does not say where the text is") from None
     try:
-        return _Text.open(sources, encoding, watcher)
+        return _Text.open(sources, encoding, callback)
     except TextError as error:
         raise RunError(f"{error}; if the text has moved, name it: charrnn evaluate RUN TEXT --split val") from None
 

@@ -22,7 +22,7 @@ def info(run: Path, quiet: bool, as_json: bool) -> None:
     """What a run or a model file is: settings, text and splits, parameters, best loss."""
     model = load(run)
     facts: dict[str, Any] = {
-        "model": asdict(model.model.config),
+        "model": asdict(model.network.config),
         "parameters": len(model.params.vector),
         "dtype": str(model.params.vector.dtype),
         "arrays": {name: list(array.shape) for name, array in model.params.items()},

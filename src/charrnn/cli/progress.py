@@ -8,18 +8,18 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
-from charrnn.training.listener import Evaluated, LineWatcher, Pulse, Watcher, evaluation_line
+from charrnn.training.callback import Callback, Evaluated, LineCallback, ProgressReport, evaluation_line
 from charrnn.units import bits
 
 
-def make_watcher(quiet: bool) -> Watcher:
-    """The watcher that fits where standard error goes."""
+def make_callback(quiet: bool) -> Callback:
+    """The callback that fits where standard error goes."""
     if quiet:
-        return Watcher()
-    return BarWatcher() if sys.stderr.isatty() else LineWatcher()
+        return Callback()
+    return BarCallback() if sys.stderr.isatty() else LineCallback()
 
 
-class BarWatcher(Watcher):
+class BarCallback(Callback):
     """A bar with loss, pace and time left, below what scrolls by."""
 
     def __init__(self) -> None:
@@ -33,35 +33,35 @@ class BarWatcher(Watcher):
         self.task = self.bar.add_task("", total=1.0, status="")
         self.started = False
 
-    def remark(self, text: str) -> None:
+    def on_message(self, text: str) -> None:
         self.console.print(Text(text, "dim"))
 
-    def reading(self, what: str, share: float) -> None:
+    def on_reading(self, what: str, share: float) -> None:
         self._start()
         self.bar.update(self.task, completed=share, status=f"{what} the text")
 
-    def pulse(self, pulse: Pulse) -> None:
+    def on_progress(self, progress: ProgressReport) -> None:
         self._start()
-        left = f" {_clock(pulse.seconds_left)} left" if pulse.seconds_left is not None else ""
+        left = f" {_clock(progress.seconds_left)} left" if progress.seconds_left is not None else ""
         status = (  # 80 columns
-            f"training {pulse.train_loss:.3f} nats {bits(pulse.train_loss):.3f} bits/char, "
-            f"{pulse.chars_per_second / 1000:,.0f}k char/s,{left}"
+            f"training {progress.train_loss:.3f} nats {bits(progress.train_loss):.3f} bits/char, "
+            f"{progress.chars_per_second / 1000:,.0f}k char/s,{left}"
         )
-        self.bar.update(self.task, completed=pulse.progress, status=status)
+        self.bar.update(self.task, completed=progress.share, status=status)
 
     def _start(self) -> None:
         if not self.started:
             self.bar.start()
             self.started = True
 
-    def evaluated(self, result: Evaluated) -> None:
+    def on_evaluation(self, result: Evaluated) -> None:
         self.console.print(Text(evaluation_line(result), "bold" if result.best else ""))
 
-    def sample(self, step: int, text: str) -> None:
+    def on_sample(self, step: int, text: str) -> None:
         self.console.print(Text(f"sample at step {step:,}", "dim"))
         self.console.print(Text(text.strip("\n"), "cyan"))
 
-    def done(self) -> None:
+    def on_end(self) -> None:
         self.bar.stop()
 
 

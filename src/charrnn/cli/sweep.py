@@ -14,8 +14,8 @@ from charrnn.cli.options import echo_json, json_option, quiet_option
 from charrnn.interrupts import Interrupted
 from charrnn.sweeps import Sweep
 from charrnn.sweeps import sweep as run_sweep
+from charrnn.sweeps.callback import LineSweepCallback, SweepCallback, record_line, settings_words
 from charrnn.sweeps.folder import FAILED, FINISHED, PRUNED
-from charrnn.sweeps.watcher import LineSweepWatcher, SweepWatcher, record_line, settings_words
 from charrnn.units import bits
 
 
@@ -67,7 +67,7 @@ def sweep(
     """
     try:
         done = run_sweep(
-            spec, out=out, jobs=jobs, dask=dask, slurm=slurm, retry_failed=retry_failed, watcher=_make_watcher(quiet)
+            spec, out=out, jobs=jobs, dask=dask, slurm=slurm, retry_failed=retry_failed, callback=_make_callback(quiet)
         )
     except Interrupted as stopped:
         click.echo(f"charrnn: interrupted: {stopped}", err=True)
@@ -81,14 +81,14 @@ def sweep(
         sys.exit(1)
 
 
-def _make_watcher(quiet: bool) -> SweepWatcher:
+def _make_callback(quiet: bool) -> SweepCallback:
     if quiet:
-        return SweepWatcher()
+        return SweepCallback()
     if not sys.stderr.isatty():
-        return LineSweepWatcher()
-    from charrnn.cli.sweep_table import TableSweepWatcher
+        return LineSweepCallback()
+    from charrnn.cli.sweep_table import TableSweepCallback
 
-    return TableSweepWatcher()
+    return TableSweepCallback()
 
 
 def _counts(done: Sweep) -> dict[str, int]:

@@ -13,9 +13,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from charrnn.sweeps.callback import SweepCallback, record_line, settings_words
 from charrnn.sweeps.folder import FAILED, FINISHED, PRUNED, Record, progress
-from charrnn.sweeps.watcher import SweepWatcher, record_line, settings_words
-from charrnn.training.listener import Tenths
+from charrnn.training.callback import Tenths
 from charrnn.units import bits
 
 BEST_SHOWN = 5
@@ -32,12 +32,12 @@ class _Running:
     last: Mapping[str, Any] | None = None
 
 
-class TableSweepWatcher(SweepWatcher):
+class TableSweepCallback(SweepCallback):
     """A table that is drawn anew twice a second, from what the runs have written into their folders."""
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(stderr=True, highlight=False)
-        self.tenths = Tenths(self.remark)
+        self.tenths = Tenths(self.on_message)
         self.total = 0
         self.records: dict[int, Record] = {}
         self.running: dict[int, _Running] = {}
@@ -45,27 +45,27 @@ class TableSweepWatcher(SweepWatcher):
             get_renderable=self.table, console=self.console, refresh_per_second=2, transient=True, redirect_stdout=False
         )
 
-    def remark(self, text: str) -> None:
+    def on_message(self, text: str) -> None:
         self.console.print(Text(text, "dim"))
 
-    def reading(self, what: str, share: float) -> None:
+    def on_reading(self, what: str, share: float) -> None:
         self.tenths(what, share)
 
-    def opened(self, total: int, records: Mapping[int, Record]) -> None:
+    def on_open(self, total: int, records: Mapping[int, Record]) -> None:
         self.total, self.records = total, dict(records)
         self.live.start()
 
-    def began(self, number: int, settings: Mapping[str, Any], seed: int, path: Path) -> None:
+    def on_trial_begin(self, number: int, settings: Mapping[str, Any], seed: int, path: Path) -> None:
         self.running[number] = _Running(settings_words(settings), seed, path, time.monotonic())
 
-    def ended(self, record: Record, best: bool, total: int) -> None:
+    def on_trial_end(self, record: Record, best: bool, total: int) -> None:
         self.total = total
         self.running.pop(record["number"], None)
         self.records[record["number"]] = record
         if record["state"] == FAILED:
             self.console.print(Text(record_line(record), "red"))
 
-    def done(self) -> None:
+    def on_end(self) -> None:
         self.live.stop()
 
     def table(self) -> Table:

@@ -11,7 +11,7 @@ import click
 from charrnn.batching import BATCHERS
 from charrnn.cli.live import LiveServer
 from charrnn.cli.options import config_options, echo_json, given, json_option, quiet_option
-from charrnn.cli.progress import make_watcher
+from charrnn.cli.progress import make_callback
 from charrnn.config import TrainConfig
 from charrnn.interrupts import Interrupted
 from charrnn.nn.layers import LAYERS
@@ -78,11 +78,11 @@ def train(
     text and the minutes there are; every flag goes before it. The first of --epochs, --steps and --minutes that is
     reached ends the run. Ctrl-C saves and stops; --resume goes on.
     """
-    watcher = make_watcher(quiet)
-    watcher.on_begin = click.get_current_context().with_resource(LiveServer(serve, port, quiet)).begin
+    callback = make_callback(quiet)
+    callback.also_begin = click.get_current_context().with_resource(LiveServer(serve, port, quiet)).begin
     try:
         run = train_run(
-            text, out=out, resume=resume, recipe=recipe, watcher=watcher, team=team or ALONE, **given(settings)
+            text, out=out, resume=resume, recipe=recipe, callback=callback, team=team or ALONE, **given(settings)
         )
     except Interrupted as stopped:
         click.echo(f"charrnn: interrupted: {stopped}", err=True)

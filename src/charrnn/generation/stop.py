@@ -8,7 +8,7 @@ from functools import lru_cache
 from charrnn.errors import ConfigError
 
 
-class Ending:
+class StopMatcher:
     """Lets characters pass until a stop string is complete, and holds back those that one may begin with.
 
     Of each stop string it knows how many of its characters the text ends with (Knuth, Morris & Pratt), so that a
@@ -16,7 +16,7 @@ class Ending:
     """
 
     def __init__(self, stops: tuple[str, ...]) -> None:
-        self.stops, self.held, self.reached = stops, "", False
+        self.stops, self.pending, self.reached = stops, "", False
         self._borders = [borders(stop) for stop in stops]
         self._matched = [0] * len(stops)
 
@@ -24,7 +24,7 @@ class Ending:
         """One more character; returns those that are certain now."""
         if self.reached:
             return ""
-        self.held += character
+        self.pending += character
         complete = 0  # characters of the longest stop string that the text ends with
         for k, stop in enumerate(self.stops):
             matched = self._matched[k]
@@ -37,12 +37,12 @@ class Ending:
                 complete = max(complete, matched)
         self.reached = complete > 0
         keep = complete or max(self._matched, default=0)
-        certain, self.held = self.held[: len(self.held) - keep], self.held[len(self.held) - keep :]
+        certain, self.pending = self.pending[: len(self.pending) - keep], self.pending[len(self.pending) - keep :]
         return certain
 
-    def rest(self) -> str:
+    def flush(self) -> str:
         """What is still held back when no more characters come."""
-        return "" if self.reached else self.held
+        return "" if self.reached else self.pending
 
 
 @lru_cache(maxsize=256)

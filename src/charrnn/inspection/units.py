@@ -191,14 +191,14 @@ def _encode(model: LanguageModel, text: str, on_unknown: str, least: int) -> Arr
 def _windows(model: LanguageModel, ids: Array) -> Iterator[tuple[int, Array, Array]]:
     """Read ids (N,) from the zero state: start, logits (n, V) and activations (n, L, H), views, of each window."""
     dtype = model.params.vector.dtype
-    state = model.model.zero_state(1, dtype)
+    state = model.network.zero_state(1, dtype)
     ws = None
     for start in range(0, len(ids), WINDOW):
         inputs = ids[start : start + WINDOW, None]
         if ws is None or len(inputs) < WINDOW:
-            ws = model.model.workspace(len(inputs), 1, dtype)
-        logits, state = model.model.forward(model.params, inputs, state, ws)
-        values = np.stack([SHOWN.get(model.model.config.cell, _outputs)(w)[:, 0] for w in ws.layers], axis=1)
+            ws = model.network.workspace(len(inputs), 1, dtype)
+        logits, state = model.network.forward(model.params, inputs, state, ws)
+        values = np.stack([SHOWN.get(model.network.config.cell, _outputs)(w)[:, 0] for w in ws.layers], axis=1)
         yield start, logits[:, 0], values.astype(np.float32)
 
 

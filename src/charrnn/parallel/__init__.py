@@ -1,14 +1,14 @@
 """Many independent jobs on anything that offers the standard `concurrent.futures.Executor`.
 
-A job is a function that workers can import, and arguments that travel; its result is plain JSON. A new engine is one
-class, and a line where engines are chosen.
+A job is a function that workers can import, and arguments that travel; its result is plain JSON. A new backend is one
+class, and a line where backends are chosen.
 """
 
 from __future__ import annotations
 
-from charrnn.parallel.engine import Engine
-from charrnn.parallel.executors import Here, Processes, local_engine
+from charrnn.parallel.backend import Backend
+from charrnn.parallel.executors import Here, Processes, local_backend
 from charrnn.parallel.job import Failure, Job, Outcome
 from charrnn.parallel.pool import run_jobs
 
-__all__ = ["Engine", "Failure", "Here", "Job", "Outcome", "Processes", "local_engine", "run_jobs"]
+__all__ = ["Backend", "Failure", "Here", "Job", "Outcome", "Processes", "local_backend", "run_jobs"]

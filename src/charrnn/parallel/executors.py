@@ -10,7 +10,7 @@ from concurrent.futures import Executor, Future
 from typing import Any
 
 from charrnn.errors import RunError
-from charrnn.parallel.engine import Engine
+from charrnn.parallel.backend import Backend
 from charrnn.parallel.job import begin_rank, begin_worker
 
 WAIT_FOR_WORKERS_S = 60
@@ -18,7 +18,7 @@ CONNECT_S = 10
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
-class Here(Engine):
+class Here(Backend):
     """One job after another in this process."""
 
     here = True
@@ -37,7 +37,7 @@ class _AtOnce(Executor):
         return future
 
 
-class Processes(Engine):
+class Processes(Backend):
     """Processes of this machine (loky's, which come with joblib): they import nothing of the caller's script."""
 
     def __init__(self, workers: int) -> None:
@@ -62,7 +62,7 @@ class Processes(Engine):
         executor.shutdown(wait=True, kill_workers=now)  # type: ignore[call-arg]  # loky's own
 
 
-class Dask(Engine):
+class Dask(Backend):
     """The workers of a dask.distributed cluster, wherever they are; it replaces those that die by itself."""
 
     def __init__(self, address: str) -> None:
@@ -108,7 +108,7 @@ class Dask(Engine):
         return type(error).__name__ == "KilledWorker"
 
 
-class Mpi(Engine):
+class Mpi(Backend):
     """The ranks of `mpiexec -n N python -m mpi4py.futures -m charrnn …`: rank 0 deals the jobs out, the others work."""
 
     def start(self) -> Executor:
@@ -132,6 +132,6 @@ class Mpi(Engine):
         return max(1, int(executor.num_workers))  # type: ignore[attr-defined]  # mpi4py's own
 
 
-def local_engine(jobs: int) -> Engine:
+def local_backend(jobs: int) -> Backend:
     """This machine: one job at a time in this process, or several in processes."""
     return Here() if jobs == 1 else Processes(jobs)

@@ -25,7 +25,7 @@ from charrnn.text.mapped import is_large, large_corpus
 if TYPE_CHECKING:
     from mpi4py.MPI import Intracomm
 
-END, SET_UP, SPREAD, STEP, GATHER = range(5)
+END, SET_UP, BROADCAST, STEP, GATHER = range(5)
 LAST_WORDS_S = 0.3  # for mpiexec to pass on what was said, before it kills everybody
 PIECE = 1 << 30  # bytes in a message: MPI counts in 32 bits
 
@@ -49,7 +49,7 @@ class MpiTeam(Team):
         return slice(batch_size * rank // self.size, batch_size * (rank + 1) // self.size)
 
     def set_up(self, config: TrainConfig, vocab_size: int, ids: Array, sources: Sequence[str], sha256: str) -> None:
-        self.order(SET_UP)
+        self.command(SET_UP)
         large = is_large(sources)
         facts = {
             "settings": asdict(config), "vocab_size": vocab_size, "dtype": ids.dtype.str, "length": len(ids),
@@ -62,7 +62,7 @@ class MpiTeam(Team):
             self._broadcast(ids)
         self.within = False
 
-    def learn(self) -> tuple[TrainConfig, int, Array]:
+    def receive_setup(self) -> tuple[TrainConfig, int, Array]:
         """What `set_up` tells: configuration, size of the vocabulary, and ids (N,) of the training text."""
         size = np.empty(1, np.int64)
         self.comm.Bcast(size)
@@ -80,21 +80,21 @@ class MpiTeam(Team):
             self._broadcast(ids)
         return config, facts["vocab_size"], ids
 
-    def spread(self, arrays: Sequence[Array], step: int) -> int:
-        self.order(SPREAD)
+    def broadcast(self, arrays: Sequence[Array], step: int) -> int:
+        self.command(BROADCAST)
         for array in arrays:
             self._broadcast(array)
         told = np.array([step], np.int64)
         self.comm.Bcast(told)
         return int(told[0])
 
-    def deal(self, state: Array) -> Array:
+    def scatter(self, state: Array) -> Array:
         self._broadcast(state)
         self.within = False
         return state[:, :, self.lanes(state.shape[2])].copy()
 
     def gather(self, state: Array, params: Array, batch_size: int) -> Array:
-        self.order(GATHER)
+        self.command(GATHER)
         prints = np.empty(self.size, np.int64)
         self.comm.Gather(np.array([zlib.crc32(params.data)]), prints)
         by_lane = np.ascontiguousarray(np.moveaxis(state, 2, 0))  # (B_r, L, S, H)
@@ -110,9 +110,9 @@ class MpiTeam(Team):
         return np.ascontiguousarray(np.moveaxis(whole, 0, 2))
 
     def begin_step(self, progress: float) -> None:
-        self.order(STEP, progress)
+        self.command(STEP, progress)
 
-    def mean_(self, message: Array, loss: float, share: float) -> float:
+    def reduce_(self, message: Array, loss: float, share: float) -> float:
         from mpi4py import MPI
 
         message[-1] = loss
@@ -121,7 +121,7 @@ class MpiTeam(Team):
         self.within = False
         return float(message[-1])
 
-    def order(self, what: int, value: float = 0.0) -> None:
+    def command(self, what: int, value: float = 0.0) -> None:
         """Rank 0 tells the others what comes next."""
         if self.rank == 0:
             self.within = True

@@ -1,4 +1,4 @@
-"""Jobs to an engine, outcomes back as they come; a job whose worker died is tried again, an interruption heard."""
+"""Jobs to an backend, outcomes back as they come; a job whose worker died is tried again, an interruption heard."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from charrnn.interrupts import Interrupted, StopRequest
-from charrnn.parallel.engine import Engine
+from charrnn.parallel.backend import Backend
 from charrnn.parallel.job import Failure, Job, Outcome, call, call_in_worker
 
 POLL_S = 0.2
@@ -26,12 +26,12 @@ NextJob = Callable[[], "Job | None"]
 
 
 def run_jobs(
-    engine: Engine,
+    backend: Backend,
     next_job: NextJob,
     ask_to_stop: Callable[[], None] | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> Generator[Outcome, None, None]:
-    """Run jobs until there are no more, as many at a time as the engine can; outcomes come in the order of completion.
+    """Run jobs until there are no more, as many at a time as the backend can; outcomes come in the order of completion.
 
     Parameters
     ----------
@@ -42,17 +42,17 @@ def run_jobs(
         Called at the first Ctrl-C (or SIGTERM). Jobs that are running then have half a minute to end by themselves, and
         those that are complete are still returned. Without it they are stopped at once.
     say : callable, optional
-        Told, once each time, what the engine lacks when no job can run.
+        Told, once each time, what the backend lacks when no job can run.
 
     Raises
     ------
     KeyboardInterrupt
         After the first Ctrl-C, when nothing runs any more; and at the second.
     """
-    crew = _Crew(engine, next_job)
+    crew = _Crew(backend, next_job)
     try:
         # A job that runs here hears the signal itself.
-        with nullcontext() if engine.here else StopRequest() as stop:
+        with nullcontext() if backend.here else StopRequest() as stop:
             deadline = math.inf
             while crew.busy() and time.monotonic() < deadline:
                 yield from crew.outcomes()
@@ -72,10 +72,10 @@ def run_jobs(
 
 
 class _Crew:
-    """The workers of an engine and what each is doing."""
+    """The workers of an backend and what each is doing."""
 
-    def __init__(self, engine: Engine, next_job: NextJob) -> None:
-        self.engine, self.next_job = engine, next_job
+    def __init__(self, backend: Backend, next_job: NextJob) -> None:
+        self.backend, self.next_job = backend, next_job
         self.executor: Executor | None = None
         self.running: dict[Future[Any], Outcome] = {}
         self.again: deque[Outcome] = deque()  # jobs whose worker died
@@ -86,15 +86,15 @@ class _Crew:
         """Hand out as many jobs as there is room for; whether anything is running."""
         while not self.stopping and (taken := self._next()) is not None:
             if self.executor is None:
-                self.executor = self.engine.start()
-            how = call if self.engine.here else call_in_worker
+                self.executor = self.backend.start()
+            how = call if self.backend.here else call_in_worker
             future = self.executor.submit(how, taken.job.function, taken.job.arguments)
             self.running[future] = taken
         return bool(self.running)
 
     def _next(self) -> Outcome | None:
         alone = any(taken.deaths >= SUSPECT for taken in self.running.values())
-        room = 1 if self.executor is None else self.engine.at_a_time(self.executor)
+        room = 1 if self.executor is None else self.backend.at_a_time(self.executor)
         if alone or len(self.running) >= room:
             return None
         if self.again:
@@ -106,7 +106,7 @@ class _Crew:
 
     def lacks(self, say: Callable[[str], None]) -> bool:
         """Whether what is running cannot go on; that is said when it begins."""
-        lacks = self.engine.lacks(self.executor) if self.executor is not None and self.running else ""
+        lacks = self.backend.lacks(self.executor) if self.executor is not None and self.running else ""
         if lacks and not self.lacked:
             say(lacks)
         self.lacked = lacks
@@ -125,7 +125,7 @@ class _Crew:
             error = _error(future)
             if error is None:
                 yield from self._ended(taken, future.result())
-            elif isinstance(error, LOST) or self.engine.is_death(error):
+            elif isinstance(error, LOST) or self.backend.is_death(error):
                 yield from self._died(taken, str(error), certain=alone or not isinstance(error, LOST))
             else:
                 raise error
@@ -157,7 +157,7 @@ class _Crew:
 
     def _let_go(self, now: bool) -> None:
         if self.executor is not None:
-            self.engine.stop(self.executor, now)
+            self.backend.stop(self.executor, now)
             self.executor = None
 
 

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from charrnn.errors import ConfigError, RunError
-from charrnn.parallel.engine import Engine
+from charrnn.parallel.backend import Backend
 
 POLL_S = 0.5
 USUAL = {"timeout_min": 24 * 60, "cpus_per_task": 1, "mem_gb": 2, "name": "charrnn"}
 
 
-class Slurm(Engine):
+class Slurm(Backend):
     """Slurm's jobs.
 
     Parameters

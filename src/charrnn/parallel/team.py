@@ -36,22 +36,22 @@ class Team:
     def set_up(self, config: TrainConfig, vocab_size: int, ids: Array, sources: Sequence[str], sha256: str) -> None:
         """Tell the others what is trained on which ids (N,), or in which files to find them, and the text's SHA-256."""
 
-    def spread(self, arrays: Sequence[Array], step: int) -> int:
+    def broadcast(self, arrays: Sequence[Array], step: int) -> int:
         """Overwrite everybody's arrays with those of rank 0; returns its step."""
         return step
 
-    def deal(self, state: Array) -> Array:
+    def scatter(self, state: Array) -> Array:
         """From the state of all lanes (L, S, B, H) on rank 0, to each rank its own lanes (L, S, B_r, H)."""
         return state
 
     def gather(self, state: Array, params: Array, batch_size: int) -> Array:
-        """The opposite of `deal`, on rank 0, which also makes sure that everybody's params (P,) are the same."""
+        """The opposite of `scatter`, on rank 0, which also makes sure that everybody's params (P,) are the same."""
         return state
 
     def begin_step(self, progress: float) -> None:
         """Tell the others to take a step."""
 
-    def mean_(self, message: Array, loss: float, share: float) -> float:
+    def reduce_(self, message: Array, loss: float, share: float) -> float:
         """[team.1]: message (P + 1,) holds this rank's gradient, then everybody's; returns everybody's mean loss."""
         return loss
 

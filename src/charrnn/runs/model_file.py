@@ -26,7 +26,7 @@ FORMAT = 1
 
 
 class ModelFile(NamedTuple):
-    model: CharModel
+    network: CharModel
     params: Parameters
     vocabulary: Vocabulary
     provenance: dict[str, Any]  # corpus, splits, settings, step, losses: what `charrnn info` shows
@@ -35,7 +35,7 @@ class ModelFile(NamedTuple):
 def write_model(path: Path, contents: ModelFile) -> None:
     header = {
         "format": FORMAT,
-        "model": asdict(contents.model.config),
+        "model": asdict(contents.network.config),
         "vocabulary": contents.vocabulary.characters,
         "provenance": contents.provenance,
     }

@@ -105,7 +105,7 @@ class Engine:
         self._thread.join()
 
     def _lanes(self, model: LanguageModel) -> int:
-        kind = (model.model.config, model.params.vector.dtype)
+        kind = (model.network.config, model.params.vector.dtype)
         if kind not in self._sizes:
             with blas_threads(1):  # as in the thread: the trial holds for nothing else
                 self._sizes[kind] = lanes_of(model)

@@ -148,7 +148,7 @@ def _found(model: LanguageModel, text: str, on_unknown: str, own: bool) -> Body:
 
 
 def _activations(model: LanguageModel, asked: Body) -> Body:
-    config = model.model.config
+    config = model.network.config
     for name, count in (("layer", config.num_layers), ("unit", config.hidden_size)):
         if asked[name] >= count:
             raise ApiError(400, f"{name} {asked[name]} does not exist: there are 0 to {count - 1}", name)

@@ -40,7 +40,7 @@ def describe(served: Served, limits: Limits) -> dict[str, Any]:
     except ApiError:
         pass
     else:
-        config, told = model.model.config, model.provenance
+        config, told = model.network.config, model.provenance
         facts.update(
             cell=config.cell,
             num_layers=config.num_layers,

@@ -27,8 +27,8 @@ class Tile:
     def __init__(self, model: LanguageModel, size: int) -> None:
         self.model, self.size = model, size
         dtype = model.params.vector.dtype
-        self._workspace = model.model.workspace(1, size, dtype)
-        self.state = model.model.zero_state(size, dtype)
+        self._workspace = model.network.workspace(1, size, dtype)
+        self.state = model.network.zero_state(size, dtype)
         self.inputs = np.zeros((1, size), np.intp)
         self.logits = np.empty((size, 0), dtype)  # (R, V) after `read`: a view, valid until the next
         self.lanes: dict[int, Writing] = {}
@@ -55,7 +55,7 @@ class Tile:
     def read(self) -> None:
         """One character in each lane."""
         model = self.model
-        logits, self.state = model.model.forward(model.params, self.inputs, self.state, self._workspace)
+        logits, self.state = model.network.forward(model.params, self.inputs, self.state, self._workspace)
         self.logits = logits[0]
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from charrnn.arrays import Array
 from charrnn.generation import SamplingConfig
 from charrnn.generation.sample import BLOCK, LARGEST
-from charrnn.generation.stop import Ending
+from charrnn.generation.stop import StopMatcher
 from charrnn.language_model import LanguageModel
 from charrnn.randomness import stream
 
@@ -107,7 +107,7 @@ class Writing:
         self.parked: Array | None = None  # the state (L, S, H), while the client is too slow
         self._items: deque[Item] = deque()
         self._held: list[Item] = []
-        self._ending = Ending(tuple(stops)) if stops else None
+        self._ending = StopMatcher(tuple(stops)) if stops else None
         self._rng = stream(seed, "sampling", sample)
         self._uniforms: list[float] = []
         if self.echo:  # nothing stands before the first character: it has no probability

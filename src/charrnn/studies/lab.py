@@ -92,8 +92,8 @@ class Lab:
         if len(missing) < len(wanted):
             self.say(f"{len(wanted) - len(missing)} of {len(wanted)} runs are there already")
         order = iter(parallel.Job(path.stem, _run_and_keep, (job, self.corpus, path)) for job, path in missing)
-        engine = parallel.local_engine(min(self.jobs, max(1, len(missing))))
-        with closing(parallel.run_jobs(engine, lambda: next(order, None))) as outcomes:
+        backend = parallel.local_backend(min(self.jobs, max(1, len(missing))))
+        with closing(parallel.run_jobs(backend, lambda: next(order, None))) as outcomes:
             for done, outcome in enumerate(outcomes, 1):
                 if outcome.failure:
                     raise _as_error(outcome.failure)

@@ -84,9 +84,9 @@ def mean_entropy(model: LanguageModel, texts: list[str], temperature: float, top
     """The mean entropy, in bits, of the filtered distributions that the characters of some texts were drawn from."""
     config = make_sampling({"temperature": temperature, "top_p": top_p})
     ids = np.stack([model.vocabulary.encode(text) for text in texts], axis=1)  # (T, B)
-    state = model.model.zero_state(ids.shape[1], model.params.vector.dtype)
-    ws = model.model.workspace(len(ids), ids.shape[1], model.params.vector.dtype)
-    logits, _ = model.model.forward(model.params, ids, state, ws)
+    state = model.network.zero_state(ids.shape[1], model.params.vector.dtype)
+    ws = model.network.workspace(len(ids), ids.shape[1], model.params.vector.dtype)
+    logits, _ = model.network.forward(model.params, ids, state, ws)
     flat = logits[:-1].reshape(-1, logits.shape[2]).astype(np.float64)
     apply_filters(flat, config)
     probs = probabilities(flat)
@@ -125,8 +125,8 @@ def _nucleus(model: LanguageModel, prompt: str) -> Any:
     known = model.vocabulary
     ids = known.encode(prompt)
     dtype = model.params.vector.dtype
-    ws = model.model.workspace(len(ids), 1, dtype)
-    logits, _ = model.model.forward(model.params, ids[:, None], model.model.zero_state(1, dtype), ws)
+    ws = model.network.workspace(len(ids), 1, dtype)
+    logits, _ = model.network.forward(model.params, ids[:, None], model.network.zero_state(1, dtype), ws)
     figure = new_figure(11, 3.4)
     for axes, temperature in zip(figure.subplots(1, 3, sharey=True), (0.5, 1.0, 1.5), strict=True):
         row = logits[-1].astype(np.float64)

@@ -13,10 +13,10 @@ import numpy as np
 from charrnn.figures.search import draw_search
 from charrnn.figures.style import image
 from charrnn.runs.files import read_json, write_atomic
+from charrnn.sweeps.callback import settings_words, show
 from charrnn.sweeps.folder import FAILED, FINISHED, PRUNED, Record, SweepFolder
 from charrnn.sweeps.space import Range
 from charrnn.sweeps.spec import Settings, Spec
-from charrnn.sweeps.watcher import settings_words, show
 from charrnn.units import bits
 
 FIGURE = "search"

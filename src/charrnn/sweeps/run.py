@@ -15,8 +15,9 @@ from charrnn.config import TrainConfig
 from charrnn.errors import CharRNNError, ConfigError
 from charrnn.interrupts import Interrupted
 from charrnn.language_model import LanguageModel, load
-from charrnn.parallel import Engine, Job, Outcome, run_jobs
-from charrnn.sweeps.engine import choose_engine
+from charrnn.parallel import Backend, Job, Outcome, run_jobs
+from charrnn.sweeps.backend import choose_backend
+from charrnn.sweeps.callback import LineSweepCallback, SweepCallback
 from charrnn.sweeps.folder import FAILED, FINISHED, PRUNED, Record, SweepFolder
 from charrnn.sweeps.methods import METHODS, Method
 from charrnn.sweeps.methods.grid import Grid
@@ -25,7 +26,6 @@ from charrnn.sweeps.results import Ranked, best_of, rank, write_results
 from charrnn.sweeps.space import RECIPE
 from charrnn.sweeps.spec import Settings, Spec, make_spec, read_spec
 from charrnn.sweeps.trial import STOPPED, run_trial
-from charrnn.sweeps.watcher import LineSweepWatcher, SweepWatcher
 from charrnn.text.opening import open_corpus
 from charrnn.training.resolve import Choice
 
@@ -55,7 +55,7 @@ def sweep(
     dask: str | None = None,
     slurm: bool = False,
     retry_failed: bool = False,
-    watcher: SweepWatcher | None = None,
+    callback: SweepCallback | None = None,
 ) -> Sweep:
     """Train with many settings, each with every seed, and rank them by validation loss.
 
@@ -74,7 +74,7 @@ def sweep(
         Submit them to Slurm.
     retry_failed : bool
         Run those again that have failed.
-    watcher : SweepWatcher, optional
+    callback : SweepCallback, optional
         Hears of progress; lines on standard error by default.
 
     Raises
@@ -84,58 +84,58 @@ def sweep(
     KeyboardInterrupt
         Ctrl-C, after the runs have saved.
     """
-    watcher = watcher or LineSweepWatcher()
+    callback = callback or LineSweepCallback()
     checked = make_spec(spec) if isinstance(spec, Mapping) else read_spec(spec)
     name = "sweep" if isinstance(spec, Mapping) else Path(spec).stem
     path = Path(out) if out else Path("sweeps") / name
     _check_combinations(checked)
-    text = _check_text(checked, watcher)
-    engine = choose_engine(path, checked, jobs, dask, slurm)
+    text = _check_text(checked, callback)
+    backend = choose_backend(path, checked, jobs, dask, slurm)
     with SweepFolder.hold(path, checked, text) as folder:
         records = folder.known()
         if retry_failed:
             for record in [r for r in records.values() if r["state"] == FAILED]:
                 folder.forget(records.pop(record["number"]))
-        return _carry_out(checked, folder, records, engine, watcher)
+        return _carry_out(checked, folder, records, backend, callback)
 
 
 def _carry_out(
-    spec: Spec, folder: SweepFolder, records: dict[int, Record], engine: Engine, watcher: SweepWatcher
+    spec: Spec, folder: SweepFolder, records: dict[int, Record], backend: Backend, callback: SweepCallback
 ) -> Sweep:
-    desk = _Desk(spec, METHODS[spec.method](spec, folder.path), folder, records, watcher)
-    watcher.opened(desk.total, records)
+    desk = _Desk(spec, METHODS[spec.method](spec, folder.path), folder, records, callback)
+    callback.on_open(desk.total, records)
     try:
         try:
-            with closing(run_jobs(engine, desk.next_job, folder.end_session, watcher.remark)) as outcomes:
+            with closing(run_jobs(backend, desk.next_job, folder.end_session, callback.on_message)) as outcomes:
                 for outcome in outcomes:
                     desk.ended(outcome)
         finally:
             folder.end_session()
-            watcher.done()
+            callback.on_end()
         if desk.stopped:
             raise Interrupted("its session was ended", 2)
     except BaseException as end:
         try:
-            _write(folder, spec, records, desk.total, watcher)
+            _write(folder, spec, records, desk.total, callback)
         except Exception as error:  # what ended the sweep is to be heard, and not this
-            watcher.remark(f"the results so far are not written: {error}")
+            callback.on_message(f"the results so far are not written: {error}")
         if isinstance(end, KeyboardInterrupt):
             raise Interrupted(
                 f"{len(records)} of {desk.total} runs are done, in '{folder.path}'; the same command goes on",
                 getattr(end, "signal", 2),
             ) from None
         raise
-    done = _write(folder, spec, records, desk.total, watcher)
+    done = _write(folder, spec, records, desk.total, callback)
     return Sweep(folder.path, done, rank(done), best_of(done))
 
 
 def _write(
-    folder: SweepFolder, spec: Spec, records: Mapping[int, Record], total: int, watcher: SweepWatcher
+    folder: SweepFolder, spec: Spec, records: Mapping[int, Record], total: int, callback: SweepCallback
 ) -> list[Record]:
     """Write what the runs have shown; returns them in their order."""
     done = [records[number] for number in sorted(records)]
     if done:
-        write_results(folder, spec, done, total, watcher.remark)
+        write_results(folder, spec, done, total, callback.on_message)
     return done
 
 
@@ -143,9 +143,9 @@ class _Desk:
     """Where jobs are handed out and outcomes are put on record."""
 
     def __init__(
-        self, spec: Spec, method: Method, folder: SweepFolder, records: dict[int, Record], watcher: SweepWatcher
+        self, spec: Spec, method: Method, folder: SweepFolder, records: dict[int, Record], callback: SweepCallback
     ) -> None:
-        self.spec, self.method, self.folder, self.records, self.watcher = spec, method, folder, records, watcher
+        self.spec, self.method, self.folder, self.records, self.callback = spec, method, folder, records, callback
         self.session = folder.begin_session()
         self.chosen: dict[int, Settings] = {}
         self.asked = 0  # settings
@@ -192,7 +192,7 @@ class _Desk:
         self.records[number] = record
         losses = [r["val_nats_per_char"] for r in self.records.values() if r["state"] == FINISHED]
         best = record["state"] == FINISHED and record["val_nats_per_char"] <= min(losses)
-        self.watcher.ended(record, best, self.total)
+        self.callback.on_trial_end(record, best, self.total)
         if self.method.patient:
             self._follow(setting, number)
 
@@ -207,7 +207,7 @@ class _Desk:
             "sweep": str(self.folder.path), "session": self.session, "number": number, "text": list(self.spec.text),
             "recipe": settings.pop(RECIPE, None), "settings": settings, "trial": setting if judged else None,
         }  # fmt: skip
-        self.watcher.began(number, self.chosen[setting], self.spec.seeds[seed], self.folder.run(number))
+        self.callback.on_trial_begin(number, self.chosen[setting], self.spec.seeds[seed], self.folder.run(number))
         return Job(str(number), run_trial, (order,))
 
     def _follow(self, setting: int, ended: int | None = None) -> None:
@@ -226,10 +226,10 @@ class _Desk:
         return number in self.records and self.records[number]["state"] == FINISHED
 
 
-def _check_text(spec: Spec, watcher: SweepWatcher) -> dict[str, Any]:
+def _check_text(spec: Spec, callback: SweepCallback) -> dict[str, Any]:
     """Read the text once, before all runs do; returns its name and SHA-256."""
     settings = {**asdict(TrainConfig()), **spec.settings}
-    corpus, _ = open_corpus(spec.text, settings["encoding"], watcher.remark, watcher.reading)
+    corpus, _ = open_corpus(spec.text, settings["encoding"], callback.on_message, callback.on_reading)
     corpus.split(settings["val_fraction"], settings["test_fraction"])
     return {"text_name": corpus.name, "text_sha256": corpus.sha256}
 

@@ -14,7 +14,7 @@ from charrnn.runs.files import read_arrays
 from charrnn.runs.folder import RunFolder
 from charrnn.sweeps.folder import FINISHED, PRUNED, SweepFolder
 from charrnn.sweeps.methods.tpe import Judge
-from charrnn.training.listener import Evaluated, Pulse, Watcher
+from charrnn.training.callback import Callback, Evaluated, ProgressReport
 from charrnn.training.train import Run, train
 
 STOPPED = "stopped"
@@ -39,23 +39,23 @@ def run_trial(order: Mapping[str, Any]) -> dict[str, Any]:
     sweep = SweepFolder(Path(order["sweep"]))
     folder = RunFolder(sweep.run(order["number"]))
     judge = None if order["trial"] is None else Judge(sweep.path, order["trial"])
-    watcher = _TrialWatcher(sweep, order["session"], folder, judge)
+    callback = _TrialCallback(sweep, order["session"], folder, judge)
     try:
-        measured = _measured(_train(folder, order, watcher))
+        measured = _measured(_train(folder, order, callback))
         return {"state": FINISHED, **measured, "splits": folder.read_config().get("splits")}
     except _Stop as stop:
-        best = watcher.best_so_far()
+        best = callback.best_so_far()
         return {"state": stop.state, **best}
 
 
-def _train(folder: RunFolder, order: Mapping[str, Any], watcher: _TrialWatcher) -> Run:
+def _train(folder: RunFolder, order: Mapping[str, Any], callback: _TrialCallback) -> Run:
     if folder.path.exists():
         with _held(folder):
             if not _is_whole(folder):
                 shutil.rmtree(folder.path)
     if folder.path.exists():
-        return train(resume=folder.path, watcher=watcher)
-    return train(order["text"], out=folder.path, recipe=order["recipe"], watcher=watcher, **order["settings"])
+        return train(resume=folder.path, callback=callback)
+    return train(order["text"], out=folder.path, recipe=order["recipe"], callback=callback, **order["settings"])
 
 
 @contextmanager
@@ -115,7 +115,7 @@ class _Stop(Exception):  # noqa: N818  (no error)
         self.state = state
 
 
-class _TrialWatcher(Watcher):
+class _TrialCallback(Callback):
     """Says nothing; listens whether the run is still wanted, and has it judged."""
 
     def __init__(self, sweep: SweepFolder, session: str, folder: RunFolder, judge: Judge | None) -> None:
@@ -123,19 +123,19 @@ class _TrialWatcher(Watcher):
         self.listened_at = 0.0
         self.val_loss: float | None = None
 
-    def evaluated(self, result: Evaluated) -> None:
+    def on_evaluation(self, result: Evaluated) -> None:
         self.val_loss = result.val_loss
 
-    def pulse(self, pulse: Pulse) -> None:
+    def on_progress(self, progress: ProgressReport) -> None:
         """Between two steps: a run that stops here is resumed exactly."""
         now = time.monotonic()
         if now - self.listened_at > LISTEN_S:
             self.listened_at = now
             if not self.sweep.is_session(self.session):
                 raise _Stop(STOPPED)
-        if self.judge and self.val_loss is not None and pulse.progress < 1:
+        if self.judge and self.val_loss is not None and progress.share < 1:
             val_loss, self.val_loss = self.val_loss, None
-            if self.judge.is_hopeless(pulse.progress, val_loss):
+            if self.judge.is_hopeless(progress.share, val_loss):
                 raise _Stop(PRUNED)
 
     def best_so_far(self) -> dict[str, Any]:

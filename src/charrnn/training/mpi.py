@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from charrnn.errors import ConfigError, DivergenceError
-from charrnn.parallel.mpi import END, GATHER, SET_UP, SPREAD, MpiTeam
+from charrnn.parallel.mpi import BROADCAST, END, GATHER, SET_UP, MpiTeam
 from charrnn.parallel.team import ALONE, Team, launched
 from charrnn.threads import blas_threads
 from charrnn.training.trainer import new_trainer
@@ -68,9 +68,9 @@ def mpi_team() -> Iterator[Team]:
         if team.within:  # the others wait for a message that will not come
             sys.stderr.write(f"charrnn: error: rank 0 has failed in the midst of a step: {error!r}\n")
             team.abort()
-        team.order(END)
+        team.command(END)
         raise
-    team.order(END)
+    team.command(END)
 
 
 def _follow(team: MpiTeam) -> None:
@@ -82,9 +82,9 @@ def _follow(team: MpiTeam) -> None:
             if what == END:
                 return
             if what == SET_UP:
-                trainer = new_trainer(*team.learn(), team)
-            elif what == SPREAD:
-                trainer.spread()
+                trainer = new_trainer(*team.receive_setup(), team)
+            elif what == BROADCAST:
+                trainer.broadcast()
             elif what == GATHER:
                 trainer.whole_state()
             else:

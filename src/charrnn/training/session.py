@@ -20,10 +20,10 @@ from charrnn.runs.training_state import Progress, TrainingState, read_state, wri
 from charrnn.scoring import evaluate
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.budget import Budget
-from charrnn.training.listener import Evaluated, Pulse, Watcher
+from charrnn.training.callback import Callback, Evaluated, ProgressReport
 from charrnn.training.trainer import Trainer
 
-PULSE_S = 0.1  # between signs of life
+REPORT_S = 0.1  # between signs of life
 SAMPLE_LENGTH = 200
 SAMPLE_TEMPERATURE = 0.8
 # Evaluations come after so many training characters for each one of validation, which keeps their cost below three
@@ -43,12 +43,12 @@ class Session:
         trainer: Trainer,
         config: TrainConfig,
         folder: RunFolder,
-        watcher: Watcher,
+        callback: Callback,
         vocabulary: Vocabulary,
         val_ids: Array,
         provenance: dict[str, Any],
     ) -> None:
-        self.trainer, self.config, self.folder, self.watcher = trainer, config, folder, watcher
+        self.trainer, self.config, self.folder, self.callback = trainer, config, folder, callback
         self.vocabulary, self.val_ids, self.provenance = vocabulary, val_ids, provenance
         self.batches_per_epoch = trainer.batcher.batches_per_epoch
         self.budget = Budget.of(config, self.batches_per_epoch)
@@ -61,7 +61,7 @@ class Session:
         self._candidate_step, self._candidate = 0, self.best.copy()
         self._smoothed = math.nan
         self._in_step = False  # the trainer's values are between two states
-        self._saved_at = self._pulsed_at = time.monotonic()
+        self._saved_at = self._reported_at = time.monotonic()
         self._logged_chars, self._logged_seconds = 0, 0.0
 
     def run(self) -> str:
@@ -72,7 +72,7 @@ class Session:
         DivergenceError
             The loss or gradient stopped being finite; the best parameters so far are saved.
         """
-        self.trainer.spread()
+        self.trainer.broadcast()
         try:
             ended = self._run()
         except DivergenceError as error:
@@ -90,12 +90,12 @@ class Session:
                     if stop.signal is not None:
                         ended = f"signal {stop.signal}"
                         break
-                self._pulse()
+                self._report_progress()
                 self.save_checkpoint()
         except DivergenceError:
             raise
         except Exception:
-            if not self._in_step:  # a watcher failed, or a file: what was trained so far need not be lost with it
+            if not self._in_step:  # a callback failed, or a file: what was trained so far need not be lost with it
                 self.save_checkpoint()
             raise
         return ended
@@ -179,9 +179,9 @@ class Session:
         if record.step % self.sample_every == 0:
             self._sample()
         now = time.monotonic()
-        if now - self._pulsed_at > PULSE_S:
-            self._pulsed_at = now
-            self._pulse()
+        if now - self._reported_at > REPORT_S:
+            self._reported_at = now
+            self._report_progress()
         if now - self._saved_at > config.checkpoint_minutes * 60:
             self.save_checkpoint()
 
@@ -218,7 +218,7 @@ class Session:
             progress.best_step, progress.best_val_loss, progress.evaluations_since_best = progress.step, val_loss, 0
             self.best[...] = self.trainer.params.vector
             self._write_model()
-        self.watcher.evaluated(Evaluated(progress.step, self.epoch, train_loss, val_loss, is_best))
+        self.callback.on_evaluation(Evaluated(progress.step, self.epoch, train_loss, val_loss, is_best))
         return val_loss
 
     def _sample(self) -> None:
@@ -227,14 +227,14 @@ class Session:
         seed = self.config.seed + self.progress.step
         text = writer.generate(length=SAMPLE_LENGTH, temperature=SAMPLE_TEMPERATURE, seed=seed)
         self.folder.write_sample(self.progress.step, text)
-        self.watcher.sample(self.progress.step, text)
+        self.callback.on_sample(self.progress.step, text)
 
-    def _pulse(self) -> None:
+    def _report_progress(self) -> None:
         p = self.progress
         share = self.budget.progress(p.step, p.seconds)
         pace = p.step * self.config.seq_len * self.config.batch_size / p.seconds if p.seconds else 0.0
         left = self.budget.seconds_left(p.step, p.seconds)
-        self.watcher.pulse(Pulse(p.step, self.epoch, min(1.0, share), self._smoothed, pace, left))
+        self.callback.on_progress(ProgressReport(p.step, self.epoch, min(1.0, share), self._smoothed, pace, left))
 
     def _write_model(self) -> None:
         params = Parameters(self.trainer.params.layout, self.best)

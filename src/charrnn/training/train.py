@@ -25,7 +25,7 @@ from charrnn.text.corpus import Corpus
 from charrnn.text.opening import open_corpus
 from charrnn.text.reading import STDIN
 from charrnn.threads import blas_threads
-from charrnn.training.listener import LineWatcher, Watcher
+from charrnn.training.callback import Callback, LineCallback
 from charrnn.training.resolve import Choice
 from charrnn.training.session import Session
 from charrnn.training.trainer import Trainer, new_trainer
@@ -64,7 +64,7 @@ def train(
     out: str | Path | None = None,
     resume: str | Path | None = None,
     recipe: str | None = None,
-    watcher: Watcher | None = None,
+    callback: Callback | None = None,
     team: Team = ALONE,
     **settings: Any,
 ) -> Run:
@@ -81,7 +81,7 @@ def train(
     recipe : str or path, optional
         A named recipe or a TOML file; `settings` go before it. By default that of the cell, if one is chosen, else
         "quick", "good" or "best", by the minutes there are.
-    watcher : Watcher, optional
+    callback : Callback, optional
         Hears of progress; lines on standard error by default.
     team : Team, optional
         The processes that share the work: see `charrnn.training.mpi.mpi_team`.
@@ -101,7 +101,7 @@ def train(
     KeyboardInterrupt
         Ctrl-C, after saving.
     """
-    watcher = watcher or LineWatcher()
+    callback = callback or LineCallback()
     settings = check_values(TrainConfig, settings)
     sources = [str(source) for source in ([text] if isinstance(text, str | Path) else text)]
     try:
@@ -112,13 +112,13 @@ def train(
                         raise ConfigError("a resumed run keeps its folder and recipe: leave out --out and --recipe")
                     folder = RunFolder.open(resume)
                     held.enter_context(folder.lock())
-                    session, splits = _reopen(folder, sources, settings, watcher, team)
+                    session, splits = _reopen(folder, sources, settings, callback, team)
                 else:
                     recipe = None if recipe is None else str(recipe)
-                    session, splits = _begin(sources, Path(out) if out else None, recipe, settings, watcher, team)
+                    session, splits = _begin(sources, Path(out) if out else None, recipe, settings, callback, team)
                     held.enter_context(session.folder.lock())
             held.enter_context(blas_threads(session.config.threads))
-            watcher.begun(session.folder.path)
+            callback.on_begin(session.folder.path)
             ended = session.run()
             _draw_curve(session)
             if ended.startswith("signal"):
@@ -126,7 +126,7 @@ def train(
                 raise Interrupted(f"saved at step {session.progress.step:,}; {hint}", int(ended.split()[1]))
             return _finished(session, splits, ended)
     finally:
-        watcher.done()
+        callback.on_end()
 
 
 def _begin(
@@ -134,13 +134,13 @@ def _begin(
     out: Path | None,
     recipe: str | None,
     settings: Mapping[str, Any],
-    watcher: Watcher,
+    callback: Callback,
     team: Team,
 ) -> tuple[Session, dict[str, np.ndarray]]:
     """A new run: everything is checked before its folder is made."""
     choice = Choice.of(settings, recipe)
     config = choice.config
-    corpus, text = open_corpus(sources, config.encoding, watcher.remark, watcher.reading)
+    corpus, text = open_corpus(sources, config.encoding, callback.on_message, callback.on_reading)
     splits = corpus.split(config.val_fraction, config.test_fraction)
     config, why = choice.for_characters(len(splits["train"]))
     trainer = _trainer(config, corpus, splits["train"], sources, team)
@@ -160,22 +160,22 @@ def _begin(
         }
     )
     sizes = ", ".join(f"{name} {len(ids):,}" for name, ids in splits.items() if len(ids))
-    watcher.remark(
+    callback.on_message(
         f"text {corpus.name}: {len(corpus.ids):,} characters, {len(corpus.vocabulary)} distinct; by position: {sizes}"
     )
     for remark in why:
-        watcher.remark(remark)
+        callback.on_message(remark)
     if team.size > 1:
-        watcher.remark(f"{team.size} processes share the {config.batch_size} lanes of each batch")
-    watcher.remark(
+        callback.on_message(f"{team.size} processes share the {config.batch_size} lanes of each batch")
+    callback.on_message(
         f"model: {config.num_layers} × {config.hidden_size} {config.cell}, {len(trainer.params.vector):,} parameters; "
         f"{config.batching} batches of {config.batch_size} × {config.seq_len} characters; run folder {folder.path}"
     )
-    return Session(trainer, config, folder, watcher, corpus.vocabulary, splits["val"], provenance), splits
+    return Session(trainer, config, folder, callback, corpus.vocabulary, splits["val"], provenance), splits
 
 
 def _reopen(
-    folder: RunFolder, sources: list[str], changes: Mapping[str, Any], watcher: Watcher, team: Team
+    folder: RunFolder, sources: list[str], changes: Mapping[str, Any], callback: Callback, team: Team
 ) -> tuple[Session, dict[str, np.ndarray]]:
     """A run to go on with, from its last checkpoint."""
     saved = folder.read_config()
@@ -186,7 +186,7 @@ def _reopen(
         raise RunError(f"'{folder.config}' is damaged: {error!r}") from None
     config = _changed(config, changes)
     try:
-        corpus, _ = open_corpus(sources, config.encoding, lambda remark: None, watcher.reading)
+        corpus, _ = open_corpus(sources, config.encoding, lambda remark: None, callback.on_reading)
     except TextError as error:
         if given:
             raise
@@ -196,16 +196,18 @@ def _reopen(
     splits = corpus.split(config.val_fraction, config.test_fraction)
     session = Session(
         _trainer(config, corpus, splits["train"], sources, team),
-        config, folder, watcher, corpus.vocabulary, splits["val"], _provenance(corpus, splits, config),
+        config, folder, callback, corpus.vocabulary, splits["val"], _provenance(corpus, splits, config),
     )  # fmt: skip
     session.restore()
     kept = saved["sources"] if sources == [STDIN] else _absolute(sources)
     folder.write_config({**saved, "settings": asdict(config), "sources": kept})
-    watcher.remark(f"resuming {folder.path} at step {session.progress.step:,}")
+    callback.on_message(f"resuming {folder.path} at step {session.progress.step:,}")
     if session.ended() == "budget":
-        watcher.remark("the run has already reached its budget: give a larger one, such as --steps or --minutes")
+        callback.on_message("the run has already reached its budget: give a larger one, such as --steps or --minutes")
     elif session.ended() == "patience":
-        watcher.remark("the run has already reached the end of its patience: give a larger --patience, or 0 for none")
+        callback.on_message(
+            "the run has already run out of patience: give a larger --patience, or 0 for none"
+        )
     return session, splits
 
 
@@ -254,7 +256,7 @@ def _draw_curve(session: Session) -> None:
     try:
         write_atomic(session.folder.curve, draw_learning_curves({session.folder.path.name: records}, title))
     except Exception as error:
-        session.watcher.remark(f"no curve.png: {error}")
+        session.callback.on_message(f"no curve.png: {error}")
 
 
 def _finished(session: Session, splits: dict[str, np.ndarray], ended: str) -> Run:
@@ -263,7 +265,7 @@ def _finished(session: Session, splits: dict[str, np.ndarray], ended: str) -> Ru
     val = None
     if progress.best_val_loss is not None:
         val = Evaluation(len(splits["val"]) - 1, progress.best_val_loss)
-    test = evaluate(model.model, model.params, splits["test"]) if len(splits["test"]) else None
+    test = evaluate(model.network, model.params, splits["test"]) if len(splits["test"]) else None
     assert progress.best_step is not None
     return Run(
         session.folder.path, session.config, model, session.folder.read_metrics(), ended,

@@ -50,14 +50,14 @@ class Trainer:
         self.grads = Parameters(params.layout, self.message[:-1])
         self.optimizer = OPTIMIZERS[config.optimizer](len(params.vector), dtype, config.weight_decay, config.beta2)
         self.workspace = model.workspace(config.seq_len, self.lanes.stop - self.lanes.start, dtype)
-        self.state = model.zero_state(config.batch_size, dtype)  # of all lanes, until `spread` deals them
+        self.state = model.zero_state(config.batch_size, dtype)  # of all lanes, until `broadcast` deals them
         self.step_count = 0
 
-    def spread(self) -> None:
+    def broadcast(self) -> None:
         """Before the first step: the whole team takes the values of its rank 0, and each rank its lanes."""
         arrays = [self.params.vector, *self.optimizer.memory.values()]
-        self.step_count = self.optimizer.t = self.team.spread(arrays, self.step_count)
-        self.state = self.team.deal(self.state)
+        self.step_count = self.optimizer.t = self.team.broadcast(arrays, self.step_count)
+        self.state = self.team.scatter(self.state)
 
     def whole_state(self) -> Array:
         """The state of the whole team's lanes, (L, S, B, H)."""
@@ -83,7 +83,7 @@ class Trainer:
             loss, state = self.model.loss_and_grads(
                 self.params, inputs[:, lanes], targets[:, lanes], self.state, self.workspace, self.grads, dropout_rng
             )
-            loss = self.team.mean_(self.message, loss, (lanes.stop - lanes.start) / config.batch_size)
+            loss = self.team.reduce_(self.message, loss, (lanes.stop - lanes.start) / config.batch_size)
             grad_norm = clip_by_global_norm_(self.grads.vector, config.grad_clip)
         if not (math.isfinite(loss) and math.isfinite(grad_norm)):
             what = f"the loss is {loss}" if not math.isfinite(loss) else f"the gradient's norm is {grad_norm}"

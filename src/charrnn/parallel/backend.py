@@ -1,4 +1,4 @@
-"""What an engine is: it starts executors of the standard kind, and knows what their errors mean."""
+"""What an backend is: it starts executors of the standard kind, and knows what their errors mean."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from concurrent.futures import BrokenExecutor, Executor
 
 
-class Engine(ABC):
+class Backend(ABC):
     """Starts executors, and knows what their errors mean.
 
     Attributes
@@ -34,5 +34,5 @@ class Engine(ABC):
         executor.shutdown(wait=not now, cancel_futures=True)
 
     def is_death(self, error: BaseException) -> bool:
-        """Whether an error says that the worker was lost, and not that the engine is at fault."""
+        """Whether an error says that the worker was lost, and not that the backend is at fault."""
         return isinstance(error, BrokenExecutor)

@@ -1,4 +1,4 @@
-"""Which engine carries out a sweep."""
+"""Which backend carries out a sweep."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import os
 from pathlib import Path
 
 from charrnn.errors import ConfigError
-from charrnn.parallel import Engine, local_engine
+from charrnn.parallel import Backend, local_backend
 from charrnn.parallel.executors import Dask, Mpi
 from charrnn.parallel.slurm import Slurm
 from charrnn.parallel.team import launched_as_one_of_several
 from charrnn.sweeps.spec import Spec
 
 
-def choose_engine(folder: Path, spec: Spec, jobs: int | None, dask: str | None, slurm: bool) -> Engine:
+def choose_backend(folder: Path, spec: Spec, jobs: int | None, dask: str | None, slurm: bool) -> Backend:
     """The one that was asked for; MPI's ranks where this process is the first of them; else this machine's cores."""
     if dask and slurm:
         raise ConfigError("--dask and --slurm are two places to run: leave one out")
@@ -32,4 +32,4 @@ def choose_engine(folder: Path, spec: Spec, jobs: int | None, dask: str | None, 
         raise ConfigError(
             "processes of mpiexec share a sweep like this: mpiexec -n N python -m mpi4py.futures -m charrnn sweep …"
         )
-    return local_engine(jobs or cores)
+    return local_backend(jobs or cores)

@@ -1,4 +1,4 @@
-"""What a sweep tells while it goes on. The command line draws it; a Python caller may pass a watcher of their own."""
+"""What a sweep tells while it goes on. The command line draws it; a Python caller may pass a callback of their own."""
 
 from __future__ import annotations
 
@@ -8,51 +8,51 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from charrnn.sweeps.folder import FAILED, PRUNED, Record
-from charrnn.training.listener import Tenths
+from charrnn.training.callback import Tenths
 from charrnn.units import bits
 
 
-class SweepWatcher:
+class SweepCallback:
     """Hears of everything and says nothing."""
 
-    def remark(self, text: str) -> None: ...
+    def on_message(self, text: str) -> None: ...
 
-    def reading(self, what: str, share: float) -> None:
+    def on_reading(self, what: str, share: float) -> None:
         """Of a large text, before all runs: what is being done with it, and the share (0 to 1) that is done."""
 
-    def opened(self, total: int, records: Mapping[int, Record]) -> None:
+    def on_open(self, total: int, records: Mapping[int, Record]) -> None:
         """How many runs there may be, and what became of those that were done before."""
 
-    def began(self, number: int, settings: Mapping[str, Any], seed: int, path: Path) -> None: ...
+    def on_trial_begin(self, number: int, settings: Mapping[str, Any], seed: int, path: Path) -> None: ...
 
-    def ended(self, record: Record, best: bool, total: int) -> None:
+    def on_trial_end(self, record: Record, best: bool, total: int) -> None:
         """What became of a run, whether it is the best so far, and how many runs there may be by now."""
 
-    def done(self) -> None: ...
+    def on_end(self) -> None: ...
 
 
-class LineSweepWatcher(SweepWatcher):
+class LineSweepCallback(SweepCallback):
     """One plain line for each run that ends."""
 
     def __init__(self, file: TextIO | None = None) -> None:
         self.file = file
         self.count = 0
-        self.tenths = Tenths(self.remark)
+        self.tenths = Tenths(self.on_message)
 
-    def remark(self, text: str) -> None:
+    def on_message(self, text: str) -> None:
         print(text, file=self.file or sys.stderr, flush=True)
 
-    def reading(self, what: str, share: float) -> None:
+    def on_reading(self, what: str, share: float) -> None:
         self.tenths(what, share)
 
-    def opened(self, total: int, records: Mapping[int, Record]) -> None:
+    def on_open(self, total: int, records: Mapping[int, Record]) -> None:
         self.count = len(records)
         if records:
-            self.remark(f"{len(records)} of {total} runs are there already")
+            self.on_message(f"{len(records)} of {total} runs are there already")
 
-    def ended(self, record: Record, best: bool, total: int) -> None:
+    def on_trial_end(self, record: Record, best: bool, total: int) -> None:
         self.count += 1
-        self.remark(f"{self.count} of {total}: {record_line(record, best)}")
+        self.on_message(f"{self.count} of {total}: {record_line(record, best)}")
 
 
 def settings_words(settings: Mapping[str, Any]) -> str:

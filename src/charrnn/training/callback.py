@@ -1,4 +1,4 @@
-"""What a run tells while it goes on. The command line draws it; a Python caller may pass a watcher of their own."""
+"""What a run tells while it goes on. The command line draws it; a Python caller may pass a callback of their own."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import NamedTuple, TextIO
 from charrnn.units import bits
 
 
-class Pulse(NamedTuple):
+class ProgressReport(NamedTuple):
     """Where training stands, several times a second."""
 
     step: int
     epoch: float
-    progress: float  # share of the budget used up, 0 to 1
+    share: float  # share of the budget used up, 0 to 1
     train_loss: float  # smoothed, nats per character
     chars_per_second: float
     seconds_left: float | None
@@ -29,28 +29,28 @@ class Evaluated(NamedTuple):
     best: bool
 
 
-class Watcher:
+class Callback:
     """Hears of everything and says nothing."""
 
-    on_begin: Callable[[Path], None] | None = None  # what else is to be done then
+    also_begin: Callable[[Path], None] | None = None  # what else is to be done then
 
-    def remark(self, text: str) -> None: ...
+    def on_message(self, text: str) -> None: ...
 
-    def reading(self, what: str, share: float) -> None:
+    def on_reading(self, what: str, share: float) -> None:
         """Of a large text, before training: what is being done with it, and the share (0 to 1) that is done."""
 
-    def pulse(self, pulse: Pulse) -> None: ...
+    def on_progress(self, progress: ProgressReport) -> None: ...
 
-    def evaluated(self, result: Evaluated) -> None: ...
+    def on_evaluation(self, result: Evaluated) -> None: ...
 
-    def sample(self, step: int, text: str) -> None: ...
+    def on_sample(self, step: int, text: str) -> None: ...
 
-    def done(self) -> None: ...
+    def on_end(self) -> None: ...
 
-    def begun(self, run: Path) -> None:
+    def on_begin(self, run: Path) -> None:
         """Training begins in this run folder."""
-        if self.on_begin is not None:
-            self.on_begin(run)
+        if self.also_begin is not None:
+            self.also_begin(run)
 
 
 class Tenths:
@@ -66,24 +66,24 @@ class Tenths:
             self.say(f"{what}: {share * 100:.0f} %")
 
 
-class LineWatcher(Watcher):
+class LineCallback(Callback):
     """One plain line for each event."""
 
     def __init__(self, file: TextIO | None = None) -> None:
         self.file = file
-        self.tenths = Tenths(self.remark)
+        self.tenths = Tenths(self.on_message)
 
-    def remark(self, text: str) -> None:
+    def on_message(self, text: str) -> None:
         print(text, file=self.file or sys.stderr, flush=True)
 
-    def reading(self, what: str, share: float) -> None:
+    def on_reading(self, what: str, share: float) -> None:
         self.tenths(what, share)
 
-    def evaluated(self, result: Evaluated) -> None:
-        self.remark(evaluation_line(result))
+    def on_evaluation(self, result: Evaluated) -> None:
+        self.on_message(evaluation_line(result))
 
-    def sample(self, step: int, text: str) -> None:
-        self.remark(f"--- sample at step {step:,}\n{text}\n---")
+    def on_sample(self, step: int, text: str) -> None:
+        self.on_message(f"--- sample at step {step:,}\n{text}\n---")
 
 
 def evaluation_line(result: Evaluated) -> str:
