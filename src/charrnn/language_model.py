@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from charrnn.arrays import Array
-from charrnn.config import ModelConfig, check_value
+from charrnn.config import ModelConfig
 from charrnn.errors import ConfigError, RunError, TextError
 from charrnn.generation import Writer, make_sampling
 from charrnn.generation.stop import StopMatcher, stop_strings
@@ -18,6 +18,7 @@ from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
 from charrnn.runs.model_file import MODEL_FILE, ModelFile, from_torch, read_model, to_torch, write_model
 from charrnn.scoring import Evaluation, Score, evaluate, score
+from charrnn.settings import check_value
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.threads import blas_threads
 
@@ -149,7 +150,7 @@ class LanguageModel:
         **sampling: float,
     ) -> list[str]:
         """As `generate`, for several samples written side by side in one batch, each from its own random stream."""
-        check_value("num_samples", num_samples, "int", {"least": 1})
+        check_value("num_samples", num_samples, "int", least=1)
         stops = stop_strings(stop)
         writers = range(num_samples)
         matchers = [StopMatcher(stops) for _ in writers]
@@ -197,9 +198,9 @@ class LanguageModel:
         samples: Sequence[int],
     ) -> Writer:
         config = make_sampling(sampling)
-        check_value("length", length, "int", {"least": 0})
+        check_value("length", length, "int", least=0)
         if seed is not None:
-            check_value("seed", seed, "int", {"least": 0})
+            check_value("seed", seed, "int", least=0)
         ids = self.vocabulary.encode(prompt, on_unknown)
         if not len(ids):
             ids = self.vocabulary.encode(self.default_prompt())

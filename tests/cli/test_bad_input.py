@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-from charrnn.config import TrainConfig
+from charrnn.config import known_settings
 from tests.cli.conftest import TEXT, Run
 
 PAGE = Path(__file__).parents[2] / "docs" / "bad-input.md"
@@ -35,18 +34,17 @@ has an empty checkpoint. `grid.toml` is a sweep of text.txt over `hidden_size = 
 def out_of_range() -> list[str]:
     """Each setting of a training run just outside its range."""
     commands = []
-    for f in fields(TrainConfig):
-        limits, flag = f.metadata, "--" + f.name.replace("_", "-")
-        whole = str(f.type).startswith("int")
-        if limits["least"] is not None:
-            commands.append(f"{flag} {limits['least'] - 1}")
-        if limits["above"] is not None:
-            commands.append(f"{flag} {limits['above']}")
-        if limits["most"] is not None:
-            commands.append(f"{flag} {limits['most'] * 10:g}")
-        if limits["below"] is not None:
-            commands.append(f"{flag} {limits['below']}")
-        if str(f.type).startswith(("int", "float")):
+    for name, limits in known_settings().items():
+        flag, whole = "--" + name.replace("_", "-"), limits.kind == "int"
+        if limits.least is not None:
+            commands.append(f"{flag} {limits.least - 1}")
+        if limits.above is not None:
+            commands.append(f"{flag} {limits.above}")
+        if limits.most is not None:
+            commands.append(f"{flag} {limits.most * 10:g}")
+        if limits.below is not None:
+            commands.append(f"{flag} {limits.below}")
+        if limits.kind in ("int", "float"):
             commands.append(f"{flag} {'1.5' if whole else 'nan'}")
     return [f"train text.txt {command}" for command in commands]
 

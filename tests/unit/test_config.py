@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,7 @@ def test_values_take_their_declared_types_and_old_spellings_are_known() -> None:
 
 def test_a_configuration_survives_its_own_json_form() -> None:
     config = make_config({"hidden_size": 7, "minutes": 0.5, "patience": 3})
-    assert make_config(asdict(config)) == config
+    assert make_config(config.as_dict()) == config
 
 
 @pytest.mark.parametrize(

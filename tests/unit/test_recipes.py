@@ -68,7 +68,11 @@ def test_what_the_user_chose_goes_before_the_recipe_and_its_sizes(book: Path, tm
     run = charrnn.train(book, out=tmp_path / "run", callback=callback, recipe="good", **settings)
     config = run.config
     assert (config.hidden_size, config.steps, config.minutes, config.cell, config.num_layers) == (7, 3, None, "qrnn", 2)
-    assert (config.optimizer, config.beta2, config.learning_rate) == ("sgd", None, OPTIMIZERS["sgd"].usual_rate)
+    assert (config.optimizer, config.own.get("beta2"), config.learning_rate) == (
+        "sgd",
+        None,
+        OPTIMIZERS["sgd"].usual_rate,
+    )
     assert config.weight_decay == 0
     assert config.dropout == read_recipe("good").sizes[0]["dropout"]
     (said,) = [r for r in callback.remarks if r.startswith("recipe good; for ")]
@@ -117,7 +121,7 @@ def test_every_recipe_goes_with_every_ordinary_choice(recipe: str, chosen: dict[
     for characters in LENGTHS:
         config = chosen_config(characters, recipe, **chosen)
         new_trainer(config, 9, np.zeros(99_999, np.uint8))
-        assert all(getattr(config, name) == value for name, value in chosen.items())
+        assert all(config.as_dict()[name] == value for name, value in chosen.items())
 
 
 @pytest.mark.parametrize("recipe", recipe_names())

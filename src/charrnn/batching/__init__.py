@@ -11,10 +11,12 @@ from charrnn.batching.batch import Batch, Batcher
 from charrnn.batching.chunked import Chunked
 from charrnn.batching.random import Random
 from charrnn.batching.sequential import Sequential
-from charrnn.config import TrainConfig, nearest
+from charrnn.config import REGISTRIES, TrainConfig
 from charrnn.errors import ConfigError, TextError
+from charrnn.settings import nearest
 
 BATCHERS: dict[str, type[Batcher]] = {"sequential": Sequential, "random": Random, "chunked": Chunked}
+REGISTRIES["batching"] = BATCHERS
 
 __all__ = ["BATCHERS", "Batch", "Batcher", "make_batcher"]
 

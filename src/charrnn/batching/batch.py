@@ -19,9 +19,13 @@ class Batch(NamedTuple):
 
 
 class Batcher(Protocol):
-    """A batching strategy over the ids (N,) of a text."""
+    """A batching strategy over the ids (N,) of a text.
+
+    A strategy may declare `settings` that it alone reads (from `config.own`), and a static `check_config(config)`.
+    """
 
     ids: Array  # (N,)
+    least_windows: int  # of a text that is too short for the settings: how many windows to cut it into
     batches_per_epoch: int  # as many as read the text once, or as near as the strategy comes to it
 
     def __init__(self, ids: Array, config: TrainConfig) -> None: ...

@@ -14,12 +14,20 @@ import numpy as np
 from charrnn.arrays import Array
 from charrnn.batching.batch import Batch, cut
 from charrnn.config import TrainConfig
+from charrnn.errors import ConfigError
 from charrnn.randomness import stream
+from charrnn.settings import Setting
 
 DEFAULT_WINDOWS = 8  # windows in a chunk where chunk_len is not given
 
 
 class Chunked:
+    least_windows = DEFAULT_WINDOWS
+    settings = (
+        Setting("chunk_len", "int", "characters in a chunk, with --batching chunked; a multiple of seq_len "
+                "[default: 8 x seq_len]", optional=True, least=1, group="data"),
+    )  # fmt: skip
+
     def __init__(self, ids: Array, config: TrainConfig) -> None:
         self.ids, self.seq_len, self.batch_size = ids, config.seq_len, config.batch_size
         self.chunk_len = _chunk_len(config)
@@ -35,6 +43,16 @@ class Chunked:
         self._shuffle = shuffle
 
     @staticmethod
+    def check_config(config: TrainConfig) -> None:
+        chunk_len = _chunk_len(config)
+        if chunk_len % config.seq_len:
+            windows = max(1, round(chunk_len / config.seq_len))
+            raise ConfigError(
+                f"chunk_len {chunk_len} is not a multiple of seq_len {config.seq_len}: "
+                f"{windows * config.seq_len} would be {windows} windows"
+            )
+
+    @staticmethod
     def characters_needed(config: TrainConfig) -> int:
         return _chunk_len(config) + 1
 
@@ -47,4 +65,4 @@ class Chunked:
 
 
 def _chunk_len(config: TrainConfig) -> int:
-    return config.chunk_len or DEFAULT_WINDOWS * config.seq_len
+    return config.own.get("chunk_len") or DEFAULT_WINDOWS * config.seq_len

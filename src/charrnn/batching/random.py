@@ -19,6 +19,8 @@ BLOCK = 1024  # batches whose starts are drawn at once: making a generator costs
 
 
 class Random:
+    least_windows = 1
+
     def __init__(self, ids: Array, config: TrainConfig) -> None:
         self.ids, self.seq_len, self.batch_size = ids, config.seq_len, config.batch_size
         self.batches_per_epoch = max(1, (len(ids) - 1) // (self.seq_len * self.batch_size))

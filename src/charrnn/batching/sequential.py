@@ -17,6 +17,8 @@ from charrnn.config import TrainConfig
 
 
 class Sequential:
+    least_windows = 1
+
     def __init__(self, ids: Array, config: TrainConfig) -> None:
         self.ids, self.seq_len, self.batch_size = ids, config.seq_len, config.batch_size
         self.batches_per_epoch = (len(ids) - 1) // (self.seq_len * self.batch_size)

@@ -7,8 +7,8 @@ from dataclasses import asdict
 import click
 
 from charrnn.cli.options import echo_json, json_option, quiet_option
-from charrnn.config import nearest
 from charrnn.errors import TextError
+from charrnn.settings import nearest
 from charrnn.text.library import LIBRARY, MIRROR, fetch, local_path
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from charrnn.errors import ConfigError
+from charrnn.settings import Setting
 from charrnn.text.vocabulary import ON_UNKNOWN
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -28,38 +28,26 @@ FIGURE_FORMATS = ("png", "svg", "pdf")
 _TYPES = {"int": click.INT, "float": click.FLOAT, "str": click.STRING}
 
 
-def config_options(
-    kind: type, choices: Mapping[str, Sequence[str]] | None = None, by_recipe: Collection[str] = ()
-) -> Callable[[F], F]:
-    """A flag for every field of a configuration, with its help, its default and its older spellings.
+def config_options(known: Mapping[str, Setting], by_recipe: Collection[str] = ()) -> Callable[[F], F]:
+    """A flag for each setting, with its help, its default and its older spellings.
 
-    What stands in `by_recipe` has no default of its own that a user would meet.
-
-    A flag that is not given is left out of the settings, so that recipes and defaults can decide; ranges are checked
-    where settings are, with the same message for every caller.
+    Settings in `by_recipe` show no default: the recipe decides. A flag that is not given is left out of the settings,
+    so that recipes and defaults can decide; `Setting.check` checks ranges, with the same message for every caller.
     """
 
     def decorate(command: F) -> F:
-        for field in reversed(dataclasses.fields(kind)):
-            names = [field.name, *field.metadata["aliases"]]
-            flags = [f"--{name.replace('_', '-')}" for name in names]
-            text = field.metadata["help"]
-            text = text[0].upper() + text[1:]
-            if field.name in by_recipe:
+        for name, setting in reversed(list(known.items())):
+            flags = [f"--{spelling.replace('_', '-')}" for spelling in (name, *setting.aliases)]
+            text = setting.help[0].upper() + setting.help[1:]
+            if name in by_recipe:
                 text += " [default: by the recipe]"
-            elif field.default is not None and field.type != "bool":
-                text += (
-                    f" [default: {field.default:g}]"
-                    if isinstance(field.default, float)
-                    else f" [default: {field.default}]"
-                )
-            allowed = (choices or {}).get(field.name) or field.metadata["choices"]
-            if field.type == "bool":
-                command = click.option(*flags, field.name, is_flag=True, default=None, help=f"{text}.")(command)
-            else:
-                base = str(field.type).split(" ")[0]
-                option_type = click.Choice(list(allowed)) if allowed else _TYPES[base]
-                command = click.option(*flags, field.name, type=option_type, default=None, help=f"{text}.")(command)
+            elif setting.default is not None and setting.kind != "bool":
+                default = f"{setting.default:g}" if isinstance(setting.default, float) else setting.default
+                text += f" [default: {default}]"
+            how: dict[str, Any] = {"is_flag": True}
+            if setting.kind != "bool":
+                how = {"type": click.Choice(list(setting.choices)) if setting.choices else _TYPES[setting.kind]}
+            command = click.option(*flags, name, default=None, help=f"{text}.", **how)(command)
         return command
 
     return decorate

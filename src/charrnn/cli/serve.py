@@ -12,6 +12,7 @@ from charrnn.cli.options import config_options, echo_json, given, json_option, q
 from charrnn.errors import ConfigError
 from charrnn.serving import LOOPBACK
 from charrnn.serving.limits import Limits, make_limits
+from charrnn.settings import settings_of
 
 LOCAL_HOST, DEFAULT_PORT = "127.0.0.1", 8000
 
@@ -35,7 +36,7 @@ Examples:
 @click.option("--api-key", envvar="CHARRNN_API_KEY", show_envvar=True, help="Answer only to those who send this key.")
 @click.option("--open", "open_page", is_flag=True, help="Open the page in a browser.")
 @click.option("--while-stdin-is-open", is_flag=True, hidden=True)  # end when who started it does
-@config_options(Limits)
+@config_options(settings_of(Limits))
 @quiet_option
 @json_option
 def serve(

@@ -8,18 +8,14 @@ from typing import Any
 
 import click
 
-from charrnn.batching import BATCHERS
 from charrnn.cli.live import LiveServer
 from charrnn.cli.options import config_options, echo_json, given, json_option, quiet_option
 from charrnn.cli.progress import make_callback
-from charrnn.config import TrainConfig
+from charrnn.config import known_settings
 from charrnn.interrupts import Interrupted
-from charrnn.nn.layers import LAYERS
 from charrnn.parallel.team import ALONE, Team
 from charrnn.recipes import read_recipe, recipe_names
 from charrnn.scoring import Evaluation
-from charrnn.training.optimizers import OPTIMIZERS
-from charrnn.training.schedules import SCHEDULES
 from charrnn.training.train import Run
 from charrnn.training.train import train as train_run
 
@@ -48,13 +44,7 @@ Examples:
 )
 @click.option("--serve", is_flag=True, help="Show curve and samples on a local page as they come; see charrnn serve.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Of that page; 0: any free one [default: 8000].")
-@config_options(
-    TrainConfig,
-    {
-        "cell": list(LAYERS), "batching": list(BATCHERS), "schedule": list(SCHEDULES), "optimizer": list(OPTIMIZERS),
-    },
-    by_recipe=BY_RECIPE,
-)  # fmt: skip
+@config_options(known_settings(), by_recipe=BY_RECIPE)
 @quiet_option
 @json_option
 @click.pass_obj

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from charrnn.arrays import Array
-from charrnn.config import check_values, setting
+from charrnn.settings import check_values, setting, settings_of
 
 
 # fmt: off
@@ -40,7 +40,7 @@ Filter = Callable[[Array, "float | Array"], None]
 
 def make_sampling(values: Mapping[str, Any]) -> SamplingConfig:
     """A checked configuration; ConfigError names the value and the limit."""
-    return SamplingConfig(**check_values(SamplingConfig, values))
+    return SamplingConfig(**check_values(settings_of(SamplingConfig), values))
 
 
 def by_row(neutral: float) -> Callable[[Callable[[Array, Any], None]], Filter]:

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from charrnn.config import nearest
 from charrnn.errors import ConfigError
 from charrnn.gradcheck.case import Case, make_case
 from charrnn.gradcheck.complex_step import compare_with_complex_step
@@ -16,6 +15,7 @@ from charrnn.gradcheck.finite_difference import compare_with_finite_differences
 from charrnn.gradcheck.trajectory import STEPS, TRAJECTORY_TOLERANCE, follow_torch
 from charrnn.gradcheck.twins.torch_modules import TWINS, compare_with_torch
 from charrnn.nn.layers import LAYERS
+from charrnn.settings import nearest
 from charrnn.threads import blas_threads
 
 

@@ -12,13 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from charrnn.arrays import Array
-from charrnn.config import ModelConfig, nearest
+from charrnn.config import ModelConfig
 from charrnn.errors import ConfigError
 from charrnn.nn.layers import LAYERS
 from charrnn.nn.layers.layer import Layer, LayerWorkspace
 from charrnn.nn.parameters import Parameters
 from charrnn.nn.readout import Readout, ReadoutWorkspace
 from charrnn.randomness import Uniform
+from charrnn.settings import nearest
 
 
 class ModelWorkspace(NamedTuple):

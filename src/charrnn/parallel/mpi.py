@@ -11,7 +11,6 @@ import sys
 import time
 import zlib
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -52,7 +51,7 @@ class MpiTeam(Team):
         self.command(SET_UP)
         large = is_large(sources)
         facts = {
-            "settings": asdict(config), "vocab_size": vocab_size, "dtype": ids.dtype.str, "length": len(ids),
+            "settings": config.as_dict(), "vocab_size": vocab_size, "dtype": ids.dtype.str, "length": len(ids),
             "sources": list(sources) if large else None, "sha256": sha256,
         }  # fmt: skip
         data = np.frombuffer(json.dumps(facts).encode(), np.uint8).copy()

@@ -13,8 +13,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from charrnn.config import TrainConfig, check_values, nearest
+from charrnn.config import known_settings
 from charrnn.errors import ConfigError
+from charrnn.settings import check_values, nearest
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -70,5 +71,6 @@ def read_recipe(recipe: str) -> Recipe:
     sizes = values.pop("sizes", [])
     if not isinstance(sizes, list) or not all(isinstance(s, dict) and type(s.get(FROM)) is int for s in sizes):
         raise ConfigError(f"recipe '{recipe}': each of [[sizes]] needs a whole number {FROM}")
-    checked = [{FROM: s[FROM], **check_values(TrainConfig, {k: v for k, v in s.items() if k != FROM})} for s in sizes]
-    return Recipe(check_values(TrainConfig, values), tuple(sorted(checked, key=lambda size: size[FROM])))
+    known = known_settings()
+    checked = [{FROM: s[FROM], **check_values(known, {k: v for k, v in s.items() if k != FROM})} for s in sizes]
+    return Recipe(check_values(known, values), tuple(sorted(checked, key=lambda size: size[FROM])))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from charrnn.config import check_values, setting
+from charrnn.settings import check_values, setting, settings_of
 
 
 # fmt: off
@@ -36,4 +36,4 @@ class Limits:
 
 def make_limits(values: Mapping[str, Any]) -> Limits:
     """Checked limits; ConfigError names the value and the range."""
-    return Limits(**check_values(Limits, values))
+    return Limits(**check_values(settings_of(Limits), values))

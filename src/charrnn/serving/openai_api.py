@@ -11,9 +11,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from charrnn.config import check_values
 from charrnn.errors import UnknownCharacterError
-from charrnn.generation import SamplingConfig
+from charrnn.generation import SamplingConfig, make_sampling
 from charrnn.language_model import LanguageModel
 from charrnn.serving.answers import Answer, stream_events
 from charrnn.serving.bodies import read_json
@@ -87,7 +86,7 @@ class Asked:
         if values["stream_options"] is not None and not values["stream"]:
             raise ApiError(400, "stream_options has no effect without stream: leave it out", "stream_options")
         sampling = {name: values[name] for name in ("temperature", "top_k", "top_p", "min_p")}
-        config = SamplingConfig(**check_values(SamplingConfig, sampling))
+        config = make_sampling(sampling)
         seed = secrets.randbits(32) if values["seed"] is None else values["seed"]
         return cls(prompts, config, seed, stops, values)
 

@@ -103,7 +103,7 @@ def run_job(job: Job, corpus: Corpus, splits: dict[str, Array], model_path: Path
     best = min(points, key=lambda p: p["val_loss"])
     assert all(math.isfinite(p["val_loss"]) for p in points)
     return {
-        "label": job.label, "update_noise": _update_noise(losses), "settings": asdict(config), "epochs": job.epochs, "parameters": len(params.vector),
+        "label": job.label, "update_noise": _update_noise(losses), "settings": config.as_dict(), "epochs": job.epochs, "parameters": len(params.vector),
         "points": points, "training": training, "samples": samples,
         "best_val_loss": best["val_loss"], "best_epoch": best["epoch"], "val_loss": points[-1]["val_loss"],
         "val_loss_fresh": points[-1]["val_loss_fresh"], "cpu_seconds": cpu_seconds, "steps": steps,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -228,7 +228,7 @@ class _Desk:
 
 def _check_text(spec: Spec, callback: SweepCallback) -> dict[str, Any]:
     """Read the text once, before all runs do; returns its name and SHA-256."""
-    settings = {**asdict(TrainConfig()), **spec.settings}
+    settings = {**TrainConfig().as_dict(), **spec.settings}
     corpus, _ = open_corpus(spec.text, settings["encoding"], callback.on_message, callback.on_reading)
     corpus.split(settings["val_fraction"], settings["test_fraction"])
     return {"text_name": corpus.name, "text_sha256": corpus.sha256}

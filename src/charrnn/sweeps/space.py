@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from charrnn.batching import BATCHERS
-from charrnn.config import TrainConfig, check_values, nearest
+from charrnn.config import known_settings
 from charrnn.errors import ConfigError
-from charrnn.nn.layers import LAYERS
 from charrnn.recipes import read_recipe
-from charrnn.training.optimizers import OPTIMIZERS
-from charrnn.training.schedules import SCHEDULES
+from charrnn.settings import check_values, nearest
 
-NAMES: dict[str, Collection[str]] = {
-    "cell": LAYERS,
-    "batching": BATCHERS,
-    "schedule": SCHEDULES,
-    "optimizer": OPTIMIZERS,
-}
 RECIPE = "recipe"  # not a field of a configuration, and yet something to choose
 RANGE_KEYS = ("low", "high", "log", "step")
 DIGITS = 4  # of a number drawn from a range
@@ -71,9 +62,7 @@ def check_setting(name: str, value: Any) -> tuple[str, Any]:
     if name == RECIPE:
         read_recipe(value if isinstance(value, str) else repr(value))
         return name, value
-    ((name, value),) = check_values(TrainConfig, {name: value}).items()
-    if name in NAMES and value not in NAMES[name]:
-        raise ConfigError(f"{name} '{value}' is not known{nearest(value, NAMES[name])}")
+    ((name, value),) = check_values(known_settings(), {name: value}).items()
     if name == "val_fraction" and value == 0:
         raise ConfigError("val_fraction 0 leaves nothing to compare runs by: it must be above 0")
     return name, value
@@ -107,7 +96,7 @@ def _range(name: str, wanted: Mapping[str, Any]) -> tuple[str, Range]:
             raise ConfigError(f"{name}: a range needs low and high; {key} is missing")
     proper, low = check_setting(name, wanted["low"])
     _, high = check_setting(name, wanted["high"])
-    kinds = {f.name: str(f.type) for f in fields(TrainConfig)}
+    kinds = {name: setting.kind for name, setting in known_settings().items()}
     if not kinds.get(proper, "str").startswith(("int", "float")):
         raise ConfigError(f'{name}: a range is for numbers; list the values: {name} = ["{low}", "{high}"]')
     if low >= high:

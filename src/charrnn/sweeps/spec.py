@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from charrnn.config import check_value, nearest
 from charrnn.errors import CharRNNError, ConfigError
 from charrnn.recipes import read_recipe
+from charrnn.settings import check_value, nearest
 from charrnn.sweeps.methods import METHODS
 from charrnn.sweeps.space import RECIPE, Dimension, Range, check_setting, dimension
 from charrnn.text.library import LIBRARY
@@ -113,7 +113,7 @@ def make_spec(values: Mapping[str, Any], folder: Path | None = None) -> Spec:
     for name in ("settings", "search"):
         if RECIPE in tables[name]:
             tables[name] = {**tables[name], RECIPE: _recipe(tables[name][RECIPE], folder)}
-    method = check_value("method", values.get("method", "grid"), "str", {"choices": tuple(METHODS)})
+    method = check_value("method", values.get("method", "grid"), "str", choices=tuple(METHODS))
     search = dict(_checked("search", tables["search"], dimension))
     settings = dict(_checked("settings", tables["settings"], check_setting))
     for name in search:
@@ -132,10 +132,10 @@ def make_spec(values: Mapping[str, Any], folder: Path | None = None) -> Spec:
     return Spec(
         _sources(values.get("text", ()), folder),
         method,
-        check_value("trials", values.get("trials"), "int | None", {"least": 1, "most": MOST_SETTINGS}),
+        check_value("trials", values.get("trials"), "int | None", least=1, most=MOST_SETTINGS),
         _seeds(values.get("seeds", [0])),
-        check_value("seed", values.get("seed", 0), "int", {"least": 0}),
-        check_value("pruning", values.get("pruning", prunes), "bool", {}),
+        check_value("seed", values.get("seed", 0), "int", least=0),
+        check_value("pruning", values.get("pruning", prunes), "bool"),
         settings,
         search,
         dict(tables["slurm"]),
@@ -181,7 +181,7 @@ def _check_grid(search: Mapping[str, Dimension], values: Mapping[str, Any]) -> N
 def _seeds(wanted: Any) -> tuple[int, ...]:
     if not isinstance(wanted, Sequence) or isinstance(wanted, str) or not wanted:
         raise ConfigError(f"seeds must be a list of whole numbers, such as [0, 1, 2], not {wanted!r}")
-    seeds = tuple(check_value("seeds", seed, "int", {"least": 0}) for seed in wanted)
+    seeds = tuple(check_value("seeds", seed, "int", least=0) for seed in wanted)
     if len(set(seeds)) < len(seeds):
         raise ConfigError(f"seeds {list(seeds)} names one twice")
     return seeds

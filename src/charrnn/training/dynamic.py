@@ -44,7 +44,7 @@ def evaluate_dynamic(
         The learning rate is so large that the loss stopped being a finite number.
     """
     params, dtype = params.astype(params.vector.dtype), params.vector.dtype
-    grads, optimizer = params.zeros_like(), Adam(len(params.vector), dtype, beta2=BETA2)
+    grads, optimizer = params.zeros_like(), Adam(len(params.vector), dtype, own={"beta2": BETA2})
     state, ws = model.zero_state(1, dtype), model.workspace(WINDOW, 1, dtype)
     total = 0.0
     for start in range(0, len(ids) - 1, WINDOW):

@@ -6,12 +6,20 @@ All work on the flat vector of parameters θ with its gradient g, a slice at a t
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 
 from charrnn.arrays import Array
+from charrnn.config import REGISTRIES
+from charrnn.settings import Setting
 
+BETA2 = Setting(
+    "beta2", "float",
+    "how slowly adam and rmsprop forget the size of past gradients [default: adam 0.999, rmsprop 0.99]",
+    optional=True, least=0, below=1, group="optimiser",
+)  # fmt: skip
 SLICE = 65536  # numbers updated at a time, so that the arrays of a slice of a large model stay in the caches
 SWEEP = 256  # steps between sweeps for denormal numbers
 
@@ -29,19 +37,21 @@ class Optimizer(ABC):
     ----------
     size : int
         P, the number of parameters.
-    beta2 : float, optional
-        How slowly the rule forgets the size of past gradients, where it does so; its own usual number by default.
+    own : mapping, optional
+        The values of the settings that the rule declares, by name; its usual numbers by default.
     """
 
     usual_rate: ClassVar[float]  # a learning rate to begin with
-    beta2: float | None = None  # None where the rule has no such number
+    settings: ClassVar[tuple[Setting, ...]] = ()  # those that the rule alone reads; each is an attribute, too
     # What is remembered, one number for each parameter, and how many times the smallest normal number counts as zero.
     remembered: ClassVar[dict[str, float]]
 
-    def __init__(self, size: int, dtype: np.dtype, weight_decay: float = 0.0, beta2: float | None = None) -> None:
+    def __init__(
+        self, size: int, dtype: np.dtype, weight_decay: float = 0.0, own: Mapping[str, Any] | None = None
+    ) -> None:
         self.weight_decay = weight_decay
-        if beta2 is not None:
-            self.beta2 = beta2
+        for each in self.settings:
+            setattr(self, each.name, (own or {}).get(each.name, getattr(self, each.name)))
         self.t = 0
         self.memory = {name: np.zeros(size, dtype) for name in self.remembered}
         self._scratch = np.empty(min(size, SLICE), dtype)
@@ -89,6 +99,7 @@ class Adam(Optimizer):
     """
 
     remembered: ClassVar[dict[str, float]] = {"m": 1e8, "v": 1e2}
+    settings: ClassVar[tuple[Setting, ...]] = (BETA2,)
     usual_rate = 0.003
     beta1, eps = 0.9, 1e-8
     beta2: float = 0.999
@@ -146,6 +157,7 @@ class RMSProp(Optimizer):
     """
 
     remembered: ClassVar[dict[str, float]] = {"v": 1e2}
+    settings: ClassVar[tuple[Setting, ...]] = (BETA2,)
     usual_rate = 0.003
     eps = 1e-8
     beta2: float = 0.99  # ρ
@@ -181,3 +193,4 @@ class SGD(Optimizer):
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {"adam": Adam, "adagrad": AdaGrad, "rmsprop": RMSProp, "sgd": SGD}
+REGISTRIES["optimizer"] = OPTIMIZERS

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from charrnn.batching import BATCHERS
-from charrnn.config import BUDGET, TrainConfig, make_config
+from charrnn.config import BUDGET, TrainConfig, declared, make_config
 from charrnn.nn.cells import CELLS
 from charrnn.recipes import Recipe, default_recipe, read_recipe
 from charrnn.training.optimizers import OPTIMIZERS
@@ -62,12 +62,17 @@ class Choice:
         known = BATCHERS.get(config.batching)
         if known is None or characters >= known.characters_needed(config):
             return config
-        windows = 8 if config.batching == "chunked" else 1
-        if not self.chosen.keys() & {"seq_len", "chunk_len"}:
+        windows = known.least_windows
+        if not self.chosen.keys() & {"seq_len", *_own_settings("batching")}:
             config = replace(config, seq_len=max(1, min(config.seq_len, (characters - 1) // windows)))
         if "batch_size" not in self.chosen:
             config = replace(config, batch_size=max(1, min(config.batch_size, (characters - 1) // config.seq_len)))
         return config
+
+
+def _own_settings(kind: str) -> set[str]:
+    """The settings that strategies of a kind declare themselves."""
+    return {name for name, (of, _, _) in declared().items() if of == kind}
 
 
 def _beside(chosen: Mapping[str, Any], settings: Mapping[str, Any], rule: str) -> dict[str, Any]:
@@ -76,7 +81,7 @@ def _beside(chosen: Mapping[str, Any], settings: Mapping[str, Any], rule: str) -
     if any(chosen.get(name) is not None for name in BUDGET):
         replaced |= set(BUDGET)  # as a whole
     if chosen.get("optimizer", rule) != rule:
-        replaced |= {"learning_rate", "beta2", "weight_decay"}  # another rule wants other numbers
+        replaced |= {"learning_rate", "weight_decay", *_own_settings("optimizer")}  # another rule wants other numbers
     if chosen.get("eval_every") is not None:
         replaced |= {"patience"}  # it counts evaluations
     if chosen.get("val_fraction") == 0:

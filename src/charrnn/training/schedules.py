@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from charrnn.config import REGISTRIES
+
 LONGEST_WARMUP = 0.1  # of the budget
 FLOOR = 0.01  # where decaying schedules end: the last steps still do something
 
@@ -28,6 +30,7 @@ def cosine(progress: float) -> float:
 
 
 SCHEDULES: dict[str, Callable[[float], float]] = {"constant": constant, "cosine": cosine, "linear": linear}
+REGISTRIES["schedule"] = SCHEDULES
 
 
 def learning_rate_at(base: float, schedule: str, warmup_steps: int, step: int, progress: float) -> float:

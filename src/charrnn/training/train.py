@@ -6,13 +6,13 @@ import platform
 import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from charrnn.config import BUDGET, MAY_CHANGE, TrainConfig, check_values, make_config
+from charrnn.config import BUDGET, MAY_CHANGE, TrainConfig, known_settings, make_config
 from charrnn.errors import ConfigError, RunError, TextError
 from charrnn.figures.learning_curve import draw_learning_curves
 from charrnn.interrupts import Interrupted
@@ -21,6 +21,7 @@ from charrnn.parallel.team import ALONE, Team
 from charrnn.runs.files import write_atomic
 from charrnn.runs.folder import Record, RunFolder
 from charrnn.scoring import Evaluation, evaluate, longest_copy
+from charrnn.settings import check_values
 from charrnn.text.corpus import Corpus
 from charrnn.text.opening import open_corpus
 from charrnn.text.reading import STDIN
@@ -102,7 +103,7 @@ def train(
         Ctrl-C, after saving.
     """
     callback = callback or LineCallback()
-    settings = check_values(TrainConfig, settings)
+    settings = check_values(known_settings(), settings)
     sources = [str(source) for source in ([text] if isinstance(text, str | Path) else text)]
     try:
         with ExitStack() as held:
@@ -200,24 +201,23 @@ def _reopen(
     )  # fmt: skip
     session.restore()
     kept = saved["sources"] if sources == [STDIN] else _absolute(sources)
-    folder.write_config({**saved, "settings": asdict(config), "sources": kept})
+    folder.write_config({**saved, "settings": config.as_dict(), "sources": kept})
     callback.on_message(f"resuming {folder.path} at step {session.progress.step:,}")
     if session.ended() == "budget":
         callback.on_message("the run has already reached its budget: give a larger one, such as --steps or --minutes")
     elif session.ended() == "patience":
-        callback.on_message(
-            "the run has already run out of patience: give a larger --patience, or 0 for none"
-        )
+        callback.on_message("the run has already run out of patience: give a larger --patience, or 0 for none")
     return session, splits
 
 
 def _changed(config: TrainConfig, changes: Mapping[str, Any]) -> TrainConfig:
     """The configuration of a resumed run. A new budget replaces the old one as a whole."""
     new = make_config(changes, config)
-    for name, value in asdict(config).items():
-        if name not in MAY_CHANGE and getattr(new, name) != value:
+    after = new.as_dict()
+    for name, value in config.as_dict().items():
+        if name not in MAY_CHANGE and after[name] != value:
             raise ConfigError(
-                f"a resumed run keeps its {name} {value!r} (asked for: {getattr(new, name)!r}); "
+                f"a resumed run keeps its {name} {value!r} (asked for: {after[name]!r}); "
                 f"only {', '.join(sorted(MAY_CHANGE))} may change"
             )
     if any(changes.get(name) is not None for name in BUDGET):
@@ -239,7 +239,7 @@ def _absolute(sources: Sequence[str]) -> list[str]:
 def _provenance(corpus: Corpus, splits: dict[str, np.ndarray], config: TrainConfig) -> dict[str, Any]:
     return {
         "charrnn": __version__,
-        "settings": asdict(config),
+        "settings": config.as_dict(),
         "text": corpus.name,
         "text_sha256": corpus.sha256,
         "characters": len(corpus.ids),

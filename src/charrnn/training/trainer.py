@@ -9,8 +9,8 @@ import numpy as np
 
 from charrnn.arrays import Array
 from charrnn.batching import Batcher, make_batcher
-from charrnn.config import ModelConfig, TrainConfig, nearest
-from charrnn.errors import ConfigError, DivergenceError
+from charrnn.config import ModelConfig, TrainConfig
+from charrnn.errors import DivergenceError
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
 from charrnn.parallel.team import ALONE, Team
@@ -18,7 +18,7 @@ from charrnn.randomness import some_rows, stream
 from charrnn.text.mapped import release
 from charrnn.training.gradients import clip_by_global_norm_
 from charrnn.training.optimizers import OPTIMIZERS
-from charrnn.training.schedules import SCHEDULES, learning_rate_at
+from charrnn.training.schedules import learning_rate_at
 
 
 class StepRecord(NamedTuple):
@@ -37,18 +37,12 @@ class Trainer:
     def __init__(
         self, model: CharModel, params: Parameters, batcher: Batcher, config: TrainConfig, team: Team = ALONE
     ) -> None:
-        if config.schedule not in SCHEDULES:
-            raise ConfigError(f"schedule '{config.schedule}' is not known{nearest(config.schedule, SCHEDULES)}")
-        if config.optimizer not in OPTIMIZERS:
-            raise ConfigError(f"optimizer '{config.optimizer}' is not known{nearest(config.optimizer, OPTIMIZERS)}")
-        if config.beta2 is not None and OPTIMIZERS[config.optimizer].beta2 is None:
-            raise ConfigError(f"beta2 {config.beta2:g} has no effect with optimizer '{config.optimizer}': leave it out")
         self.model, self.params, self.batcher, self.config, self.team = model, params, batcher, config, team
         dtype = params.vector.dtype
         self.lanes = team.lanes(config.batch_size)
         self.message = np.zeros(len(params.vector) + 1, dtype)  # the gradient, and room for the loss
         self.grads = Parameters(params.layout, self.message[:-1])
-        self.optimizer = OPTIMIZERS[config.optimizer](len(params.vector), dtype, config.weight_decay, config.beta2)
+        self.optimizer = OPTIMIZERS[config.optimizer](len(params.vector), dtype, config.weight_decay, config.own)
         self.workspace = model.workspace(config.seq_len, self.lanes.stop - self.lanes.start, dtype)
         self.state = model.zero_state(config.batch_size, dtype)  # of all lanes, until `broadcast` deals them
         self.step_count = 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from charrnn.config import ModelConfig
+from charrnn.config import REGISTRIES, ModelConfig
 from charrnn.nn.cells import CELLS
 from charrnn.nn.layers.layer import Layer
 from charrnn.nn.layers.quasi_recurrent_lowest import quasi_recurrent_layer
@@ -19,5 +19,6 @@ LAYERS: dict[str, Callable[[int, ModelConfig], Layer]] = {
     **dict.fromkeys(CELLS, recurrent_layer),
     "qrnn": quasi_recurrent_layer,
 }
+REGISTRIES["cell"] = LAYERS
 
 __all__ = ["LAYERS", "Layer"]
