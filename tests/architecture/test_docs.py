@@ -98,7 +98,9 @@ def test_the_equations_of_the_cells_are_those_of_the_derivations() -> None:
 
 @pytest.mark.parametrize("cell", LAYERS)
 def test_the_recorded_proof_of_a_cell_has_every_array(cell: str) -> None:
-    sections = re.findall(r"^### (\w+)\n(.*?)(?=^### |\Z)", (DOCS / "gradients.md").read_text(), re.MULTILINE | re.DOTALL)
+    sections = re.findall(
+        r"^### (\w+)\n(.*?)(?=^### |\Z)", (DOCS / "gradients.md").read_text(), re.MULTILINE | re.DOTALL
+    )
     recorded = dict(sections).get(cell)
     if recorded is None:
         pytest.skip("gradients.md has no section for this cell")
@@ -192,7 +194,9 @@ def existing(folder: Path, words: str) -> set[Path]:
 
 
 def test_every_file_in_the_tree_of_the_architecture_exists_and_every_room_is_there() -> None:
-    (tree,) = re.findall(r"^```\n(src/charrnn/\n.*?)^```", (ROOT / "ARCHITECTURE.md").read_text(), re.MULTILINE | re.DOTALL)
+    (tree,) = re.findall(
+        r"^```\n(src/charrnn/\n.*?)^```", (ROOT / "ARCHITECTURE.md").read_text(), re.MULTILINE | re.DOTALL
+    )
     package = room = SRC / "charrnn"
     shown: set[Path] = set()
     for line in tree.splitlines()[1:]:

@@ -1,7 +1,7 @@
 """Bad input, in one line: every option out of range, every contradiction, everything that is missing or damaged.
 
-bad-input.md, beside this file, records every message: `CHARRNN_WRITE_DOCS=1 ./run test tests/cli/test_bad_input.py -n 0`
-writes it anew.
+bad-input.md, beside this file, records every message. To write it again:
+`CHARRNN_WRITE_DOCS=1 ./run test tests/cli/test_bad_input.py -n 0`.
 """
 
 from __future__ import annotations
