@@ -62,7 +62,7 @@ _LIMIT = _Limit()
 
 
 def _set_threads(library: Any, number: int) -> None:
-    # Newer versions of threadpoolctl let only the thread that set a limit first set it again, and say nothing otherwise.
+    # Newer versions of threadpoolctl let only the thread that set a limit first set it again, in silence otherwise.
     # Our lock does what that is for, and work is done in any thread.
     getattr(library, "_real_set_num_threads", library.set_num_threads)(number)
 
