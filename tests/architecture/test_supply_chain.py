@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from itertools import chain
 from pathlib import Path
 
 if sys.version_info >= (3, 11):
@@ -33,6 +34,6 @@ def test_the_build_backend_and_the_installer_are_pinned() -> None:
 def test_every_dependency_is_among_the_constraints() -> None:
     """PyTorch aside, whose wheels differ by platform and index."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = [*project["dependencies"], *sum(project["optional-dependencies"].values(), [])]
+    wanted = [*project["dependencies"], *chain.from_iterable(project["optional-dependencies"].values())]
     names = {re.match(r"[\w-]+", requirement)[0].lower() for requirement in wanted} - {"charrnn", "torch"}  # type: ignore[index]
     assert names <= PINNED.keys(), names - PINNED.keys()
