@@ -59,7 +59,7 @@ def experiment(
 
     study = STUDIES[name]
     lab = Lab(reading, out, seeds=seeds, quick=quick, jobs=jobs, say=say)
-    report = study.carry_out(lab)
+    report = study.run(lab)
     words = ["charrnn experiment", name, *text, f"--seeds {seeds}", *(["--quick"] if quick else [])]
     readme = lab.write(study, report, " ".join(words))
     if as_json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from charrnn.arrays import Array
 from charrnn.errors import RunError
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 # Okabe & Ito's palette: told apart by colour-blind readers; with the line styles also in print.
@@ -34,6 +35,14 @@ def new_figure(width: float, height: float) -> Figure:
     except ImportError:
         raise RunError("figures need matplotlib: pip install 'charrnn[plot]'") from None
     return Figure(figsize=(width, height), dpi=130, layout="constrained")
+
+
+def finish(axes: Axes, *, legend: bool = True, **labels: Any) -> None:
+    """Set labels, limits and scales, and add the grid and the legend that every figure has."""
+    axes.set(**labels)
+    axes.grid(alpha=0.25)
+    if legend:
+        axes.legend(frameon=False)
 
 
 def image(figure: Figure, file_format: str) -> bytes:
