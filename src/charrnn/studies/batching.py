@@ -75,9 +75,9 @@ def _positions(group: Sequence[Result]) -> tuple[Captioned, list[str]]:
         correlation = float(np.corrcoef(epochs[-2], epochs[-1])[0, 1])
         title += f"; correlation of the last two epochs {correlation:.2f}"
         found.append(
-            "The hills in the sequential training curve belong to the text: the losses by position in the last two epochs "
-            f"have a correlation of {correlation:.2f}. The lowest smoothed training loss marks the easiest passage, not "
-            "the best network."
+            "The hills in the sequential training curve belong to the text: the losses by position in the last two "
+            f"epochs have a correlation of {correlation:.2f}. The lowest smoothed training loss marks the easiest "
+            "passage, not the best network."
         )
     figure = new_figure(8, 3.8)
     axes = figure.subplots()

@@ -73,7 +73,7 @@ def measure(lab: Lab, texts: list[str], known: set[str], entropy: float | None) 
 
 
 def mean_entropy(model: LanguageModel, texts: list[str], temperature: float, top_p: float) -> float:
-    """Return the mean entropy, in bits, of the filtered distributions that the characters of the texts were drawn from."""
+    """Return the mean entropy, in bits, of the filtered distributions from which the texts were drawn."""
     logits = _logits(model, np.stack([model.vocabulary.encode(text) for text in texts], axis=1))
     flat = logits[:-1].reshape(-1, logits.shape[2])
     apply_filters(flat, make_sampling({"temperature": temperature, "top_p": top_p}))
@@ -96,8 +96,8 @@ def _texts(samples: Mapping[Setting, str], known: set[str]) -> Captioned:
         panel_of_text(ax, text, f"temperature {temperature:g}, top-p {top_p:g}", 54, 13, known)
     return Captioned(
         figure,
-        "The same network and the same random numbers, at every temperature and nucleus; words that do not occur in the "
-        "training text are in colour.",
+        "The same network and the same random numbers, at every temperature and nucleus; words that do not occur in "
+        "the training text are in colour.",
     )
 
 
@@ -163,19 +163,19 @@ def _findings(cells: Mapping[Setting, Row], book: Row) -> list[str]:
         f"A nucleus of 0.8 at temperature 1 changes the share of real words from {plain['real_words']:.0%} to "
         f"{cut['real_words']:.0%}, and that of distinct 8-grams from {plain['distinct']:.0%} to {cut['distinct']:.0%}. "
         + verdict("a nucleus invents fewer words, since it cuts off the tail", cut["real_words"] > plain["real_words"]),
-        f"Entropy of the next character: {by_temperature('entropy', '.2f', ' bits')}; {cut['entropy']:.2f} with a nucleus "
-        "of 0.8 at temperature 1.",
+        f"Entropy of the next character: {by_temperature('entropy', '.2f', ' bits')}; {cut['entropy']:.2f} with a "
+        "nucleus of 0.8 at temperature 1.",
         f"Copying: the longest passage copied from the training text has {cells[longest]['copied']} characters "
         f"({names[longest]}); the longest one that the validation split shares with it has {book['copied']}.",
-        f"Under an independent n-gram, the samples cost {by_temperature('ngram_loss', '.2f', ' nats per character')}; the "
-        f"text itself costs {book['ngram_loss']:.2f}. The nearest setting is {names[nearest]}.",
+        f"Under an independent n-gram, the samples cost {by_temperature('ngram_loss', '.2f', ' nats per character')}; "
+        f"the text itself costs {book['ngram_loss']:.2f}. The nearest setting is {names[nearest]}.",
     ]
 
 
 STUDY = Study(
     "sampling",
     "Temperature and nucleus",
-    "What changes in the text when one network samples with a grid of temperatures and top-p values? Real words are those "
-    f"of the training split; {SAMPLES} samples of {LENGTH} characters for each setting, with the same random numbers.",
+    "What changes in the text when one network samples with a grid of temperatures and top-p values? Real words are "
+    f"those of the training split; {SAMPLES} samples of {LENGTH} characters for each setting, with the same random numbers.",
     run,
 )
