@@ -111,8 +111,8 @@ def _of_batch_size(rows: Mapping[Case, Row], size: int, epochs: float) -> list[s
     if epochs >= 2:
         swing = {order: loss - carried[order] for order, loss in column(of_size, "mid_epoch").items()}
         found.append(
-            f"Batch {size}: inside the last epoch, validation with the state carried exceeds its final value by up to "
-            f"{listed(swing, 3)} nats. The step at which training stops matters by that much."
+            f"Batch {size}, the most by which validation with the state carried exceeds its final value inside the last "
+            f"epoch (nats): {listed(swing, 3)}. The step at which training stops matters by that much."
         )
     return found
 

@@ -82,9 +82,9 @@ def _findings(rows: Mapping[Case, Row], best: Mapping[str, Case], epochs: float)
             {f"{rule} (at {best[rule][1]:g})": loss for rule, loss in losses.items()},
         ),
         ranking("At the same rates, after the first fifth of the run", {r: rows[best[r]]["early"] for r in RATES}),
-        "The worst of a rule's rates, compared with its best, costs "
-        f"{listed({rule: costs[rule] for rule in sorted(costs, key=costs.__getitem__)}, 3)} nats; the rates tried span "
-        "a factor of about 30 for each.",
+        "The cost of each rule's worst rate, compared with its best (nats): "
+        f"{listed({rule: costs[rule] for rule in sorted(costs, key=costs.__getitem__)}, 3)}. The rates tried span a "
+        "factor of about 30 for each.",
     ]
     edges = [rule for rule, rates in RATES.items() if best[rule][1] in (rates[0], rates[-1])]
     if edges:

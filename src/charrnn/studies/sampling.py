@@ -162,7 +162,7 @@ def _findings(cells: Mapping[Setting, Row], book: Row) -> list[str]:
         + verdict("a low temperature repeats itself", repeats),
         f"A nucleus of 0.8 at temperature 1 changes the share of real words from {plain['real_words']:.0%} to "
         f"{cut['real_words']:.0%}, and that of distinct 8-grams from {plain['distinct']:.0%} to {cut['distinct']:.0%}. "
-        + verdict("a nucleus invents fewer words, since it cuts off the tail", cut["real_words"] > plain["real_words"]),
+        + verdict("a nucleus invents fewer words by cutting off the tail", cut["real_words"] > plain["real_words"]),
         f"Entropy of the next character: {by_temperature('entropy', '.2f', ' bits')}; {cut['entropy']:.2f} with a "
         "nucleus of 0.8 at temperature 1.",
         f"Copying: the longest passage copied from the training text has {cells[longest]['copied']} characters "
@@ -176,6 +176,6 @@ STUDY = Study(
     "sampling",
     "Temperature and nucleus",
     "What changes in the text when one network samples with a grid of temperatures and top-p values? Real words are "
-    f"those of the training split; {SAMPLES} samples of {LENGTH} characters for each setting, with the same random numbers.",
+    f"those of the training split; each setting has {SAMPLES} samples of {LENGTH} characters and the same random numbers.",
     run,
 )
