@@ -1,4 +1,4 @@
-"""The machine that a measurement is made on, and the same conditions for every library. Import it before any of them."""
+"""The machine of a measurement, and the same conditions for every library. Import it before any of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ for forced in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
 
 
 def _threads_from_arguments() -> int:
-    """Return the number after --threads, or 1. A single thread is pinned to one core: that of CORE, or of its MPI rank."""
+    """Return the number after --threads, or 1. A single thread is pinned to the core of CORE or of its MPI rank."""
     arguments = sys.argv[1:]
     threads = int(arguments[arguments.index("--threads") + 1]) if "--threads" in arguments else 1
     for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -54,6 +54,6 @@ def describe() -> str:
     installed = {d.name: d.version for d in importlib.metadata.distributions() if d.name in ("torch", "jax")}
     peers = [f"{name} {version}" for name, version in sorted(installed.items())]
     return (
-        f"{reports.machine()}, {os.cpu_count()} cores; Python {platform.python_version()}, NumPy {np.__version__} ({blas}), "
-        f"{', '.join(peers)}; charrnn {charrnn.__version__} ({commit})"
+        f"{reports.machine()}, {os.cpu_count()} cores; Python {platform.python_version()}, "
+        f"NumPy {np.__version__} ({blas}), {', '.join(peers)}; charrnn {charrnn.__version__} ({commit})"
     )

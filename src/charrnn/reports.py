@@ -11,7 +11,7 @@ import io
 import platform
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -24,6 +24,13 @@ if TYPE_CHECKING:
 TABLE, PAGE = "results.csv", "README.md"
 FIGURE_FORMATS = ("png", "svg")
 Row = Mapping[str, Any]
+
+
+class Captioned(NamedTuple):
+    """A figure, and the sentence that says what it shows."""
+
+    figure: Figure
+    caption: str
 
 
 def mean_and_spread(values: Sequence[float]) -> tuple[float, float]:
@@ -81,20 +88,17 @@ def bullets(sentences: Iterable[str]) -> str:
     return "\n".join(f"- {sentence}" for sentence in sentences)
 
 
-def shown_figure(name: str, caption: str) -> str:
-    """Return the Markdown that shows a figure of the report's folder, with its caption below it."""
-    return f"![{caption}]({name}.png)\n\n*{caption}*"
-
-
 def write_table(folder: Path, rows: Sequence[Row], keys: Sequence[str] | None = None) -> None:
     """Write results.csv."""
     write_atomic(folder / TABLE, csv_table(rows, keys).encode())
 
 
-def write_figure(folder: Path, name: str, figure: Figure) -> None:
-    """Write a figure as NAME.png and NAME.svg."""
-    for file_format in FIGURE_FORMATS:
-        write_atomic(folder / f"{name}.{file_format}", image(figure, file_format))
+def write_figures(folder: Path, figures: Mapping[str, Captioned]) -> list[str]:
+    """Write each figure as NAME.png and NAME.svg, and return the Markdown that shows it with its caption below."""
+    for name, (figure, _) in figures.items():
+        for file_format in FIGURE_FORMATS:
+            write_atomic(folder / f"{name}.{file_format}", image(figure, file_format))
+    return [f"![{caption}]({name}.png)\n\n*{caption}*" for name, (_, caption) in figures.items()]
 
 
 def write_page(folder: Path, parts: Sequence[str]) -> Path:

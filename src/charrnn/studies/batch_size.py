@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from charrnn.figures.style import finish, new_figure
+from charrnn.reports import Captioned
 from charrnn.studies.drawing import training_curve, views
 from charrnn.studies.findings import beside_ngram, listed, lowest, ranking, verdict
 from charrnn.studies.job import BASE
-from charrnn.studies.lab import Captioned, Lab, Report, Study
+from charrnn.studies.lab import Lab, Report, Study
 from charrnn.studies.measures import Result, Row, column, roughness, shortest, tabulate, value_at
 
 BATCH_SIZES = (1, 10, 50, 100)

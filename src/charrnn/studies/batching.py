@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from charrnn.figures.style import COLOURS, finish, new_figure
+from charrnn.reports import Captioned
 from charrnn.studies.drawing import curve, training_curve
 from charrnn.studies.findings import beside_ngram, listed, ranking, verdict
-from charrnn.studies.lab import Captioned, Lab, Report, Study
+from charrnn.studies.lab import Lab, Report, Study
 from charrnn.studies.measures import Result, Row, column, roughness, tabulate
 
 ORDERS = ("sequential", "random", "chunked")
@@ -111,8 +112,8 @@ def _of_batch_size(rows: Mapping[Case, Row], size: int, epochs: float) -> list[s
     if epochs >= 2:
         swing = {order: loss - carried[order] for order, loss in column(of_size, "mid_epoch").items()}
         found.append(
-            f"Batch {size}, the most by which validation with the state carried exceeds its final value inside the last "
-            f"epoch (nats): {listed(swing, 3)}. The step at which training stops matters by that much."
+            f"Batch {size}, the most by which validation with the state carried exceeds its final value inside the "
+            f"last epoch (nats): {listed(swing, 3)}. The step at which training stops matters by that much."
         )
     return found
 

@@ -7,9 +7,10 @@ import math
 from charrnn.config import ModelConfig
 from charrnn.nn.layers import LAYERS
 from charrnn.nn.model import CharModel
+from charrnn.reports import Captioned
 from charrnn.studies.drawing import views
 from charrnn.studies.findings import beside_ngram, ranking
-from charrnn.studies.lab import Captioned, Lab, Report, Study
+from charrnn.studies.lab import Lab, Report, Study
 from charrnn.studies.measures import column, shortest, tabulate, value_at
 
 RNN_SIZE = 200

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from charrnn import errors, parallel, reports
 from charrnn.errors import RunError
 from charrnn.language_model import LanguageModel, load
 from charrnn.ngrams import NGram, best_ngram, uniform_nats
+from charrnn.reports import Captioned
 from charrnn.runs.files import read_json, write_json
 from charrnn.studies.job import Job, run_job
 from charrnn.studies.measures import Case, Result, Row
@@ -21,17 +22,7 @@ from charrnn.text.corpus import Corpus
 from charrnn.text.reading import Reading
 from charrnn.version import __version__
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
 VAL_FRACTION = 0.1
-
-
-class Captioned(NamedTuple):
-    """A figure and what it shows."""
-
-    figure: Figure
-    caption: str
 
 
 @dataclass(frozen=True)
@@ -156,10 +147,8 @@ class Lab:
             "## What was found",
             reports.bullets(report.findings),
         ]
-        figures = [reports.shown_figure(name, each.caption) for name, each in report.figures.items()]
         reports.write_table(self.out, report.rows)
-        for name, each in report.figures.items():
-            reports.write_figure(self.out, name, each.figure)
+        figures = reports.write_figures(self.out, report.figures)
         table = reports.markdown_table(report.rows, report.columns)
         page = reports.write_page(self.out, [*head, *figures, "## Results", table])
         facts = {

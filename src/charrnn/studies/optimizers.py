@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from charrnn.figures.style import COLOURS, STYLES, finish, new_figure
+from charrnn.reports import Captioned
 from charrnn.studies.drawing import curve
 from charrnn.studies.findings import beside_ngram, listed, lowest, ranking, verdict
-from charrnn.studies.lab import Captioned, Lab, Report, Study
+from charrnn.studies.lab import Lab, Report, Study
 from charrnn.studies.measures import Result, Row, tabulate
 
 # Each about a factor of 3 apart, around the rate that is usual for the rule.

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from charrnn.figures.style import COLOURS, finish, new_figure, smooth
+from charrnn.reports import Captioned
 from charrnn.studies.drawing import panel_of_text
 from charrnn.studies.job import Job
-from charrnn.studies.lab import Captioned, Lab, Report, Study
+from charrnn.studies.lab import Lab, Report, Study
 from charrnn.studies.measures import Result, Row, share_of_words, words
 
 STEPS = (0, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000, 300_000)

@@ -10,11 +10,12 @@ from charrnn.arrays import Array
 from charrnn.figures.style import COLOURS, STYLES, new_figure, plain
 from charrnn.generation.filters import apply_filters, make_sampling, probabilities
 from charrnn.language_model import LanguageModel
+from charrnn.reports import Captioned
 from charrnn.scoring import longest_copy
 from charrnn.studies.drawing import panel_of_text
 from charrnn.studies.findings import verdict
 from charrnn.studies.job import Job
-from charrnn.studies.lab import Captioned, Lab, Report, Study
+from charrnn.studies.lab import Lab, Report, Study
 from charrnn.studies.measures import Row, distinct_ngrams, share_of_words, words
 
 TEMPERATURES = (0.2, 0.5, 0.7, 1.0, 1.3)
@@ -176,6 +177,7 @@ STUDY = Study(
     "sampling",
     "Temperature and nucleus",
     "What changes in the text when one network samples with a grid of temperatures and top-p values? Real words are "
-    f"those of the training split; each setting has {SAMPLES} samples of {LENGTH} characters and the same random numbers.",
+    f"those of the training split; each setting has {SAMPLES} samples of {LENGTH} characters, drawn with the same "
+    "random numbers.",
     run,
 )
