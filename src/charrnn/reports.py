@@ -1,7 +1,7 @@
 """Reports: the tables, figures and pages that studies, sweeps and benchmarks write.
 
-A report is a folder with `results.csv`, each figure as PNG and SVG, and a `README.md` that shows them. Every function
-here does one part of it, so that a writer that needs only some of the parts takes only those.
+A report is a folder with `results.csv`, each figure as PNG and SVG, and a `README.md` that shows them. Each function
+writes one part, so that a caller can use the parts that it needs.
 """
 
 from __future__ import annotations

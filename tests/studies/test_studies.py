@@ -56,7 +56,7 @@ def test_every_study_writes_what_it_promises(charrnn: Run, story: Path, name: st
     assert f"{count} of {count} runs are already done" in again.err
 
 
-def test_a_study_that_was_interrupted_goes_on_where_it_stopped(charrnn: Run, story: Path) -> None:  # noqa: F811
+def test_a_study_that_was_interrupted_resumes_where_it_stopped(charrnn: Run, story: Path) -> None:  # noqa: F811
     arguments = ("experiment", "cells", story, "--quick", "--seeds", 1, "--jobs", 1, "--out", "study")
     charrnn(*arguments)
     kept = sorted(Path("study/jobs").glob("*.json"))

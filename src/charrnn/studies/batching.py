@@ -9,7 +9,7 @@ import numpy as np
 from charrnn.figures.style import COLOURS, finish, new_figure
 from charrnn.reports import Captioned
 from charrnn.studies.drawing import curve, training_curve
-from charrnn.studies.findings import beside_ngram, listed, ranking, verdict
+from charrnn.studies.findings import beside_ngram, listed, ranked, ranking, verdict
 from charrnn.studies.lab import Lab, Report, Study
 from charrnn.studies.measures import Result, Row, column, roughness, tabulate
 
@@ -99,14 +99,13 @@ def _positions(group: Sequence[Result]) -> tuple[Captioned, list[str]]:
 def _of_batch_size(rows: Mapping[Case, Row], size: int, epochs: float) -> list[str]:
     """State which order is best and which is smoothest at a batch size."""
     of_size = {order: rows[order, size] for order in ORDERS}
-    carried, rough = column(of_size, "val_loss"), column(of_size, "roughness")
-    first, second, third = sorted(ORDERS, key=rough.__getitem__)
+    carried, rough = column(of_size, "val_loss"), ranked(column(of_size, "roughness"))
+    smoothest, second, _ = rough
     found = [
         ranking(f"Batch {size}, validation with the state carried", carried),
         ranking(f"Batch {size}, validation with fresh windows", column(of_size, "val_loss_fresh")),
-        f"Batch {size}, roughness of the training curve (nats): "
-        f"{listed({order: rough[order] for order in (first, second, third)})}. "
-        f"{verdict('random starts are smoothest', first == 'random')} "
+        f"Batch {size}, roughness of the training curve (nats): {listed(rough)}. "
+        f"{verdict('random starts are smoothest', smoothest == 'random')} "
         f"Chunks are {'' if second == 'chunked' else 'not '}in between.",
     ]
     if epochs >= 2:

@@ -13,15 +13,19 @@ def listed(values: Mapping[str, float], digits: int = 4) -> str:
     return ", ".join(f"{name} {value:.{digits}f}" for name, value in values.items())
 
 
+def ranked(values: Mapping[str, float]) -> dict[str, float]:
+    """Return the values in ascending order."""
+    return dict(sorted(values.items(), key=lambda item: item[1]))
+
+
 def lowest(values: Mapping[str, float]) -> str:
     """Return the name with the lowest value."""
-    return min(values, key=values.__getitem__)
+    return next(iter(ranked(values)))
 
 
 def ranking(what: str, losses: Mapping[str, float]) -> str:
-    """Say which losses were measured, the lowest first, and whose is the lowest."""
-    ranked = dict(sorted(losses.items(), key=lambda item: item[1]))
-    return f"{what}: {listed(ranked)} nats per character. The best is {lowest(losses)}."
+    """List losses, the lowest first, and name the best."""
+    return f"{what}: {listed(ranked(losses))} nats per character. The best is {lowest(losses)}."
 
 
 def verdict(claim: str, holds: bool) -> str:

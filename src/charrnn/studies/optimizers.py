@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from charrnn.figures.style import COLOURS, STYLES, finish, new_figure
 from charrnn.reports import Captioned
 from charrnn.studies.drawing import curve
-from charrnn.studies.findings import beside_ngram, listed, lowest, ranking, verdict
+from charrnn.studies.findings import beside_ngram, listed, lowest, ranked, ranking, verdict
 from charrnn.studies.lab import Lab, Report, Study
 from charrnn.studies.measures import Result, Row, tabulate
 
@@ -76,15 +76,14 @@ def _curves(groups: Mapping[Case, Sequence[Result]], rows: Mapping[Case, Row]) -
 def _findings(rows: Mapping[Case, Row], best: Mapping[str, Case], epochs: float) -> list[str]:
     losses = {rule: float(rows[case]["val_loss"]) for rule, case in best.items()}
     worst = {rule: max(rows[rule, rate]["val_loss"] for rate in rates) for rule, rates in RATES.items()}
-    costs = {rule: worst[rule] - losses[rule] for rule in RATES}
+    costs = ranked({rule: worst[rule] - losses[rule] for rule in RATES})
     found = [
         ranking(
             f"Each rule at its best rate, after {epochs:g} epochs",
             {f"{rule} (at {best[rule][1]:g})": loss for rule, loss in losses.items()},
         ),
         ranking("At the same rates, after the first fifth of the run", {r: rows[best[r]]["early"] for r in RATES}),
-        "The cost of each rule's worst rate, compared with its best (nats): "
-        f"{listed({rule: costs[rule] for rule in sorted(costs, key=costs.__getitem__)}, 3)}. The rates tried span a "
+        f"The cost of each rule's worst rate, compared with its best (nats): {listed(costs, 3)}. The rates span a "
         "factor of about 30 for each.",
     ]
     edges = [rule for rule, rates in RATES.items() if best[rule][1] in (rates[0], rates[-1])]
