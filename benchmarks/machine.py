@@ -1,4 +1,4 @@
-"""What a measurement is made on, and the same conditions for every library. To be imported before any of them."""
+"""The machine of a measurement, and the same conditions for every library. Import it before any of them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-# Every library takes the kernels that it thinks best for the processor, whatever the environment asks for.
+# Let every library choose its own kernels for the processor, whatever the environment says.
 for forced in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
     os.environ.pop(forced, None)
 
 
 def _threads_from_arguments() -> int:
-    """The number after --threads, or 1. One thread stays on one core: what CORE says, or an MPI process's rank."""
+    """Return the number after --threads, or 1. A single thread is pinned to the core of CORE or of its MPI rank."""
     arguments = sys.argv[1:]
     threads = int(arguments[arguments.index("--threads") + 1]) if "--threads" in arguments else 1
     for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -37,18 +37,15 @@ def limit_torch(threads: int) -> None:
 
 
 def describe() -> str:
-    """Processor, versions and commit, in one line."""
+    """Return the processor, the versions and the commit, in one line."""
     import importlib.metadata
 
     import numpy as np
     from threadpoolctl import threadpool_info
 
     import charrnn
+    from charrnn import reports
 
-    model = next(
-        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
-        platform.processor(),
-    )
     commit = subprocess.run(
         ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False
     ).stdout.strip()
@@ -57,6 +54,6 @@ def describe() -> str:
     installed = {d.name: d.version for d in importlib.metadata.distributions() if d.name in ("torch", "jax")}
     peers = [f"{name} {version}" for name, version in sorted(installed.items())]
     return (
-        f"{model}, {os.cpu_count()} cores; Python {platform.python_version()}, NumPy {np.__version__} ({blas}), "
-        f"{', '.join(peers)}; charrnn {charrnn.__version__} ({commit})"
+        f"{reports.machine()}, {os.cpu_count()} cores; Python {platform.python_version()}, "
+        f"NumPy {np.__version__} ({blas}), {', '.join(peers)}; charrnn {charrnn.__version__} ({commit})"
     )

@@ -13,11 +13,9 @@ import pytest
 from charrnn.nn.layers import LAYERS
 from charrnn.scoring import longest_copy
 from charrnn.studies import STUDIES
-from charrnn.studies.batch_size import value_at
-from charrnn.studies.batching import roughness
 from charrnn.studies.cells import parameters, size_for
 from charrnn.studies.job import Job, run_job
-from charrnn.studies.text_measures import distinct_ngrams, share_of_words, words
+from charrnn.studies.measures import distinct_ngrams, roughness, share_of_words, value_at, words
 from charrnn.text.corpus import Corpus
 from charrnn.text.reading import Reading
 from tests.cli.conftest import Run, charrnn  # noqa: F401  (a fixture)
@@ -55,17 +53,17 @@ def test_every_study_writes_what_it_promises(charrnn: Run, story: Path, name: st
     assert not list(Path("study").rglob("*.pkl"))
     again = charrnn(*arguments)
     count = len(list(Path("study/jobs").glob("*.json")))
-    assert f"{count} of {count} runs are there already" in again.err
+    assert f"{count} of {count} runs are already done" in again.err
 
 
-def test_a_study_that_was_interrupted_goes_on_where_it_stopped(charrnn: Run, story: Path) -> None:  # noqa: F811
+def test_a_study_that_was_interrupted_resumes_where_it_stopped(charrnn: Run, story: Path) -> None:  # noqa: F811
     arguments = ("experiment", "cells", story, "--quick", "--seeds", 1, "--jobs", 1, "--out", "study")
     charrnn(*arguments)
     kept = sorted(Path("study/jobs").glob("*.json"))
     before = {path: json.loads(path.read_text()) for path in kept}
     kept[1].unlink()
     result = charrnn(*arguments)
-    assert f"{len(kept) - 1} of {len(kept)} runs are there already" in result.err
+    assert f"{len(kept) - 1} of {len(kept)} runs are already done" in result.err
     assert "run 1 of 1: " in result.err
     after = json.loads(kept[1].read_text())
     assert after["val_loss"] == before[kept[1]]["val_loss"]

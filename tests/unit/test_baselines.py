@@ -1,4 +1,4 @@
-"""The n-gram against a naive one, and the evaluation from fresh windows."""
+"""The n-gram model against a naive one, and the evaluation from fresh windows."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def witten_bell(train: list[int], context: tuple[int, ...], character: int, voca
 
 
 def kneser_ney(train: list[int], context: tuple[int, ...], character: int, vocab_size: int, order: int) -> float:
-    """Likewise, modified Kneser–Ney of an order; the context may be shorter."""
+    """P(character | context) by modified Kneser–Ney of an order; the context may be shorter."""
     n = len(context) + 1
     grams = Counter(tuple(train[k : k + n]) for k in range(len(train) - n + 1))
     if n < order:  # how many different characters stand before each

@@ -1,4 +1,4 @@
-"""`charrnn experiment`."""
+"""`charrnn experiment`: run a study."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 
 from charrnn.cli.options import echo_json, json_option, quiet_option
 from charrnn.errors import RunError
+from charrnn.reports import bullets
 from charrnn.studies import STUDIES, Lab
 from charrnn.text.library import read_text
 
@@ -26,7 +27,7 @@ Examples:
 @click.option("--quick", is_flag=True, help="Fewer epochs: minutes, not hours.")
 @click.option("--jobs", type=click.IntRange(1), default=os.cpu_count() or 1, help="Runs at a time [default: cores].")
 @click.option("--out", type=click.Path(path_type=Path), help="The study's folder [default: experiments/NAME-TEXT].")
-@click.option("--encoding", default="utf-8", show_default=True, help="How the bytes of TEXT are read.")
+@click.option("--encoding", default="utf-8", show_default=True, help="The character encoding of TEXT.")
 @quiet_option
 @json_option
 def experiment(
@@ -40,30 +41,29 @@ def experiment(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Carry out the study NAME on TEXT, by default on the bundled novel.
+    """Run the study NAME on TEXT, by default on the bundled novel.
 
-    Writes figures (PNG and SVG), a table (CSV) and a README with what was found into its folder. The last 10 % of the
-    text validate. A study that was interrupted goes on where it stopped when the same command is given again.
+    Writes figures (PNG and SVG), a table (CSV) and a README with the findings into its folder. The last 10 % of the
+    text validate. To resume an interrupted study, give the same command again.
     """
-    reading = read_text(text, encoding)
-    if not quiet:
-        for remark in reading.remarks:
-            click.echo(remark, err=True)
-    out = out or Path("experiments") / f"{name}-{Path(reading.name).stem}{'-quick' if quick else ''}"
-    if out.exists() and not (out / "jobs").is_dir() and any(out.iterdir()):
-        raise RunError(f"'{out}' exists and is not a study's folder: choose another --out")
 
     def say(message: str) -> None:
         if not quiet:
             click.echo(message, err=True)
 
+    reading = read_text(text, encoding)
+    for remark in reading.remarks:
+        say(remark)
+    out = out or Path("experiments") / f"{name}-{Path(reading.name).stem}{'-quick' if quick else ''}"
+    if out.exists() and not (out / "jobs").is_dir() and any(out.iterdir()):
+        raise RunError(f"'{out}' exists and is not a study's folder: choose another --out")
     study = STUDIES[name]
     lab = Lab(reading, out, seeds=seeds, quick=quick, jobs=jobs, say=say)
-    report = study.carry_out(lab)
+    report = study.run(lab)
     words = ["charrnn experiment", name, *text, f"--seeds {seeds}", *(["--quick"] if quick else [])]
     readme = lab.write(study, report, " ".join(words))
     if as_json:
         echo_json({"study": name, "folder": str(out), "findings": report.findings, "rows": report.rows})
     else:
-        click.echo("\n".join(f"- {finding}" for finding in report.findings))
+        click.echo(bullets(report.findings))
         click.echo(f"written: {readme}")

@@ -1,4 +1,4 @@
-"""`charrnn plot`."""
+"""`charrnn plot`: draw learning curves."""
 
 from __future__ import annotations
 
@@ -16,13 +16,16 @@ from charrnn.runs.folder import RunFolder
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...", type=click.Path(path_type=Path))
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("curves.png"), show_default=True,
-    help="The figure: a .png, .svg or .pdf file.",
+    help="The figure's file: .png, .svg or .pdf.",
 )  # fmt: skip
-@click.option("--title", help="Title of the figure [default: the texts of the runs].")
+@click.option("--title", help="The figure's title [default: the texts of the runs].")
 @quiet_option
 @json_option
 def plot(runs: tuple[Path, ...], out: Path, title: str | None, quiet: bool, as_json: bool) -> None:
-    """Learning curves of one or more runs in one figure: training loss smoothed, validation loss as measured."""
+    """Draw the learning curves of one or more runs in one figure.
+
+    The training loss is smoothed; the validation loss is shown as measured.
+    """
     file_format = check_figure(out)
     folders = {str(path): RunFolder.open(path) for path in runs}
     if title is None:

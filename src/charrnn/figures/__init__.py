@@ -1,1 +1,1 @@
-"""Figures of runs. Matplotlib is imported when one is drawn, never before."""
+"""Figures of runs. Matplotlib is imported when a figure is drawn, never before."""

@@ -1,4 +1,4 @@
-"""Relative error of each array's gradient, by method: one panel for each cell and depth."""
+"""The relative error of each array's gradient by each method, one panel for each cell and depth."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 
 from charrnn.figures.style import COLOURS, MARKERS, image, new_figure
 
-EXACT = 1e-17  # an error of exactly zero is drawn here, at the left edge
+EXACT = 1e-17  # where an error of exactly zero is drawn, at the left edge
 
 
 def draw_gradient_errors(results: Sequence[Mapping[str, Any]], file_format: str = "png") -> bytes:
-    """The figure as the bytes of an image file.
+    """Draw the errors, and return the figure as the bytes of an image file.
 
     Parameters
     ----------

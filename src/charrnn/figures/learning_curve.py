@@ -1,4 +1,4 @@
-"""Training and validation loss over a run, for one run or several in one figure."""
+"""Training and validation loss by epoch, for one run or several in one figure."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ import numpy as np
 
 from charrnn.arrays import Array
 from charrnn.errors import RunError
-from charrnn.figures.style import COLOURS, image, new_figure, plain, smooth
+from charrnn.figures.style import COLOURS, finish, image, new_figure, plain, smooth
 from charrnn.units import bits
 
 
 def draw_learning_curves(
     runs: Mapping[str, Sequence[Mapping[str, Any]]], title: str = "", file_format: str = "png"
 ) -> bytes:
-    """The figure as the bytes of an image file.
+    """Draw the curves, and return the figure as the bytes of an image file.
 
     Parameters
     ----------
     runs : mapping of name to metrics records
         The records of `metrics.jsonl`.
     title : str
-        Names the text and the splits.
+        The title, which names the text and the splits.
 
     Raises
     ------
@@ -43,20 +43,18 @@ def draw_learning_curves(
         axes.plot(epochs, smooth(losses), color=colour, linewidth=1.4, linestyle="--", label=f"{label}training")
         epochs, losses = series(records, "val_loss")
         axes.plot(epochs, losses, color=colour, linewidth=1.8, marker="o", markersize=4, label=f"{label}validation")
-    axes.set(xlabel="epochs", ylabel="loss (nats per character)", title=plain(title))
-    axes.grid(alpha=0.25)
+    finish(axes, xlabel="epochs", ylabel="loss (nats per character)", title=plain(title))
     right = axes.secondary_yaxis("right", functions=(bits, to_nats))
     right.set_ylabel("bits per character")
-    axes.legend(frameon=False)
     return image(figure, file_format)
 
 
 def series(records: Sequence[Mapping[str, Any]], key: str) -> tuple[Array, Array]:
-    """Epochs and values of the records that have a key."""
+    """Return the epochs and values of the records that have a key."""
     points = [(record["epoch"], record[key]) for record in records if record.get(key) is not None]
     return np.array([e for e, _ in points]), np.array([v for _, v in points])
 
 
 def to_nats(in_bits: Any) -> Any:
-    """Bits to nats, for the right-hand axis."""
+    """Convert bits to nats, for the right-hand axis."""
     return in_bits * math.log(2)

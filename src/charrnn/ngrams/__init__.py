@@ -1,4 +1,4 @@
-"""What any network has to beat: models without one."""
+"""Character n-gram models: the baselines that a network has to beat."""
 
 from charrnn.ngrams.ngram import NGram, best_ngram, uniform_nats
 

@@ -1,17 +1,17 @@
-"""Interpolated character n-grams: the share of each order is discounted, and what is left over goes to the order below.
+"""Interpolated character n-grams: each order is discounted, and the mass that this frees goes to the order below.
 
 For a context u of n − 1 characters, with u' its last n − 2:
 
     P(c | u) = (discounted count of u c + mass(u) P(c | u')) / total(u)
 
-and P = 1 / V below the unigram. A context that was never seen leaves P(c | u') as it is.
+and P = 1 / V below the unigram. For a context that never occurred, P(c | u) = P(c | u').
 
 Witten–Bell (Witten & Bell 1991; Chen & Goodman 1998, eq. 16): counts C are not discounted, mass(u) is the number T(u)
-of different characters seen after u, total(u) = C(u) + T(u).
+of distinct characters seen after u, total(u) = C(u) + T(u).
 
-Modified Kneser–Ney (Chen & Goodman 1998, section 3): each count loses D₁, D₂ or D₃, as it is 1, 2 or more, where
-D_k = k − (k + 1) Y n_{k+1} / n_k, Y = n₁ / (n₁ + 2 n₂), n_k the number of n-grams with count k; mass(u) is what u's
-n-grams have lost together, total(u) = C(u). Below the highest order the count of an n-gram is the number of different
+Modified Kneser–Ney (Chen & Goodman 1998, section 3): a count of 1, 2 or more loses D₁, D₂ or D₃, where
+D_k = k − (k + 1) Y n_{k+1} / n_k, Y = n₁ / (n₁ + 2 n₂), n_k the number of n-grams with count k; mass(u) is the sum of
+what u's n-grams lose, total(u) = C(u). Below the highest order, the count of an n-gram is the number of distinct
 characters seen before it.
 """
 
@@ -26,27 +26,27 @@ import numpy as np
 from charrnn.arrays import Array
 
 HIGHEST_ORDER = 9
-LEAST_DISCOUNT = 0.05  # nothing is impossible, even where every n-gram was seen many times
+LEAST_DISCOUNT = 0.05  # keeps every character possible, even where every n-gram was seen many times
 
 
 class _Table(NamedTuple):
-    """One order. Codes are the characters' ids as digits in base V, and sorted."""
+    """The n-grams of one order. A code has the characters' ids as its digits in base V; codes are sorted."""
 
     grams: Array  # codes of the n-grams
-    discounted: Array  # their counts, less the discount
+    discounted: Array  # their counts, minus the discount
     contexts: Array  # codes of their first n − 1 characters
     mass: Array
     total: Array
 
 
 def witten_bell(counts: Array, first: Array) -> tuple[Array, Array, Array]:
-    """Discounted counts (K,), and mass and total of each context, whose n-grams begin at `first`."""
+    """Return the discounted counts (K,), and the mass and total of each context, whose n-grams begin at `first`."""
     kinds = np.diff(np.append(first, len(counts)))
     return counts, kinds, np.add.reduceat(counts, first) + kinds
 
 
 def kneser_ney(counts: Array, first: Array) -> tuple[Array, Array, Array]:
-    """Likewise."""
+    """Return the discounted counts, mass and total as `witten_bell` does, by modified Kneser–Ney."""
     n = np.array([(counts == k).sum() for k in range(1, 5)], float)
     share = n[0] / (n[0] + 2 * n[1]) if n[0] else 0.0
     discounts = np.array([0.0, LEAST_DISCOUNT, LEAST_DISCOUNT, LEAST_DISCOUNT])
@@ -64,7 +64,7 @@ SMOOTHINGS: dict[str, Callable[[Array, Array], tuple[Array, Array, Array]]] = {
 
 
 class NGram:
-    """An n-gram model of ids (N,) over V characters; order n looks at n − 1 characters before."""
+    """An n-gram model of ids (N,) over V characters; order n predicts from the n − 1 characters before."""
 
     def __init__(self, ids: Array, vocab_size: int, order: int, smoothing: str = "Witten–Bell") -> None:
         if order < 1 or order > highest_order(vocab_size):
@@ -75,14 +75,14 @@ class NGram:
         for n in range(order, 0, -1):
             contexts, first = np.unique(grams // vocab_size, return_index=True)
             self._tables.append(_Table(grams, *_ordered(contexts, SMOOTHINGS[smoothing](counts, first))))
-            if n > 1 and smoothing == "Kneser–Ney":  # how many different characters stand before each shorter one
+            if n > 1 and smoothing == "Kneser–Ney":  # count the distinct characters before each shorter n-gram
                 grams, counts = np.unique(grams % vocab_size ** (n - 1), return_counts=True)
             elif n > 1:
                 grams, counts = np.unique(self._codes(ids, n - 1), return_counts=True)
         self._tables.reverse()
 
     def nats(self, ids: Array) -> Array:
-        """−log P of each of ids (N,), given those before it; (N,) float64."""
+        """Return −log P of each of ids (N,), given the ids before it; (N,) float64."""
         probs = np.full(len(ids), 1.0 / self.vocab_size)
         for n, table in enumerate(self._tables, 1):
             codes = self._codes(ids, n)
@@ -95,7 +95,7 @@ class NGram:
         return np.asarray(-np.log(probs))
 
     def _codes(self, ids: Array, n: int) -> Array:
-        """The code of the n-gram that ends at each position from n − 1 on."""
+        """Return the code of the n-gram that ends at each position from n − 1 on."""
         codes = np.zeros(max(0, len(ids) - n + 1), np.int64)
         for k in range(n):
             codes = codes * self.vocab_size + ids[k : k + len(codes)]
@@ -108,21 +108,21 @@ def _ordered(contexts: Array, smoothed: tuple[Array, Array, Array]) -> tuple[Arr
 
 
 def _find(table: Array, codes: Array) -> tuple[Array, Array]:
-    """Which codes are in a sorted table, and where (0 for those that are not)."""
+    """Return which codes are in a sorted table, and their places (0 for codes that are not in it)."""
     places = np.minimum(np.searchsorted(table, codes), len(table) - 1)
     found = table[places] == codes
     return found, np.where(found, places, 0)
 
 
 def highest_order(vocab_size: int) -> int:
-    """The highest order whose codes fit into 63 bits."""
+    """Return the highest order whose codes fit into 63 bits."""
     return max(1, min(HIGHEST_ORDER, int(63 / max(1.0, math.log2(vocab_size)))))
 
 
 def best_ngram(
     train_ids: Array, val_ids: Array, vocab_size: int, smoothing: str = "Witten–Bell"
 ) -> tuple[NGram, float]:
-    """The order with the lowest validation loss, and that loss in nats per character after the first."""
+    """Return the model of the order that is best on validation, and its loss in nats per character after the first."""
     models = [NGram(train_ids, vocab_size, n, smoothing) for n in range(1, highest_order(vocab_size) + 1)]
     losses = [float(model.nats(val_ids)[1:].mean()) for model in models]
     best = int(np.argmin(losses))
@@ -130,5 +130,5 @@ def best_ngram(
 
 
 def uniform_nats(vocab_size: int) -> float:
-    """The loss of guessing: ln V."""
+    """Return the loss of guessing: ln V."""
     return math.log(vocab_size)

@@ -1,20 +1,11 @@
-"""The studies: one file for each question. A new study is one file here and one line in STUDIES."""
+"""The studies: one file for each question. A new study is one file here and one name in the tuple below."""
 
 from __future__ import annotations
 
 from charrnn.studies import batch_size, batching, cells, optimizers, progress, sampling
 from charrnn.studies.lab import Lab, Study
 
-STUDIES: dict[str, Study] = {
-    study.name: study
-    for study in (
-        batching.STUDY,
-        batch_size.STUDY,
-        optimizers.STUDY,
-        sampling.STUDY,
-        progress.STUDY,
-        cells.STUDY,
-    )
-}
+_MODULES = (batching, batch_size, optimizers, sampling, progress, cells)
+STUDIES: dict[str, Study] = {module.STUDY.name: module.STUDY for module in _MODULES}
 
 __all__ = ["STUDIES", "Lab", "Study"]
