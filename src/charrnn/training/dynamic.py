@@ -16,7 +16,6 @@ from charrnn.errors import DivergenceError
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
 from charrnn.scoring import Evaluation
-from charrnn.text.mapped import release
 from charrnn.training.gradients import clip_by_global_norm_
 from charrnn.training.optimizers import Adam
 
@@ -59,5 +58,4 @@ def evaluate_dynamic(
         if not math.isfinite(loss):
             raise DivergenceError(f"dynamic evaluation diverged: try a learning rate below {learning_rate:g}")
         total += loss * len(inputs)
-        release(ids)
     return Evaluation(len(ids) - 1, total / (len(ids) - 1))

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from charrnn.errors import ConfigError, DivergenceError
-from charrnn.parallel.mpi import BROADCAST, END, GATHER, SET_UP, MpiTeam
+from charrnn.parallel.mpi import BROADCAST, END, GATHER, SETUP, MpiTeam
 from charrnn.parallel.team import ALONE, Team, launched
 from charrnn.threads import blas_threads
 from charrnn.training.trainer import new_trainer
@@ -81,7 +81,7 @@ def _follow(team: MpiTeam) -> None:
             what, progress = team.receive()
             if what == END:
                 return
-            if what == SET_UP:
+            if what == SETUP:
                 trainer = new_trainer(*team.receive_setup(), team)
             elif what == BROADCAST:
                 trainer.broadcast()

@@ -56,7 +56,7 @@ class Run:
         """The longest piece of a text that stands in the training split; None where that is too long to be searched."""
         if len(self.train_ids) > LONGEST_SEARCHED:
             return None
-        return longest_copy(text, self.model.vocabulary.decode(self.train_ids))
+        return longest_copy(text, self.model.vocabulary.decode(np.asarray(self.train_ids)))
 
 
 def train(
@@ -227,7 +227,7 @@ def _changed(config: TrainConfig, changes: Mapping[str, Any]) -> TrainConfig:
 
 def _trainer(config: TrainConfig, corpus: Corpus, train_ids: np.ndarray, sources: Sequence[str], team: Team) -> Trainer:
     trainer = new_trainer(config, len(corpus.vocabulary), train_ids, team)
-    team.set_up(config, len(corpus.vocabulary), train_ids, sources, corpus.sha256)
+    team.send_setup(config, len(corpus.vocabulary), train_ids, sources, corpus.sha256)
     return trainer
 
 
