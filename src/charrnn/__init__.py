@@ -14,6 +14,7 @@ from charrnn.errors import (
     UnknownCharacterError,
 )
 from charrnn.language_model import LanguageModel, load
+from charrnn.training.evaluate import evaluate
 from charrnn.training.train import Run, train
 from charrnn.version import __version__
 
@@ -27,6 +28,7 @@ __all__ = [
     "TextError",
     "UnknownCharacterError",
     "__version__",
+    "evaluate",
     "load",
     "train",
 ]

@@ -54,16 +54,16 @@ def test_minutes_choose_the_recipe() -> None:
     assert default_recipe({"minutes": 600.0, "cell": "lstm"}) == "lstm"
 
 
-class Remarks(Callback):
+class Messages(Callback):
     def __init__(self) -> None:
-        self.remarks: list[str] = []
+        self.messages: list[str] = []
 
     def on_message(self, text: str) -> None:
-        self.remarks.append(text)
+        self.messages.append(text)
 
 
 def test_what_the_user_chose_goes_before_the_recipe_and_its_sizes(book: Path, tmp_path: Path) -> None:
-    callback = Remarks()
+    callback = Messages()
     settings = {"hidden_size": 7, "steps": 3, "optimizer": "sgd"}
     run = charrnn.train(book, out=tmp_path / "run", callback=callback, recipe="good", **settings)
     config = run.config
@@ -75,7 +75,7 @@ def test_what_the_user_chose_goes_before_the_recipe_and_its_sizes(book: Path, tm
     )
     assert config.weight_decay == 0
     assert config.dropout == read_recipe("good").sizes[0]["dropout"]
-    (said,) = [r for r in callback.remarks if r.startswith("recipe good; for ")]
+    (said,) = [r for r in callback.messages if r.startswith("recipe good; for ")]
     assert f"dropout {config.dropout}" in said
     assert "hidden_size" not in said
 
