@@ -1,4 +1,4 @@
-"""How many threads the linear algebra library may use."""
+"""The number of threads that the linear algebra library may use."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 def blas_threads(number: int) -> Iterator[None]:
     """Limit NumPy's matrix products to a number of threads, inside the block only.
 
-    Our products are small: a second thread mostly waits, on a busy machine for seconds, and changes the last digits.
+    Our products are small: a second thread mostly waits, for seconds on a busy machine, and changes the last digits.
     """
     with _controller().limit(limits=number, user_api="blas"):
         yield

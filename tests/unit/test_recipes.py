@@ -15,7 +15,7 @@ from charrnn.nn.layers import LAYERS
 from charrnn.recipes import FROM, default_recipe, read_recipe, recipe_names
 from charrnn.training.callback import Callback
 from charrnn.training.optimizers import OPTIMIZERS
-from charrnn.training.resolve import Choice
+from charrnn.training.resolve import resolve
 from charrnn.training.trainer import new_trainer
 
 LENGTHS = (1_000, 50_000, 320_000, 1_000_000, 100_000_000)
@@ -105,7 +105,7 @@ def test_a_single_layer_does_without_the_recipes_dropout(book: Path, tmp_path: P
 
 
 def chosen_config(characters: int, recipe: str | None = None, **chosen: object) -> TrainConfig:
-    return Choice.of(chosen, recipe).for_characters(characters)[0]
+    return resolve(chosen, recipe, characters).config
 
 
 ORDINARY: list[dict[str, object]] = [
@@ -144,6 +144,6 @@ def test_patience_counts_the_recipes_evaluations_only() -> None:
 
 
 def test_what_is_said_of_a_recipe_is_what_is_used() -> None:
-    config, (said, *_) = Choice.of({"cell": "rnn", "num_layers": 1}, None).for_characters(50_000)
+    config, _, (said, *_) = resolve({"cell": "rnn", "num_layers": 1}, None, 50_000)
     assert config.dropout == 0
     assert "dropout" not in said

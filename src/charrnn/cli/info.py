@@ -19,7 +19,7 @@ from charrnn.units import bits
 @quiet_option
 @json_option
 def info(run: Path, quiet: bool, as_json: bool) -> None:
-    """What a run or a model file is: settings, text and splits, parameters, best loss."""
+    """Show the settings of a run or a model file, its text and splits, parameters and best loss."""
     model = load(run)
     facts: dict[str, Any] = {
         "model": asdict(model.network.config),

@@ -36,14 +36,18 @@ Examples:
 )
 @click.argument("text", nargs=-1)
 @click.option("--out", type=click.Path(path_type=Path), help="The run folder [default: runs/TEXT-CELL].")
-@click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with a run.")
+@click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Resume a run.")
 @click.option(
     "--recipe",
     metavar="NAME|FILE.toml",
     help=f"Settings by name ({', '.join(recipe_names())}) or from a file [default: by --cell or --minutes].",
 )
-@click.option("--serve", is_flag=True, help="Show curve and samples on a local page as they come; see charrnn serve.")
-@click.option("--port", type=click.IntRange(0, 65535), help="Of that page; 0: any free one [default: 8000].")
+@click.option(
+    "--serve", is_flag=True, help="Show the curve and samples on a local page during training; see charrnn serve."
+)
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="The port of that page; 0 for any free one [default: 8000]."
+)
 @config_options(known_settings(), by_recipe=BY_RECIPE)
 @quiet_option
 @json_option
@@ -61,12 +65,12 @@ def train(
     as_json: bool,
     **settings: Any,
 ) -> None:
-    """Train a model on TEXT and let it write.
+    """Train a model on TEXT and print a sample.
 
     TEXT is one or more UTF-8 files, "-" for standard input, or the name of a library corpus (see: charrnn corpora);
     without it, the bundled novel is used. Network, size and schedule come from a recipe that fits the length of the
-    text and the minutes there are; every flag goes before it. The first of --epochs, --steps and --minutes that is
-    reached ends the run. Ctrl-C saves and stops; --resume goes on.
+    text and the minutes of the budget; any flag overrides it. The first of --epochs, --steps and --minutes that is
+    reached ends the run. Ctrl-C saves and stops; --resume continues the run.
     """
     callback = make_callback(quiet)
     callback.also_begin = click.get_current_context().with_resource(LiveServer(serve, port, quiet)).begin
@@ -86,7 +90,7 @@ def train(
         copied = run.longest_copy(sample)
         if copied is not None and not quiet:
             click.echo(
-                f"longest piece of this sample that stands in the training text: {len(copied)} characters, {copied!r}",
+                f"longest piece of this sample that occurs in the training text: {len(copied)} characters, {copied!r}",
                 err=True,
             )
 

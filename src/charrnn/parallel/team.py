@@ -35,7 +35,7 @@ class Team:
         return batch
 
     def reduce_(self, message: Array, loss: float, share: float) -> float:
-        """[team.1]: message (P + 1,) holds this rank's gradient, then everybody's; returns everybody's mean loss."""
+        """[team.1]: message (P + 1,) holds this rank's gradient, then the team's; returns the team's mean loss."""
         return loss
 
     def lanes(self, batch_size: int) -> slice:

@@ -1,4 +1,4 @@
-"""The mean loss over a whole text, read once from beginning to end with the state carried along."""
+"""The mean loss over a whole text, read once from beginning to end with the state carried through it."""
 
 from __future__ import annotations
 
