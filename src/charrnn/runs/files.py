@@ -48,7 +48,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def write_arrays(path: Path, arrays: Mapping[str, Array], header: Mapping[str, Any]) -> None:
     """Arrays by name and a JSON header in one safetensors file."""
-    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}  # safetensors would save others wrongly
+    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}  # others are saved wrongly
     write_atomic(path, safetensors_bytes(contiguous, {KEY: json.dumps(header, ensure_ascii=False)}))
 
 
@@ -75,7 +75,7 @@ def read_arrays(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
 
 
 def header_value(name: str, value: Any, kind: str, complaint: str, **limits: Any) -> Any:
-    """A value from a header, checked as a setting is (see `check_value`); if it fails, a ValueError with the complaint."""
+    """A value from a header, checked as a setting is (see `check_value`); ValueError with the complaint if it fails."""
     try:
         return check_value(name, value, kind, **limits)
     except ConfigError:

@@ -23,7 +23,7 @@ from charrnn.text.vocabulary import Vocabulary
 
 MODEL_FILE = "model.safetensors"
 FORMAT = 1
-MOST = {"num_layers": 1000, "vocab_size": 1 << 21, "hidden_size": 1 << 20}  # more than any model has: the header is wrong
+MOST = {"num_layers": 1000, "vocab_size": 1 << 21, "hidden_size": 1 << 20}  # beyond any model: the header is wrong
 
 
 class ModelFile(NamedTuple):
