@@ -70,20 +70,14 @@ class MpiTeam(Team):
             "settings": config.as_dict(), "vocab_size": vocab_size, "dtype": ids.dtype.str, "length": len(ids),
             "sources": list(sources) if large else None, "sha256": sha256,
         }  # fmt: skip
-        data = np.frombuffer(json.dumps(facts).encode(), np.uint8).copy()
-        self.comm.Bcast(np.array([len(data)], np.int64))
-        self.comm.Bcast(data)
+        self.comm.bcast(json.dumps(facts))
         if not large:
             self._broadcast(ids)
         self.within = False
 
     def receive_setup(self) -> tuple[TrainConfig, int, Array]:
         """What `send_setup` sends: the configuration, the size of the vocabulary, and the training text's ids (N,)."""
-        size = np.empty(1, np.int64)
-        self.comm.Bcast(size)
-        data = np.empty(size[0], np.uint8)
-        self.comm.Bcast(data)
-        facts = json.loads(data.tobytes())
+        facts = json.loads(self.comm.bcast(None))
         config = make_config(facts["settings"])
         if facts["sources"]:  # too large to send; on this machine the cache holds it already encoded
             corpus = large_corpus(facts["sources"], config.encoding)

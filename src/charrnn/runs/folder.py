@@ -147,7 +147,7 @@ class RunFolder:
 
 
 def _locked(handle: int, kind: int, tries: int = 3) -> bool:
-    """Whether the lock was acquired, or the file system has none. `in_training` holds it for microseconds: try again."""
+    """Whether the lock was acquired, or the file system has none. `in_training` holds it for microseconds: retry."""
     for left in reversed(range(tries)):
         try:
             fcntl.flock(handle, kind | fcntl.LOCK_NB)

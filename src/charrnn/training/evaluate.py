@@ -14,6 +14,7 @@ from charrnn.runs.folder import RunFolder
 from charrnn.scoring import Evaluation
 from charrnn.scoring import evaluate as evaluate_ids
 from charrnn.settings import check_value
+from charrnn.text.corpus import SPLITS, Corpus
 from charrnn.text.library import read_text
 from charrnn.text.mapped import recoded
 from charrnn.text.opening import open_corpus, source_list
@@ -87,70 +88,56 @@ def evaluate(
         raise ConfigError(f"--dynamic-rate {dynamic_rate:g} has no effect without --dynamic")
     rate = check_value("dynamic_rate", dynamic_rate, "float | None", above=0) or LEARNING_RATE
     if split is not None:
-        check_value("split", split, "str", choices=[name for name in PARTS if name != "text"])
+        check_value("split", split, "str", choices=SPLITS)
+    callback, sources = callback or LineCallback(), source_list(text)
     with blas_threads(1):
         model = load(run)
-        ids, split, sha256 = _part(model, Path(run), source_list(text), split, encoding, on_unknown, callback)
+        try:
+            if sources:
+                corpus, words = open_corpus(sources, encoding, callback.on_message, callback.on_reading)
+            else:
+                corpus, words = _own_text(model, Path(run), callback)
+        finally:
+            callback.on_end()
+        own = corpus.sha256 == model.provenance.get("text_sha256")
+        if split and not own:
+            raise ConfigError(
+                f"--split {split} is a part of the run's own text, and {corpus.name} is another: leave it out"
+            )
+        ids = None if words else recoded(corpus, model.vocabulary)
+        if ids is None:
+            ids = model.vocabulary.encode(words or read_text(sources, encoding).text, on_unknown)
+        if len(ids) < len(corpus.ids):
+            callback.on_message(f"skipped {len(corpus.ids) - len(ids):,} unknown characters")
+        split = split or ("text" if sources else "val")
+        if split != "text":
+            ids = _split(model, ids, split)
+        if len(ids) < 2:
+            raise TextError(f"the {PARTS[split]} has {len(ids)} characters: it takes at least 2 to predict one")
         static = evaluate_ids(model.network, model.params, ids)
-        result = RunEvaluation(static.characters, static.nats_per_char, split, sha256)
+        result = RunEvaluation(static.characters, static.nats_per_char, split, corpus.sha256)
         on_static(result)
         if dynamic:
             result = replace(result, dynamic=evaluate_dynamic(model.network, model.params, ids, rate))
     return result
 
 
-def _part(
-    model: LanguageModel,
-    run: Path,
-    sources: list[str],
-    split: str | None,
-    encoding: str,
-    on_unknown: str,
-    callback: Callback | None,
-) -> tuple[Array, str, str]:
-    """The ids to evaluate on, the name of the part that they are, and the text's SHA-256."""
-    callback = callback or LineCallback()
-    own = not sources
-    if own:
-        sources, encoding = _own_sources(run)
-    try:
-        say = (lambda remark: None) if own else callback.on_message
-        corpus, text = open_corpus(sources, encoding, say, callback.on_reading)
-    except TextError as error:
-        if not own:
-            raise
-        raise RunError(f"{error}; if the text has moved, name it: charrnn evaluate RUN TEXT --split val") from None
-    finally:
-        callback.on_end()
-    trained_on = corpus.sha256 == model.provenance.get("text_sha256")
-    if own and not trained_on:
-        raise RunError(f"the text {corpus.name} has changed since the run: name a TEXT to evaluate it on")
-    if split and not trained_on:
-        raise ConfigError(
-            f"--split {split} is a part of the run's own text, and {corpus.name} is another: leave it out"
-        )
-    ids = None if text else recoded(corpus, model.vocabulary)
-    if ids is None:
-        ids = model.vocabulary.encode(text or read_text(sources, encoding).text, on_unknown)
-    if len(ids) < len(corpus.ids):
-        callback.on_message(f"skipped {len(corpus.ids) - len(ids):,} unknown characters")
-    split = split or ("val" if own else "text")
-    if split != "text":
-        ids = _split(model, ids, split)
-    if len(ids) < 2:
-        raise TextError(f"the {PARTS[split]} has {len(ids)} characters: it takes at least 2 to predict one")
-    return ids, split, corpus.sha256
-
-
-def _own_sources(run: Path) -> tuple[list[str], str]:
-    """The files of the text that a run was trained on, and their encoding."""
+def _own_text(model: LanguageModel, run: Path, callback: Callback) -> tuple[Corpus, str]:
+    """The text that a run was trained on, read again, as `open_corpus` does."""
     if not run.is_dir():
         raise RunError(f"'{run}' is a model without its text: name a TEXT to evaluate it on")
     saved = RunFolder.open(run).read_config()
     try:
-        return list(saved["sources"]), str(saved["settings"]["encoding"])
+        sources, encoding = list(saved["sources"]), str(saved["settings"]["encoding"])
     except (KeyError, TypeError):
         raise RunError(f"'{run}/config.json' is damaged: it does not say where the text is") from None
+    try:
+        corpus, words = open_corpus(sources, encoding, lambda remark: None, callback.on_reading)
+    except TextError as error:
+        raise RunError(f"{error}; if the text has moved, name it: charrnn evaluate RUN TEXT --split val") from None
+    if corpus.sha256 != model.provenance.get("text_sha256"):
+        raise RunError(f"the text {corpus.name} has changed since the run: name a TEXT to evaluate it on")
+    return corpus, words
 
 
 def _split(model: LanguageModel, ids: Array, split: str) -> Array:

@@ -57,9 +57,8 @@ class Session:
         self.sample_every = config.sample_every or self._default_sample_every()
         self.progress = Progress()
         self.best = trainer.params.vector.copy()  # by validation loss; without a validation split, the latest
-        # The last parameters known to give a finite loss; and those of the last record, which the next step will test.
-        self._good_step, self._good = 0, self.best.copy()
-        self._candidate_step, self._candidate = 0, self.best.copy()
+        # Steps and their parameters: the last to give a finite loss; and the last record's, which the next step tests.
+        self._good = self._candidate = (0, self.best.copy())
         self._smoothed = math.nan
         self._in_step = False  # while True, the trainer's values are between two states
         self._saved_at = self._reported_at = time.monotonic()
@@ -143,8 +142,7 @@ class Session:
             array[...] = state.arrays[name]
         self.progress = state.progress
         self.trainer.step_count = self.trainer.optimizer.t = state.progress.step
-        self._good_step = self._candidate_step = state.progress.step
-        self._good[...] = self._candidate[...] = self.trainer.params.vector
+        self._good = self._candidate = (state.progress.step, self.trainer.params.vector.copy())
         self._logged_seconds = state.progress.seconds
         self.folder.clean(state.progress.step)
         self.language_model().save(self.folder.model)  # a kill may have left one that is newer than the checkpoint
@@ -165,8 +163,7 @@ class Session:
         progress.seconds += time.perf_counter() - begun
         self._in_step = False
         self._count(record)
-        logs = record.step % config.log_every == 0
-        last = self.ended() is not None
+        logs, last = record.step % config.log_every == 0, self.ended() is not None
         evaluates = len(self.val_ids) > 0 and (last or record.step % self.eval_every == 0)
         if evaluates or logs or last:
             self._record(record.learning_rate, evaluates, end_of_interval=logs)
@@ -182,9 +179,8 @@ class Session:
     def _count(self, record: StepRecord) -> None:
         """Take a step into the running means; its finite loss makes the parameters before it good ones."""
         progress = self.progress
-        if self._candidate_step == progress.step:
-            self._good_step = self._candidate_step
-            self._good[...] = self._candidate
+        if self._candidate[0] == progress.step:
+            self._good = self._candidate
         progress.step = record.step
         progress.loss_sum += record.loss
         progress.grad_norm_sum += record.grad_norm
@@ -211,8 +207,7 @@ class Session:
         self._logged_chars, self._logged_seconds = 0, progress.seconds
         if end_of_interval:
             progress.loss_sum, progress.grad_norm_sum, progress.count = 0.0, 0.0, 0
-            self._candidate_step = progress.step
-            self._candidate[...] = self.trainer.params.vector
+            self._candidate = (progress.step, self.trainer.params.vector.copy())
 
     def _evaluate(self, train_loss: float) -> float:
         progress = self.progress
@@ -245,8 +240,7 @@ class Session:
     def _keep_good(self) -> str:
         """After a divergence, save the last good parameters unless better ones are saved; returns where they are."""
         if self.progress.best_val_loss is None:
-            self.progress.best_step = self._good_step
-            self.best[...] = self._good
+            self.progress.best_step, self.best[...] = self._good
             self.language_model().save(self.folder.model)
         return f"the parameters of step {self.progress.best_step:,} are saved in '{self.folder.model}'"
 
