@@ -263,7 +263,7 @@ def test_an_interrupted_run_has_a_model_even_before_the_first_evaluation(
     assert (run.step, run.best_step, run.val) == (7, 7, None)
 
 
-def test_a_watcher_that_fails_does_not_cost_the_training(book: Path, tmp_path: Path) -> None:
+def test_a_callback_that_fails_does_not_cost_the_training(book: Path, tmp_path: Path) -> None:
     class Broken(Listener):
         def on_sample(self, step: int, text: str) -> None:
             raise BrokenPipeError
@@ -344,7 +344,7 @@ def test_without_a_validation_split_the_last_parameters_are_kept(book: Path, tmp
     np.testing.assert_array_equal(arrays["params"], charrnn.load(run.path).params.vector)
 
 
-def test_a_run_tells_what_it_does(book: Path, tmp_path: Path) -> None:
+def test_a_run_reports_what_it_does(book: Path, tmp_path: Path) -> None:
     listener = Listener()
     run = train(book, tmp_path / "run", listener, steps=20, eval_every=10, sample_every=10)
     assert [e.step for e in listener.evaluations] == [10, 20]

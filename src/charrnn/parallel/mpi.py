@@ -76,7 +76,7 @@ class MpiTeam(Team):
         self.within = False
 
     def receive_setup(self) -> tuple[TrainConfig, int, Array]:
-        """What `send_setup` sends: the configuration, the size of the vocabulary, and the training text's ids (N,)."""
+        """Receive what `send_setup` sends: the configuration, the size of the vocabulary, and the ids (N,)."""
         facts = json.loads(self.comm.bcast(None))
         config = make_config(facts["settings"])
         if facts["sources"]:  # too large to send; on this machine the cache holds it already encoded

@@ -50,7 +50,7 @@ class Team:
         return step
 
     def scatter(self, state: Array) -> Array:
-        """From the state of all lanes (L, S, B, H) on rank 0, to each rank its own lanes (L, S, B_r, H)."""
+        """Give each rank its own lanes (L, S, B_r, H) of the state on rank 0 (L, S, B, H)."""
         return state
 
     def gather(self, state: Array, params: Array, batch_size: int) -> Array:

@@ -22,7 +22,7 @@ MOST_STEPS = 1 << 53  # more than any run has: the header is wrong
 
 @dataclass
 class Progress:
-    """Where a run stands, apart from its arrays."""
+    """The progress of a run, apart from its arrays."""
 
     step: int = 0
     seconds: float = 0.0  # of training alone

@@ -65,24 +65,22 @@ LIBRARY = {
 
 
 def read_text(sources: Sequence[str], encoding: str = "utf-8") -> Reading:
-    """The text that a user named: files, `-`, the name of a library text, or nothing for the bundled novel."""
+    """The text that a user named: files, `-`, the name of a library text, or nothing for the bundled novel.
+
+    A library text that is neither bundled nor in the cache is downloaded first.
+    """
     sources = sources or [DEFAULT]
     named = [source for source in sources if source in LIBRARY and not Path(source).exists()]
     if named and len(sources) > 1:
         raise TextError(f"'{named[0]}' is a library text, which cannot be joined with files: name it alone")
     if named:
-        return read_library(named[0])
+        text = LIBRARY[named[0]]
+        return Reading(read_files([str(local_path(text) or fetch(text))]).text, text.name, ())
     if len(sources) == 1 and sources[0] != STDIN and not Path(sources[0]).exists():
         close = difflib.get_close_matches(sources[0], LIBRARY, n=1)
         if close:
             raise TextError(f"'{sources[0]}' is neither a file nor the name of a corpus: did you mean '{close[0]}'?")
     return read_files(sources, encoding)
-
-
-def read_library(name: str) -> Reading:
-    """A library text by name, downloaded first if it is neither bundled nor in the cache."""
-    text = LIBRARY[name]
-    return Reading(read_files([str(local_path(text) or fetch(text))]).text, name, ())
 
 
 def local_path(text: LibraryText) -> Path | None:

@@ -87,7 +87,7 @@ class Trainer:
         )
 
     def _dropout_rng(self) -> Uniform | None:
-        """What draws the step's dropout masks: for each lane the same numbers, whichever process reads it."""
+        """The generator of the step's dropout masks: a lane's numbers do not depend on the process that reads it."""
         if not self.config.dropout:
             return None
         return some_rows(stream(self.config.seed, "dropout", self.step_count), self.lanes, self.config.batch_size)
