@@ -14,6 +14,7 @@ from charrnn.text.corpus import SPLITS
 from charrnn.training.dynamic import LEARNING_RATE
 from charrnn.training.evaluate import PARTS, RunEvaluation
 from charrnn.training.evaluate import evaluate as evaluate_run
+from charrnn.units import with_units
 
 
 @click.command(
@@ -56,4 +57,4 @@ def evaluate(run: Path, text: tuple[str, ...], quiet: bool, as_json: bool, **opt
 
 
 def _words(e: Evaluation) -> str:
-    return f"{e.nats_per_char:.4f} nats ({e.bits_per_char:.4f} bits) per character, perplexity {e.perplexity:.3f}"
+    return f"{with_units(e.nats_per_char)}, perplexity {e.perplexity:.3f}"

@@ -15,9 +15,9 @@ from charrnn.config import known_settings
 from charrnn.interrupts import Interrupted
 from charrnn.parallel.team import ALONE, Team
 from charrnn.recipes import read_recipe, recipe_names
-from charrnn.scoring import Evaluation
 from charrnn.training.train import Run
 from charrnn.training.train import train as train_run
+from charrnn.units import with_units
 
 RECIPES = [read_recipe(name) for name in recipe_names()]
 BY_RECIPE = {name for recipe in RECIPES for settings in (recipe.settings, *recipe.sizes) for name in settings}
@@ -56,14 +56,11 @@ def train(
     team: Team | None,
     /,
     text: tuple[str, ...],
-    out: Path | None,
-    resume: Path | None,
-    recipe: str | None,
     serve: bool,
     port: int | None,
     quiet: bool,
     as_json: bool,
-    **settings: Any,
+    **options: Any,
 ) -> None:
     """Train a model on TEXT and print a sample.
 
@@ -75,9 +72,7 @@ def train(
     callback = make_callback(quiet)
     callback.also_begin = click.get_current_context().with_resource(LiveServer(serve, port, quiet)).begin
     try:
-        run = train_run(
-            text, out=out, resume=resume, recipe=recipe, callback=callback, team=team or ALONE, **given(settings)
-        )
+        run = train_run(text, callback=callback, team=team or ALONE, **given(options))
     except Interrupted as stopped:
         click.echo(f"charrnn: interrupted: {stopped}", err=True)
         sys.exit(128 + stopped.signal)
@@ -97,7 +92,7 @@ def train(
 
 def _summary(run: Run) -> str:
     parts = [f"trained {run.step:,} steps ({run.epoch:.2f} epochs) in {run.seconds:.0f} s"]
-    parts += [f"{name} {_loss(e)}" for name, e in (("validation", run.val), ("test", run.test)) if e]
+    parts += [f"{name} {with_units(e.nats_per_char)}" for name, e in (("validation", run.val), ("test", run.test)) if e]
     if run.best_step != run.step:
         parts.append(f"best at step {run.best_step:,}")
     if run.ended == "patience":
@@ -105,19 +100,11 @@ def _summary(run: Run) -> str:
     return f"{'; '.join(parts)}; saved in {run.path}"
 
 
-def _loss(e: Evaluation) -> str:
-    return f"{e.nats_per_char:.4f} nats ({e.bits_per_char:.4f} bits) per character"
-
-
 def _as_json(run: Run, sample: str) -> dict[str, Any]:
     values: dict[str, Any] = {
-        "run": str(run.path),
-        "ended": run.ended,
-        "step": run.step,
-        "epoch": run.epoch,
-        "seconds": round(run.seconds, 3),
-        "best_step": run.best_step,
-    }
+        "run": str(run.path), "ended": run.ended, "step": run.step, "epoch": run.epoch,
+        "seconds": round(run.seconds, 3), "best_step": run.best_step,
+    }  # fmt: skip
     for name, e in (("val", run.val), ("test", run.test)):
         if e:
             values[f"{name}_nats_per_char"], values[f"{name}_bits_per_char"] = e.nats_per_char, e.bits_per_char

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
-from charrnn.units import bits
+from charrnn.units import with_units
 
 
 class ProgressReport(NamedTuple):
@@ -89,7 +89,5 @@ class LineCallback(Callback):
 def evaluation_line(result: Evaluated) -> str:
     """An evaluation as a line of text, with its splits and units."""
     mark = ", best so far" if result.best else ""
-    return (
-        f"step {result.step:,} (epoch {result.epoch:.2f}): training {result.train_loss:.4f}, validation "
-        f"{result.val_loss:.4f} nats ({bits(result.val_loss):.4f} bits) per character{mark}"
-    )
+    losses = f"training {result.train_loss:.4f}, validation {with_units(result.val_loss)}"
+    return f"step {result.step:,} (epoch {result.epoch:.2f}): {losses}{mark}"

@@ -151,15 +151,9 @@ def _begin(
     del text  # as large as the ids, and no longer needed
     session = Session(trainer, corpus, splits, folder, callback)
     parameters = len(trainer.params.vector)
-    folder.write_config(
-        {
-            "recipe": recipe,
-            "sources": _absolute(sources),
-            **session.provenance,
-            "parameters": parameters,
-            "versions": {"python": platform.python_version(), "numpy": np.__version__},
-        }
-    )
+    versions = {"python": platform.python_version(), "numpy": np.__version__}
+    origin = {"recipe": recipe, "sources": _absolute(sources)}
+    folder.write_config({**origin, **session.provenance, "parameters": parameters, "versions": versions})
     sizes = ", ".join(f"{name} {len(ids):,}" for name, ids in splits.items() if len(ids))
     messages = [
         f"text {corpus.name}: {len(corpus.ids):,} characters, {len(corpus.vocabulary)} distinct; by position: {sizes}",
