@@ -70,14 +70,20 @@ class MpiTeam(Team):
             "settings": config.as_dict(), "vocab_size": vocab_size, "dtype": ids.dtype.str, "length": len(ids),
             "sources": list(sources) if large else None, "sha256": sha256,
         }  # fmt: skip
-        self.comm.bcast(json.dumps(facts))
+        data = np.frombuffer(json.dumps(facts).encode(), np.uint8).copy()
+        self.comm.Bcast(np.array([len(data)], np.int64))
+        self.comm.Bcast(data)
         if not large:
             self._broadcast(ids)
         self.within = False
 
     def receive_setup(self) -> tuple[TrainConfig, int, Array]:
         """Receive what `send_setup` sends: the configuration, the size of the vocabulary, and the ids (N,)."""
-        facts = json.loads(self.comm.bcast(None))
+        size = np.empty(1, np.int64)
+        self.comm.Bcast(size)
+        data = np.empty(size[0], np.uint8)
+        self.comm.Bcast(data)  # as bytes: the lower-case methods of mpi4py unpack objects
+        facts = json.loads(data.tobytes())
         config = make_config(facts["settings"])
         if facts["sources"]:  # too large to send; on this machine the cache holds it already encoded
             corpus = large_corpus(facts["sources"], config.encoding)
