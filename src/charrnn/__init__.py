@@ -3,6 +3,21 @@
 >>> import charrnn
 >>> run = charrnn.train("book.txt", minutes=5)  # doctest: +SKIP
 >>> run.model.generate("The ", length=300, temperature=0.7, seed=1)  # doctest: +SKIP
+
+What is public:
+
+- `train`: train a model on a text and keep everything about it in a run folder
+- `Run`: a finished run: its folder, model, metrics and losses
+- `load`: load the model of a run folder or a model file
+- `LanguageModel`: a model that generates, scores and evaluates texts, and saves itself
+- `evaluate`: measure how well a run's model predicts its own text or another
+- `CharRNNError`: the base of every error that this package raises on purpose
+- `ConfigError`: a setting is unknown, out of range, or contradicts another
+- `TextError`: a text cannot be read, is not text, or is too short
+- `UnknownCharacterError`: a text holds a character that the vocabulary lacks
+- `RunError`: a run folder, model file or checkpoint is missing, damaged or does not fit
+- `DivergenceError`: the loss or the gradient is not a finite number
+- `__version__`: the version of the installed package
 """
 
 from charrnn.errors import (
@@ -14,6 +29,7 @@ from charrnn.errors import (
     UnknownCharacterError,
 )
 from charrnn.language_model import LanguageModel, load
+from charrnn.training.evaluate import evaluate
 from charrnn.training.train import Run, train
 from charrnn.version import __version__
 
@@ -27,6 +43,7 @@ __all__ = [
     "TextError",
     "UnknownCharacterError",
     "__version__",
+    "evaluate",
     "load",
     "train",
 ]

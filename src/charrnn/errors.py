@@ -18,7 +18,7 @@ class TextError(CharRNNError):
 class UnknownCharacterError(TextError):
     """A text holds a character that the vocabulary lacks."""
 
-    found = ""  # the message without the remedy, which is another one over HTTP
+    found = ""  # the message without its remedy: over HTTP the remedy is another
 
 
 class RunError(CharRNNError):

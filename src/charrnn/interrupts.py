@@ -22,7 +22,7 @@ class StopRequest:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         for number, handler in self._before.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]  # exactly what signal.signal returned
+            signal.signal(number, handler)  # type: ignore[arg-type]  # what signal.signal returned
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         if self.signal is not None:
@@ -31,7 +31,7 @@ class StopRequest:
 
 
 class Interrupted(KeyboardInterrupt):
-    """Training was interrupted and has saved; `signal` says by what."""
+    """Training was interrupted by `signal`, after it has saved."""
 
     def __init__(self, message: str, signal_number: int) -> None:
         super().__init__(message)

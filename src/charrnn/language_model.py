@@ -1,4 +1,4 @@
-"""A trained model and its vocabulary: what a user generates with, scores with, and shares."""
+"""A trained model and its vocabulary, with which a user generates, scores and evaluates texts."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class LanguageModel:
     """A character language model that writes and scores text. Get one with `charrnn.load` or from a run."""
 
     def __init__(
-        self, model: CharModel, params: Parameters, vocabulary: Vocabulary, provenance: dict[str, Any] | None = None
+        self, network: CharModel, params: Parameters, vocabulary: Vocabulary, provenance: dict[str, Any] | None = None
     ) -> None:
-        self.network, self.params, self.vocabulary = model, params, vocabulary
+        self.network, self.params, self.vocabulary = network, params, vocabulary
         self.provenance = provenance or {}
 
     @classmethod
@@ -44,7 +44,7 @@ class LanguageModel:
         characters : str
             The vocabulary: the character of each id, in order; it must be sorted.
         cell : str
-            The kind of cell; sizes and layers follow from the arrays.
+            The name of the cell; sizes and layers follow from the arrays.
         """
         vocabulary = Vocabulary(characters)
         if vocabulary.characters != characters:
@@ -52,8 +52,8 @@ class LanguageModel:
         layers = len({name.rsplit("_l", 1)[1] for name in arrays if name.startswith("recurrent.weight_")})
         try:
             hidden_size = arrays["readout.weight"].shape[1]
-            model = CharModel(ModelConfig(len(vocabulary), cell, hidden_size, layers))
-            return cls(model, from_torch(dict(arrays), model), vocabulary)
+            network = CharModel(ModelConfig(len(vocabulary), cell, hidden_size, layers))
+            return cls(network, from_torch(dict(arrays), network), vocabulary)
         except (KeyError, ValueError, IndexError) as error:
             raise RunError(f"the arrays do not make a model with cell '{cell}': {error}") from None
 
@@ -83,20 +83,20 @@ class LanguageModel:
         Parameters
         ----------
         prompt : str
-            What to go on from; it is not part of the result. Without it the model begins as after a line end.
+            The text to continue; it is not part of the result. Without one the model begins as after a line end.
         length : int
-            Characters to write; fewer if a stop string comes first.
+            Characters to write; fewer if a stop string occurs first.
         stop : str or sequence of str
             Stop before any of these strings.
         seed : int, optional
-            Equal seeds give equal texts; without one, each call differs.
+            Equal seeds give equal texts; without a seed, each call differs.
         on_unknown : {"error", "skip"}
             What to do with characters of the prompt that the vocabulary lacks.
         temperature : float, default 1
             Below 1 safer, above 1 wilder; 0 is greedy.
         top_k, top_p, min_p : int, float, float, default 0, 1, 0
-            Draw from the k likeliest characters only; from the likeliest that together have share p; from those at
-            least p times as likely as the likeliest. The defaults switch them off.
+            Draw only from the k likeliest characters; from the likeliest that together have share p; from those at
+            least p times as likely as the likeliest. The defaults switch the filters off.
         greedy : bool, default False
             Always take the likeliest character.
 
@@ -111,8 +111,8 @@ class LanguageModel:
         ConfigError
             A setting is out of range.
         """
-        with blas_threads(1):
-            return "".join(self.stream(prompt, length, stop=stop, seed=seed, on_unknown=on_unknown, **sampling))
+        (text,) = self.generate_many(1, prompt, length, stop=stop, seed=seed, on_unknown=on_unknown, **sampling)
+        return text
 
     def stream(
         self,
@@ -124,19 +124,9 @@ class LanguageModel:
         on_unknown: str = "error",
         **sampling: float,
     ) -> Iterator[str]:
-        """As `generate`, but yields each character as soon as it is certain that no stop string begins with it."""
-        stops = stop_strings(stop)
-        writer = self._writer(prompt, length, sampling, seed, on_unknown, samples=[0])
-
-        def characters() -> Iterator[str]:
-            matcher = StopMatcher(stops)
-            for ids, _ in zip(writer, range(length), strict=False):
-                yield from matcher.add(self.vocabulary.characters[ids[0]])
-                if matcher.reached:
-                    return
-            yield from matcher.flush()
-
-        return characters()
+        """As `generate`, but yield each character as soon as it cannot be part of a stop string."""
+        pieces = self._write(range(1), prompt, length, stop, seed, on_unknown, sampling)
+        return (character for (piece,) in pieces for character in piece)
 
     def generate_many(
         self,
@@ -151,18 +141,9 @@ class LanguageModel:
     ) -> list[str]:
         """As `generate`, for several samples written side by side in one batch, each from its own random stream."""
         check_value("num_samples", num_samples, "int", least=1)
-        stops = stop_strings(stop)
-        writers = range(num_samples)
-        matchers = [StopMatcher(stops) for _ in writers]
-        texts = [""] * num_samples
         with blas_threads(1):
-            writer = self._writer(prompt, length, sampling, seed, on_unknown, samples=writers)
-            for ids, _ in zip(writer, range(length), strict=False):
-                for k, matcher in enumerate(matchers):
-                    texts[k] += matcher.add(self.vocabulary.characters[ids[k]])
-                if all(matcher.reached for matcher in matchers):
-                    break
-        return [text + matcher.flush() for text, matcher in zip(texts, matchers, strict=True)]
+            pieces = self._write(range(num_samples), prompt, length, stop, seed, on_unknown, sampling)
+            return ["".join(of_sample) for of_sample in zip(*pieces, strict=True)]
 
     def score(self, text: str, on_unknown: str = "error") -> Score:
         """The surprise at each character of a text after the first, in nats; the state starts at zero."""
@@ -179,7 +160,7 @@ class LanguageModel:
         write_model(Path(path), ModelFile(self.network, self.params, self.vocabulary, self.provenance))
 
     def default_prompt(self) -> str:
-        """What a text begins after where no prompt is given: a line end, or else the space or the first character."""
+        """The character that a text without a prompt continues: a line end, else a space, else the first character."""
         return next((c for c in "\n " if c in self.vocabulary), self.vocabulary.characters[0])
 
     def _encode(self, text: str, on_unknown: str) -> Array:
@@ -188,23 +169,34 @@ class LanguageModel:
             raise TextError(f"a text of {len(ids)} known characters cannot be scored: it takes at least 2")
         return ids
 
-    def _writer(
+    def _write(
         self,
+        samples: Sequence[int],
         prompt: str,
         length: int,
-        sampling: dict[str, Any],
+        stop: str | Sequence[str],
         seed: int | None,
         on_unknown: str,
-        samples: Sequence[int],
-    ) -> Writer:
+        sampling: dict[str, Any],
+    ) -> Iterator[list[str]]:
+        """Write samples side by side: yield what each character, and then the end, adds to the text of each sample."""
+        matchers = [StopMatcher(stops) for stops in [stop_strings(stop)] * len(samples)]
         config = make_sampling(sampling)
         check_value("length", length, "int", least=0)
-        if seed is not None:
-            check_value("seed", seed, "int", least=0)
+        seed = check_value("seed", seed, "int | None", least=0)
         ids = self.vocabulary.encode(prompt, on_unknown)
         if not len(ids):
             ids = self.vocabulary.encode(self.default_prompt())
-        return Writer(self.network, self.params, ids, config, secrets.randbits(32) if seed is None else seed, samples)
+        writer = Writer(self.network, self.params, ids, config, secrets.randbits(32) if seed is None else seed, samples)
+
+        def pieces() -> Iterator[list[str]]:
+            for _, row in zip(range(length), writer, strict=False):
+                yield [m.add(self.vocabulary.characters[k]) for m, k in zip(matchers, row, strict=True)]
+                if all(m.reached for m in matchers):
+                    break
+            yield [m.flush() for m in matchers]
+
+        return pieces()
 
 
 def load(run: str | Path) -> LanguageModel:

@@ -1,4 +1,4 @@
-"""One seed, many independent streams: what one part of the program draws never changes what another will."""
+"""One seed, many independent streams: the numbers that one part of the program draws never change another's."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ STREAMS = ("initialisation", "batching", "dropout", "sampling", "search")
 
 
 def stream(seed: int, name: str, *position: int) -> np.random.Generator:
-    """The generator that a seed gives to a purpose, at a position such as an epoch or a step.
+    """The generator that belongs to a seed, a purpose, and a position such as an epoch or a step.
 
     Equal arguments give equal numbers, and different ones independent numbers (NumPy's SeedSequence).
     """
@@ -19,18 +19,18 @@ def stream(seed: int, name: str, *position: int) -> np.random.Generator:
 
 
 class Uniform(Protocol):
-    """What of a generator draws masks: numbers from 0 to 1 in an array of a shape."""
+    """The part of `numpy.random.Generator` that dropout needs: uniform numbers from 0 to 1."""
 
     def random(self, size: tuple[int, int], dtype: type[np.float32], /) -> Any: ...
 
 
 def some_rows(rng: np.random.Generator, rows: slice, of: int) -> Uniform:
-    """A generator that gives some rows of what rng would give for `of` of them, and skips the others."""
+    """A generator that draws some of the `of` rows that rng would draw, and skips the others."""
     return rng if rows == slice(0, of) else _SomeRows(rng, rows, of)
 
 
 class _SomeRows:
-    """Draws float32 in rows of an even length: two of them take one step of the bit generator, which can skip steps."""
+    """Draws float32 in rows of even length: two numbers take one step of the bit generator, which can skip steps."""
 
     def __init__(self, rng: np.random.Generator, rows: slice, of: int) -> None:
         self.rng, self.rows, self.of = rng, rows, of

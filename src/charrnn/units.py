@@ -11,6 +11,11 @@ def bits(nats: Any) -> Any:
     return nats / math.log(2)
 
 
+def with_units(nats: float) -> str:
+    """A loss in words: "1.2345 nats (1.7810 bits) per character"."""
+    return f"{nats:.4f} nats ({bits(nats):.4f} bits) per character"
+
+
 def perplexity(nats: float) -> float:
     """e to the loss: among how many equally likely characters the model is undecided."""
     return math.exp(min(nats, 700.0))  # beyond it, more than a float can hold

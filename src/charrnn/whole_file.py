@@ -12,14 +12,15 @@ from typing import BinaryIO
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """A file that appears under its name when the block is done, and not at all if anything goes wrong in it.
+    """A file that appears under its name when the block is done, and not at all if the block fails.
 
-    Written beside, synced, renamed, and the folder synced, so that the name always leads to a whole file.
+    The data is written to a file beside it and synced; then the file is renamed and the folder synced, so that the name
+    always leads to a whole file.
 
     Raises
     ------
     OSError
-        It cannot be written; what was there before is there still.
+        The file cannot be written; the old one is unchanged.
     """
     handle, part = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     try:

@@ -191,7 +191,7 @@ def test_a_signal_saves_and_says_how_to_go_on(number: signal.Signals, book: Path
     _, err = process.communicate(timeout=60)
     assert process.returncode == 128 + number
     assert "charrnn: interrupted: saved at step " in err
-    assert "go on with: charrnn train --resume run" in err
+    assert "resume with: charrnn train --resume run" in err
     steps = json.loads((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[-1])["step"]
     result = charrnn("train", "--resume", "run", "--steps", steps + 50, "--quiet", "--json")
     assert json.loads(result.out)["step"] == steps + 50

@@ -233,8 +233,10 @@ BUGS = [
     Bug("every block of random starts is the same", random.Random, "__init__", 'stream(config.seed, "batching", block)',
         'stream(config.seed, "batching")',
         named(test_batchers.test_random_starts_are_fresh_and_reach_the_whole_text)),
-    Bug("fresh lanes keep their state", Trainer, "step", "if fresh.any():", "if False:", trajectory("rnn")),
-    Bug("the state is not carried to the next window", Trainer, "step", "self.state = state", "pass",
+    Bug("fresh lanes keep their state", Trainer, "_loss_and_grads", "if batch.fresh.any():", "if False:",
+        trajectory("rnn")),
+    Bug("the state is not carried to the next window", Trainer, "step", "self.state, self.step_count = state, step + 1",
+        "self.step_count = step + 1",
         trajectory("lstm")),
     # --- evaluation and generation
     Bug("evaluation begins every window afresh", evaluation, "surprises", "nats, state = model.nats(",

@@ -16,6 +16,7 @@ from charrnn.errors import RunError, TextError
 from charrnn.text import mapped as large
 from charrnn.text.corpus import Corpus
 from charrnn.text.reading import read_files
+from charrnn.text.vocabulary import Vocabulary
 from tests.torture.kills import contents
 from tests.training.test_runs import Listener, train
 
@@ -38,7 +39,7 @@ def test_a_large_text_gives_the_run_of_a_small_one(
     monkeypatch.setenv("CHARRNN_CACHE", str(tmp_path / "cache"))
     run = train(book, tmp_path / "large", **settings)
     assert contents(tmp_path / "large") == contents(tmp_path / "small")
-    assert not isinstance(run.train_ids.base, np.ndarray) or run.train_ids.flags.writeable is False
+    assert isinstance(run.train_ids, large.MappedIds)
     assert charrnn.train(resume=run.path, steps=50, callback=Listener()).step == 50
 
 
@@ -55,8 +56,39 @@ def test_pieces_of_many_alphabets_and_files_are_the_same_corpus(everything_is_la
     assert (corpus.vocabulary, corpus.sha256, corpus.name) == (expected.vocabulary, expected.sha256, expected.name)
     assert corpus.ids.dtype == expected.ids.dtype == np.uint16
     assert any("50 CRLF" in remark for remark in said)
-    large.release(corpus.ids[3:])
-    np.testing.assert_array_equal(corpus.ids, expected.ids)
+    np.testing.assert_array_equal(corpus.ids[3:], expected.ids[3:])
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="only Linux counts a mapping's pages")
+def test_mapped_ids_are_read_like_an_array_and_hold_no_pages(everything_is_large: Path, tmp_path: Path) -> None:
+    text = "the cat struck two\n" * 500_000
+    (tmp_path / "text").write_text(text)
+    corpus = large.large_corpus([str(tmp_path / "text")], "utf-8")
+    ids, expected = corpus.ids, Vocabulary(text).encode(text)
+    at = np.arange(0, len(ids), 1000)[:, None] + np.arange(3)
+    for index in (7, at, (slice(9, 99), None), ...):
+        found = ids[5:-5][index]
+        assert isinstance(found, np.ndarray | np.generic)
+        np.testing.assert_array_equal(found, expected[5:-5][index])
+    assert resident() == 0
+    other = Vocabulary(text + "XYZ\x01")
+    recoded = large.recoded(corpus, other)
+    assert recoded is not None
+    np.testing.assert_array_equal(recoded, other.encode(text))
+    np.testing.assert_array_equal(recoded[9:99], other.encode(text[9:99]))
+    assert large.recoded(corpus, Vocabulary("abc")) is None
+    assert resident() == 0
+
+
+def resident() -> int:
+    """Kilobytes of the file of ids in this process's memory, as the system counts them."""
+    total, inside = 0, False
+    for line in Path("/proc/self/smaps").read_text().splitlines():
+        if "-" in line.split(" ")[0]:  # the first line of a mapping
+            inside = line.endswith(".ids")
+        elif inside and line.startswith("Rss:"):
+            total += int(line.split()[1])
+    return total
 
 
 def test_the_ids_are_made_once_and_made_again_where_they_are_damaged(everything_is_large: Path, book: Path) -> None:

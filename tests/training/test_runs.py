@@ -27,16 +27,16 @@ SMALL = {
 
 
 class Listener(Callback):
-    """Keeps all it hears, and can interrupt a run at a step."""
+    """Keeps every message, sample, evaluation and progress report."""
 
     def __init__(self) -> None:
-        self.remarks: list[str] = []
+        self.messages: list[str] = []
         self.samples: dict[int, str] = {}
         self.evaluations: list[Evaluated] = []
         self.reports: list[ProgressReport] = []
 
     def on_message(self, text: str) -> None:
-        self.remarks.append(text)
+        self.messages.append(text)
 
     def on_sample(self, step: int, text: str) -> None:
         self.samples[step] = text
@@ -168,7 +168,7 @@ def test_a_run_can_be_given_a_larger_budget(book: Path, tmp_path: Path) -> None:
     assert run.step == 39
     listener = Listener()
     assert charrnn.train(resume=tmp_path / "run", steps=10, callback=listener).step == 39
-    assert "has already reached its budget" in listener.remarks[-1]
+    assert "has already reached its budget" in listener.messages[-1]
 
 
 def test_resuming_refuses_what_would_make_another_run(book: Path, tmp_path: Path) -> None:
@@ -263,7 +263,7 @@ def test_an_interrupted_run_has_a_model_even_before_the_first_evaluation(
     assert (run.step, run.best_step, run.val) == (7, 7, None)
 
 
-def test_a_watcher_that_fails_does_not_cost_the_training(book: Path, tmp_path: Path) -> None:
+def test_a_callback_that_fails_does_not_cost_the_training(book: Path, tmp_path: Path) -> None:
     class Broken(Listener):
         def on_sample(self, step: int, text: str) -> None:
             raise BrokenPipeError
@@ -286,7 +286,7 @@ def test_patience_may_be_extended_and_switched_off(tmp_path: Path) -> None:
     run = train(text, tmp_path / "run", steps=400, eval_every=5, patience=2)
     listener = Listener()
     assert charrnn.train(resume=run.path, steps=500, callback=listener).step == run.step
-    assert "run out of patience: give a larger --patience, or 0 for none" in listener.remarks[-1]
+    assert "run out of patience: give a larger --patience, or 0 for none" in listener.messages[-1]
     assert charrnn.train(resume=run.path, patience=0, callback=Listener()).step == 500
 
 
@@ -295,7 +295,7 @@ def test_odd_names_of_files_and_figures(tmp_path: Path) -> None:
         (tmp_path / name).write_text("abc def\n" * 100)
         listener = Listener()
         run = charrnn.train(tmp_path / name, out=tmp_path / f"{name[:9]}-run", callback=listener, **SMALL, steps=10)
-        assert (run.path / "curve.png").is_file(), listener.remarks
+        assert (run.path / "curve.png").is_file(), listener.messages
 
 
 def test_old_spellings_and_numpys_numbers(book: Path, tmp_path: Path) -> None:
@@ -344,7 +344,7 @@ def test_without_a_validation_split_the_last_parameters_are_kept(book: Path, tmp
     np.testing.assert_array_equal(arrays["params"], charrnn.load(run.path).params.vector)
 
 
-def test_a_run_tells_what_it_does(book: Path, tmp_path: Path) -> None:
+def test_a_run_reports_what_it_does(book: Path, tmp_path: Path) -> None:
     listener = Listener()
     run = train(book, tmp_path / "run", listener, steps=20, eval_every=10, sample_every=10)
     assert [e.step for e in listener.evaluations] == [10, 20]
@@ -371,7 +371,7 @@ def test_a_text_too_small_for_the_defaults_is_trained_on_in_smaller_windows(
     run = charrnn.train(text, out=tmp_path / "run", steps=5, hidden_size=8, batching=batching, callback=listener)
     assert run.step == 5
     if batching != "random" or length < 72:
-        assert any("the training split has only" in remark for remark in listener.remarks)
+        assert any("the training split has only" in remark for remark in listener.messages)
 
 
 def test_a_text_too_small_for_what_was_chosen_is_refused_and_nothing_written(tmp_path: Path) -> None:

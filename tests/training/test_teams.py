@@ -89,7 +89,7 @@ def test_in_float32_it_changes_no_more_than_rounding(team_runs: Path, kind: str)
 
 
 @needs_mpi
-def test_a_run_of_three_goes_on_with_two_and_with_one(team_runs: Path, tmp_path: Path) -> None:
+def test_a_run_of_three_resumes_with_two_and_with_one(team_runs: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     common = flags(dtype="float64", batching="sequential", steps=80, warmup_steps=0, schedule="constant")
     alone = subprocess.run([*CLI, "train", team_runs / "book.txt", "--out", tmp_path / "alone", *common, "--quiet"])
@@ -184,7 +184,7 @@ def test_ctrl_c_saves_and_only_rank_0_talks(team_runs: Path, tmp_path: Path) -> 
     ("arguments", "status", "message"),
     [
         (["--hidden-size", "0"], 2, "hidden_size 0 is too small"),
-        (["--batch-size", "1"], 2, "batch_size 1 cannot be dealt to 2 processes: each takes a lane at least"),
+        (["--batch-size", "1"], 2, "batch_size 1 is too small for 2 processes: each needs at least one lane"),
         (
             ["--cell", "rnn", "--optimizer", "sgd", "--learning-rate", "1e38", "--grad-clip", "0"],
             1,
@@ -192,7 +192,9 @@ def test_ctrl_c_saves_and_only_rank_0_talks(team_runs: Path, tmp_path: Path) -> 
         ),
     ],
 )
-def test_errors_are_told_once(team_runs: Path, tmp_path: Path, arguments: list[str], status: int, message: str) -> None:
+def test_errors_are_reported_once(
+    team_runs: Path, tmp_path: Path, arguments: list[str], status: int, message: str
+) -> None:
     given = flags(cell="rnn", dtype="float32", num_layers=1, dropout=0.0)
     done = mpiexec(2, *CLI, "train", team_runs / "book.txt", "--out", tmp_path / "run", *given, *arguments, "--quiet")
     assert done.returncode == status, done.stderr
@@ -217,7 +219,7 @@ def test_rows_of_odd_length_or_other_number_are_refused() -> None:
 
 @needs_mpi
 @pytest.mark.parametrize(("size", "batch_size"), [(2, 2), (3, 7), (4, 6), (5, 5)])
-def test_every_lane_is_dealt_once_and_evenly(size: int, batch_size: int) -> None:
+def test_every_lane_is_shared_out_once_and_evenly(size: int, batch_size: int) -> None:
     from charrnn.training.mpi import MpiTeam
 
     class Comm:
@@ -228,10 +230,10 @@ def test_every_lane_is_dealt_once_and_evenly(size: int, batch_size: int) -> None
             return size
 
     team = MpiTeam(Comm())  # type: ignore[arg-type]
-    lanes = [list(range(batch_size))[team.lanes_of(rank, batch_size)] for rank in range(size)]
+    lanes = [list(range(batch_size))[team.lanes_of_rank(rank, batch_size)] for rank in range(size)]
     assert [lane for part in lanes for lane in part] == list(range(batch_size))
     assert {len(part) for part in lanes} <= {batch_size // size, -(-batch_size // size)}
-    with pytest.raises(ConfigError, match="cannot be dealt"):
+    with pytest.raises(ConfigError, match="is too small for"):
         MpiTeam(Comm()).lanes(size - 1)  # type: ignore[arg-type]
 
 
@@ -242,7 +244,7 @@ def test_every_lane_is_dealt_once_and_evenly(size: int, batch_size: int) -> None
         ({"PMIX_RANK": "0"}, None), ({"PMIX_RANK": "1"}, None),
     ],
 )  # fmt: skip
-def test_what_launchers_say(
+def test_launchers_give_the_number_of_processes(
     environment: dict[str, str], processes: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "PMIX_RANK"):

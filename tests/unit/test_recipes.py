@@ -15,7 +15,7 @@ from charrnn.nn.layers import LAYERS
 from charrnn.recipes import FROM, default_recipe, read_recipe, recipe_names
 from charrnn.training.callback import Callback
 from charrnn.training.optimizers import OPTIMIZERS
-from charrnn.training.resolve import Choice
+from charrnn.training.resolve import resolve
 from charrnn.training.trainer import new_trainer
 
 LENGTHS = (1_000, 50_000, 320_000, 1_000_000, 100_000_000)
@@ -54,16 +54,16 @@ def test_minutes_choose_the_recipe() -> None:
     assert default_recipe({"minutes": 600.0, "cell": "lstm"}) == "lstm"
 
 
-class Remarks(Callback):
+class Messages(Callback):
     def __init__(self) -> None:
-        self.remarks: list[str] = []
+        self.messages: list[str] = []
 
     def on_message(self, text: str) -> None:
-        self.remarks.append(text)
+        self.messages.append(text)
 
 
 def test_what_the_user_chose_goes_before_the_recipe_and_its_sizes(book: Path, tmp_path: Path) -> None:
-    callback = Remarks()
+    callback = Messages()
     settings = {"hidden_size": 7, "steps": 3, "optimizer": "sgd"}
     run = charrnn.train(book, out=tmp_path / "run", callback=callback, recipe="good", **settings)
     config = run.config
@@ -75,7 +75,7 @@ def test_what_the_user_chose_goes_before_the_recipe_and_its_sizes(book: Path, tm
     )
     assert config.weight_decay == 0
     assert config.dropout == read_recipe("good").sizes[0]["dropout"]
-    (said,) = [r for r in callback.remarks if r.startswith("recipe good; for ")]
+    (said,) = [r for r in callback.messages if r.startswith("recipe good; for ")]
     assert f"dropout {config.dropout}" in said
     assert "hidden_size" not in said
 
@@ -105,7 +105,7 @@ def test_a_single_layer_does_without_the_recipes_dropout(book: Path, tmp_path: P
 
 
 def chosen_config(characters: int, recipe: str | None = None, **chosen: object) -> TrainConfig:
-    return Choice.of(chosen, recipe).for_characters(characters)[0]
+    return resolve(chosen, recipe, characters).config
 
 
 ORDINARY: list[dict[str, object]] = [
@@ -144,6 +144,6 @@ def test_patience_counts_the_recipes_evaluations_only() -> None:
 
 
 def test_what_is_said_of_a_recipe_is_what_is_used() -> None:
-    config, (said, *_) = Choice.of({"cell": "rnn", "num_layers": 1}, None).for_characters(50_000)
+    config, _, (said, *_) = resolve({"cell": "rnn", "num_layers": 1}, None, 50_000)
     assert config.dropout == 0
     assert "dropout" not in said

@@ -1,4 +1,4 @@
-"""The command line: one file for each command, and here what they share: names, errors and exit statuses."""
+"""The command line: one file for each command. Their names, errors and exit statuses are here."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from charrnn.version import __version__
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="charrnn")
 def commands() -> None:
-    """Train character-level language models on a CPU, and let them write.
+    """Train character-level language models on a CPU, and generate text with them.
 
     \b
     charrnn train                      learn from the bundled novel, about half a minute
-    charrnn train book.txt             learn from a text of your own
-    charrnn sample runs/book-rnn       let the trained model write
+    charrnn train book.txt             learn from your own text
+    charrnn sample runs/book-rnn       generate text with the trained model
     """
 
 
@@ -42,7 +42,7 @@ for command in (train, sample, evaluate, serve, gradcheck, experiment, sweep, pl
 
 def main() -> None:
     """Run the command line. Exit status: 0 done, 1 a check failed, 2 bad usage or input, 130 interrupted."""
-    for stream in (sys.stdout, sys.stderr):  # what a terminal's encoding cannot show is no reason to lose a result
+    for stream in (sys.stdout, sys.stderr):  # a character that the terminal cannot show must not cost a result
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
@@ -65,7 +65,7 @@ def main() -> None:
 
 
 def _team() -> AbstractContextManager[Team]:
-    """The processes that mpiexec has started, of which only rank 0 gets into the block; else this one alone."""
+    """The processes that mpiexec has started, of which only rank 0 enters the block; else this process alone."""
     if not launched_as_one_of_several():
         return nullcontext(ALONE)
     from charrnn.training.mpi import mpi_team

@@ -11,7 +11,7 @@ import click
 from charrnn.cli.options import echo_json, json_option, quiet_option
 from charrnn.language_model import load
 from charrnn.runs.folder import RunFolder
-from charrnn.units import bits
+from charrnn.units import with_units
 
 
 @click.command(epilog="\b\nExample:\n  charrnn info runs/book-qrnn")
@@ -19,7 +19,7 @@ from charrnn.units import bits
 @quiet_option
 @json_option
 def info(run: Path, quiet: bool, as_json: bool) -> None:
-    """What a run or a model file is: settings, text and splits, parameters, best loss."""
+    """Show the settings of a run or a model file, its text and splits, parameters and best loss."""
     model = load(run)
     facts: dict[str, Any] = {
         "model": asdict(model.network.config),
@@ -39,7 +39,7 @@ def info(run: Path, quiet: bool, as_json: bool) -> None:
         click.echo(f"{run}: {model!r}")
     loss = facts.pop("val_nats_per_char", None)
     if loss is not None:
-        click.echo(f"validation {loss:.4f} nats ({bits(loss):.4f} bits) per character at step {facts['step']:,}")
+        click.echo(f"validation {with_units(loss)} at step {facts['step']:,}")
     for name, value in facts.items():
         if isinstance(value, dict):
             click.echo(f"{name}:")

@@ -1,4 +1,4 @@
-"""A progress bar on a terminal; plain lines elsewhere."""
+"""The progress of training: a bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from charrnn.units import bits
 
 
 def make_callback(quiet: bool) -> Callback:
-    """The callback that fits where standard error goes."""
+    """The callback for standard error: silent, a bar on a terminal, or lines."""
     if quiet:
         return Callback()
     return BarCallback() if sys.stderr.isatty() else LineCallback()
 
 
 class BarCallback(Callback):
-    """A bar with loss, pace and time left, below what scrolls by."""
+    """Shows a bar with loss, pace and time left, below the messages that scroll past."""
 
     def __init__(self) -> None:
         self.console = Console(stderr=True, highlight=False)

@@ -29,18 +29,16 @@ Examples:
   charrnn sample runs/book-qrnn --num-samples 5 --stop "." --length 200"""
 )
 @click.argument("run", type=click.Path(path_type=Path))
+@click.option("--prompt", "--start-text", "--prime-text", default="", help="Text to continue; FILE:path or - reads it.")
 @click.option(
-    "--prompt", "--start-text", "--prime-text", default="", help="Text to go on from; FILE:path or - reads it."
-)
-@click.option(
-    "--length", type=click.IntRange(0), default=500, show_default=True, help="Characters to write after the prompt."
+    "--length", type=click.IntRange(0), default=500, show_default=True, help="Characters to generate after the prompt."
 )
 @config_options(sampling_settings())
 @click.option("--stop", multiple=True, metavar="STRING", help="Stop before this string; may be repeated.")
 @click.option(
-    "--num-samples", type=click.IntRange(1), default=1, show_default=True, help="Samples to write, side by side."
+    "--num-samples", type=click.IntRange(1), default=1, show_default=True, help="Samples to generate, side by side."
 )
-@click.option("--seed", type=click.IntRange(0), help="Equal seeds give equal texts [default: a new one each time].")
+@click.option("--seed", type=click.IntRange(0), help="Equal seeds give equal texts [default: a new seed each time].")
 @on_unknown_option
 @quiet_option
 @json_option
@@ -56,17 +54,17 @@ def sample(
     as_json: bool,
     **settings: Any,
 ) -> None:
-    """Let the model of RUN write.
+    """Generate text with the model of RUN.
 
-    RUN is a run folder or a model.safetensors file. A single sample is printed as it is written; the prompt stands
-    before it and does not count in --length.
+    RUN is a run folder or a model.safetensors file. A single sample is printed as it is generated; the prompt is
+    printed before it and does not count in --length.
     """
     model = load(run)
     prompt = _read_prompt(prompt, quiet)
     known = model.vocabulary.decode(model.vocabulary.encode(prompt, on_unknown))
     if known != prompt and not quiet:
         click.echo(f"skipped {len(prompt) - len(known)} unknown characters of the prompt", err=True)
-    make_sampling(given(settings))  # what is wrong with them is said before anything else
+    make_sampling(given(settings))  # report a wrong setting before anything else
     seed = secrets.randbits(32) if seed is None else seed
     if not quiet:
         click.echo(f"seed {seed}", err=True)
@@ -81,7 +79,7 @@ def sample(
         else:
             for number, text in enumerate(model.generate_many(num_samples, known, length, **options), 1):
                 click.echo(f"--- sample {number} of {num_samples} ---\n{known}{text}")
-    except BrokenPipeError:  # the reader of our output, such as `head`, has gone: there is nothing more to say
+    except BrokenPipeError:  # the reader of our output, such as `head`, has exited
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

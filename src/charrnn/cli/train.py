@@ -15,9 +15,9 @@ from charrnn.config import known_settings
 from charrnn.interrupts import Interrupted
 from charrnn.parallel.team import ALONE, Team
 from charrnn.recipes import read_recipe, recipe_names
-from charrnn.scoring import Evaluation
 from charrnn.training.train import Run
 from charrnn.training.train import train as train_run
+from charrnn.units import with_units
 
 RECIPES = [read_recipe(name) for name in recipe_names()]
 BY_RECIPE = {name for recipe in RECIPES for settings in (recipe.settings, *recipe.sizes) for name in settings}
@@ -36,14 +36,18 @@ Examples:
 )
 @click.argument("text", nargs=-1)
 @click.option("--out", type=click.Path(path_type=Path), help="The run folder [default: runs/TEXT-CELL].")
-@click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with a run.")
+@click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Resume a run.")
 @click.option(
     "--recipe",
     metavar="NAME|FILE.toml",
     help=f"Settings by name ({', '.join(recipe_names())}) or from a file [default: by --cell or --minutes].",
 )
-@click.option("--serve", is_flag=True, help="Show curve and samples on a local page as they come; see charrnn serve.")
-@click.option("--port", type=click.IntRange(0, 65535), help="Of that page; 0: any free one [default: 8000].")
+@click.option(
+    "--serve", is_flag=True, help="Show the curve and samples on a local page during training; see charrnn serve."
+)
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="The port of that page; 0 for any free one [default: 8000]."
+)
 @config_options(known_settings(), by_recipe=BY_RECIPE)
 @quiet_option
 @json_option
@@ -52,28 +56,23 @@ def train(
     team: Team | None,
     /,
     text: tuple[str, ...],
-    out: Path | None,
-    resume: Path | None,
-    recipe: str | None,
     serve: bool,
     port: int | None,
     quiet: bool,
     as_json: bool,
-    **settings: Any,
+    **options: Any,
 ) -> None:
-    """Train a model on TEXT and let it write.
+    """Train a model on TEXT and print a sample.
 
     TEXT is one or more UTF-8 files, "-" for standard input, or the name of a library corpus (see: charrnn corpora);
     without it, the bundled novel is used. Network, size and schedule come from a recipe that fits the length of the
-    text and the minutes there are; every flag goes before it. The first of --epochs, --steps and --minutes that is
-    reached ends the run. Ctrl-C saves and stops; --resume goes on.
+    text and the minutes of the budget; any flag overrides it. The first of --epochs, --steps and --minutes that is
+    reached ends the run. Ctrl-C saves and stops; --resume continues the run.
     """
     callback = make_callback(quiet)
     callback.also_begin = click.get_current_context().with_resource(LiveServer(serve, port, quiet)).begin
     try:
-        run = train_run(
-            text, out=out, resume=resume, recipe=recipe, callback=callback, team=team or ALONE, **given(settings)
-        )
+        run = train_run(text, callback=callback, team=team or ALONE, **given(options))
     except Interrupted as stopped:
         click.echo(f"charrnn: interrupted: {stopped}", err=True)
         sys.exit(128 + stopped.signal)
@@ -86,14 +85,14 @@ def train(
         copied = run.longest_copy(sample)
         if copied is not None and not quiet:
             click.echo(
-                f"longest piece of this sample that stands in the training text: {len(copied)} characters, {copied!r}",
+                f"longest piece of this sample that occurs in the training text: {len(copied)} characters, {copied!r}",
                 err=True,
             )
 
 
 def _summary(run: Run) -> str:
     parts = [f"trained {run.step:,} steps ({run.epoch:.2f} epochs) in {run.seconds:.0f} s"]
-    parts += [f"{name} {_loss(e)}" for name, e in (("validation", run.val), ("test", run.test)) if e]
+    parts += [f"{name} {with_units(e.nats_per_char)}" for name, e in (("validation", run.val), ("test", run.test)) if e]
     if run.best_step != run.step:
         parts.append(f"best at step {run.best_step:,}")
     if run.ended == "patience":
@@ -101,19 +100,11 @@ def _summary(run: Run) -> str:
     return f"{'; '.join(parts)}; saved in {run.path}"
 
 
-def _loss(e: Evaluation) -> str:
-    return f"{e.nats_per_char:.4f} nats ({e.bits_per_char:.4f} bits) per character"
-
-
 def _as_json(run: Run, sample: str) -> dict[str, Any]:
     values: dict[str, Any] = {
-        "run": str(run.path),
-        "ended": run.ended,
-        "step": run.step,
-        "epoch": run.epoch,
-        "seconds": round(run.seconds, 3),
-        "best_step": run.best_step,
-    }
+        "run": str(run.path), "ended": run.ended, "step": run.step, "epoch": run.epoch,
+        "seconds": round(run.seconds, 3), "best_step": run.best_step,
+    }  # fmt: skip
     for name, e in (("val", run.val), ("test", run.test)):
         if e:
             values[f"{name}_nats_per_char"], values[f"{name}_bits_per_char"] = e.nats_per_char, e.bits_per_char

@@ -1,6 +1,6 @@
 """A team of MPI processes: what the ranks of a communicator send each other.
 
-Rank 0 runs the program; the other ranks receive its commands, of which there are five, and each takes the training
+Rank 0 runs the program. The other ranks receive its commands, of which there are five, and each takes the training
 step on its own lanes.
 """
 
@@ -16,16 +16,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from charrnn.arrays import Array
+from charrnn.batching import Batch
 from charrnn.config import TrainConfig, make_config
 from charrnn.errors import ConfigError, RunError
 from charrnn.parallel.team import Team
-from charrnn.text.mapped import is_large, large_corpus
+from charrnn.text.mapped import MappedIds, large_corpus
 
 if TYPE_CHECKING:
     from mpi4py.MPI import Intracomm
 
-END, SET_UP, BROADCAST, STEP, GATHER = range(5)
-LAST_WORDS_S = 0.3  # for mpiexec to pass on what was said, before it kills everybody
+END, SETUP, BROADCAST, STEP, GATHER = range(5)
+FLUSH_SECONDS = 0.3  # for mpiexec to pass on the last output, before it kills all ranks
 PIECE = 1 << 30  # bytes in a message: MPI counts in 32 bits
 
 
@@ -34,22 +35,37 @@ class MpiTeam(Team):
 
     def __init__(self, comm: Intracomm) -> None:
         self.comm, self.rank, self.size = comm, comm.Get_rank(), comm.Get_size()
-        self.within = False  # in the midst of something that all ranks do together
+        self.within = False  # between a command and the end of what all ranks then do together
+
+    def share(self, batch: Batch, progress: float) -> Batch:
+        self.command(STEP, progress)
+        inputs, targets, fresh = batch
+        lanes = self.lanes(len(fresh))
+        return Batch(inputs[:, lanes], targets[:, lanes], fresh[lanes])
+
+    def reduce_(self, message: Array, loss: float, share: float) -> float:
+        from mpi4py import MPI
+
+        message[-1] = loss
+        message *= share
+        self.comm.Allreduce(MPI.IN_PLACE, message)  # [team.1]
+        self.within = False
+        return float(message[-1])
 
     def lanes(self, batch_size: int) -> slice:
         if batch_size < self.size:
             raise ConfigError(
-                f"batch_size {batch_size} cannot be dealt to {self.size} processes: each takes a lane at least"
+                f"batch_size {batch_size} is too small for {self.size} processes: each needs at least one lane"
             )
-        return self.lanes_of(self.rank, batch_size)
+        return self.lanes_of_rank(self.rank, batch_size)
 
-    def lanes_of(self, rank: int, batch_size: int) -> slice:
-        """The lanes of a rank; where they do not come out even, some have one more than others."""
+    def lanes_of_rank(self, rank: int, batch_size: int) -> slice:
+        """The lanes of a rank; where the batch does not divide evenly, some ranks have one lane more than others."""
         return slice(batch_size * rank // self.size, batch_size * (rank + 1) // self.size)
 
-    def set_up(self, config: TrainConfig, vocab_size: int, ids: Array, sources: Sequence[str], sha256: str) -> None:
-        self.command(SET_UP)
-        large = is_large(sources)
+    def send_setup(self, config: TrainConfig, vocab_size: int, ids: Array, sources: Sequence[str], sha256: str) -> None:
+        self.command(SETUP)
+        large = isinstance(ids, MappedIds)
         facts = {
             "settings": config.as_dict(), "vocab_size": vocab_size, "dtype": ids.dtype.str, "length": len(ids),
             "sources": list(sources) if large else None, "sha256": sha256,
@@ -62,30 +78,28 @@ class MpiTeam(Team):
         self.within = False
 
     def receive_setup(self) -> tuple[TrainConfig, int, Array]:
-        """What `set_up` tells: configuration, size of the vocabulary, and ids (N,) of the training text."""
+        """Receive what `send_setup` sends: the configuration, the size of the vocabulary, and the ids (N,)."""
         size = np.empty(1, np.int64)
         self.comm.Bcast(size)
         data = np.empty(size[0], np.uint8)
-        self.comm.Bcast(data)
+        self.comm.Bcast(data)  # as bytes: the lower-case methods of mpi4py unpack objects
         facts = json.loads(data.tobytes())
         config = make_config(facts["settings"])
-        if facts["sources"]:  # too large to be sent; on this machine it lies encoded in the cache already
+        if facts["sources"]:  # too large to send; on this machine the cache holds it already encoded
             corpus = large_corpus(facts["sources"], config.encoding)
             if corpus.sha256 != facts["sha256"]:
                 raise RunError(f"rank {self.rank} finds another text in {corpus.name} than rank 0: its SHA-256 differs")
-            ids = corpus.ids[: facts["length"]]
-        else:
-            ids = np.empty(facts["length"], facts["dtype"])
-            self._broadcast(ids)
+            return config, facts["vocab_size"], corpus.ids[: facts["length"]]
+        ids = np.empty(facts["length"], facts["dtype"])
+        self._broadcast(ids)
         return config, facts["vocab_size"], ids
 
     def broadcast(self, arrays: Sequence[Array], step: int) -> int:
         self.command(BROADCAST)
-        for array in arrays:
+        steps = np.array([step], np.int64)
+        for array in (*arrays, steps):
             self._broadcast(array)
-        told = np.array([step], np.int64)
-        self.comm.Bcast(told)
-        return int(told[0])
+        return int(steps[0])
 
     def scatter(self, state: Array) -> Array:
         self._broadcast(state)
@@ -94,54 +108,39 @@ class MpiTeam(Team):
 
     def gather(self, state: Array, params: Array, batch_size: int) -> Array:
         self.command(GATHER)
-        prints = np.empty(self.size, np.int64)
-        self.comm.Gather(np.array([zlib.crc32(params.data)]), prints)
+        checksums = np.empty(self.size, np.int64)
+        self.comm.Gather(np.array([zlib.crc32(params.data)]), checksums)
         by_lane = np.ascontiguousarray(np.moveaxis(state, 2, 0))  # (B_r, L, S, H)
         whole = np.empty((batch_size, *by_lane.shape[1:]), state.dtype)
-        counts = [
-            (self.lanes_of(r, batch_size).stop - self.lanes_of(r, batch_size).start) * whole[0].size
-            for r in range(self.size)
-        ]
-        self.comm.Gatherv(by_lane, (whole, counts))
+        lanes = [self.lanes_of_rank(rank, batch_size) for rank in range(self.size)]
+        self.comm.Gatherv(by_lane, (whole, [(part.stop - part.start) * whole[0].size for part in lanes]))
         self.within = False
-        if self.rank == 0 and (prints != prints[0]).any():
-            raise RunError("the parameters of the ranks have parted: their machines do not compute alike")
+        if self.rank == 0 and (checksums != checksums[0]).any():
+            raise RunError("the parameters differ between ranks: their machines do not compute alike")
         return np.ascontiguousarray(np.moveaxis(whole, 0, 2))
 
-    def begin_step(self, progress: float) -> None:
-        self.command(STEP, progress)
-
-    def reduce_(self, message: Array, loss: float, share: float) -> float:
-        from mpi4py import MPI
-
-        message[-1] = loss
-        message *= share
-        self.comm.Allreduce(MPI.IN_PLACE, message)  # [team.1]
-        self.within = False
-        return float(message[-1])
-
     def command(self, what: int, value: float = 0.0) -> None:
-        """Rank 0 tells the others what comes next."""
+        """Rank 0 commands the others what to do next."""
         if self.rank == 0:
             self.within = True
             self.comm.Bcast(np.array([what, value]))
 
     def receive(self) -> tuple[int, float]:
-        """What rank 0 orders."""
-        told = np.empty(2)
-        self.comm.Bcast(told)
-        return int(told[0]), float(told[1])
+        """Rank 0's next command."""
+        message = np.empty(2)
+        self.comm.Bcast(message)
+        return int(message[0]), float(message[1])
 
     def abort(self) -> None:
-        """Take the whole job down."""
+        """End the processes of all ranks."""
         sys.stderr.flush()
-        time.sleep(LAST_WORDS_S)
+        time.sleep(FLUSH_SECONDS)
         self.comm.Abort(1)
 
     def _broadcast(self, array: Array) -> None:
         """Overwrite array with that of rank 0."""
         if self.size > 1 and not array.flags.c_contiguous:
-            raise ValueError("only contiguous arrays are sent")
+            raise ValueError("only contiguous arrays can be broadcast")
         flat = array.reshape(-1).view(np.uint8)
         for start in range(0, len(flat), PIECE):
             self.comm.Bcast(flat[start : start + PIECE])

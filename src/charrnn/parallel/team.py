@@ -1,7 +1,7 @@
-"""Processes that train one network together: what the training step asks of them, and the team of one.
+"""Processes that train one network together: what the training step needs from them, and the team of one.
 
-The global batch is the same whatever their number N: its B lanes are dealt to the ranks, rank r computes the gradient
-g_r of the mean over its own B_r lanes, and
+The global batch is the same whatever their number N: its B lanes are shared among the ranks, rank r computes the
+gradient g_r of the mean over its own B_r lanes, and
 
     g = Σ_r (B_r / B) · g_r                                              [team.1]
 
@@ -16,51 +16,53 @@ import sys
 from collections.abc import Sequence
 
 from charrnn.arrays import Array
+from charrnn.batching import Batch
 from charrnn.config import TrainConfig
 
-# Where a launcher tells a process how many there are: MPICH and Intel MPI, and Open MPI.
+# Where a launcher gives the number of processes: MPICH and Intel MPI, and Open MPI.
 SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE")
-LAUNCHERS = ("PMI_", "PMIX_", "OMPI_", "MPI_LOCAL")  # their variables begin like this
-PMIX = "PMIX_RANK"  # other launchers, such as Slurm's: it is one of some number
+LAUNCHERS = ("PMI_", "PMIX_", "OMPI_", "MPI_LOCAL")  # prefixes of their variables
+PMIX = "PMIX_RANK"  # set by other launchers, such as Slurm's: this is one of several processes, their number unknown
 
 
 class Team:
-    """A team of one: every lane is its own, and there is nobody to tell."""
+    """A team of one process, which reads every lane and has no other process to inform."""
 
     size = 1
 
+    def share(self, batch: Batch, progress: float) -> Batch:
+        """This process's lanes of a batch. Rank 0 first commands the others to take the same step."""
+        return batch
+
+    def reduce_(self, message: Array, loss: float, share: float) -> float:
+        """[team.1]: message (P + 1,) holds this rank's gradient, then the team's; returns the team's mean loss."""
+        return loss
+
     def lanes(self, batch_size: int) -> slice:
-        """The lanes of the batch that are this process's."""
+        """The lanes of the batch that this process reads."""
         return slice(0, batch_size)
 
-    def set_up(self, config: TrainConfig, vocab_size: int, ids: Array, sources: Sequence[str], sha256: str) -> None:
-        """Tell the others what is trained on which ids (N,), or in which files to find them, and the text's SHA-256."""
+    def send_setup(self, config: TrainConfig, vocab_size: int, ids: Array, sources: Sequence[str], sha256: str) -> None:
+        """Send the other ranks the settings, the ids (N,) or the files that hold them, and the text's SHA-256."""
 
     def broadcast(self, arrays: Sequence[Array], step: int) -> int:
-        """Overwrite everybody's arrays with those of rank 0; returns its step."""
+        """Overwrite the arrays of every rank with those of rank 0; returns the step of rank 0."""
         return step
 
     def scatter(self, state: Array) -> Array:
-        """From the state of all lanes (L, S, B, H) on rank 0, to each rank its own lanes (L, S, B_r, H)."""
+        """Give each rank its own lanes (L, S, B_r, H) of the state on rank 0 (L, S, B, H)."""
         return state
 
     def gather(self, state: Array, params: Array, batch_size: int) -> Array:
-        """The opposite of `scatter`, on rank 0, which also makes sure that everybody's params (P,) are the same."""
+        """The opposite of `scatter`, on rank 0, which also checks that the params (P,) of all ranks are equal."""
         return state
-
-    def begin_step(self, progress: float) -> None:
-        """Tell the others to take a step."""
-
-    def reduce_(self, message: Array, loss: float, share: float) -> float:
-        """[team.1]: message (P + 1,) holds this rank's gradient, then everybody's; returns everybody's mean loss."""
-        return loss
 
 
 ALONE = Team()
 
 
 def launched() -> int | None:
-    """How many processes mpiexec or its like says it has started, this one included; None if it does not say."""
+    """The number of processes that mpiexec or a similar launcher has started; None if it does not give the number."""
     for name in SIZES:
         if os.environ.get(name, "").isdigit():
             return int(os.environ[name])
@@ -68,7 +70,7 @@ def launched() -> int | None:
 
 
 def environment_of_none() -> dict[str, str]:
-    """This process's environment for one that it starts itself, and that is not one of the launcher's."""
+    """The environment for a child process, without the launcher's variables."""
     return {name: value for name, value in os.environ.items() if not name.startswith(LAUNCHERS)}
 
 

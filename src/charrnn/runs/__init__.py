@@ -1,1 +1,1 @@
-"""What a run leaves on the disk: files that hold only numbers and JSON, written whole or not at all."""
+"""What a run leaves on disk: files that hold only numbers and JSON, written whole or not at all."""

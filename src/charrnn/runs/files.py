@@ -1,4 +1,4 @@
-"""The files of a run: written whole or not at all; JSON, and arrays with a header."""
+"""The two kinds of files that a run writes, JSON and arrays with a header: written whole or not at all."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as safetensors_bytes
 
 from charrnn.arrays import Array
-from charrnn.errors import RunError
+from charrnn.errors import ConfigError, RunError
+from charrnn.settings import check_value
 from charrnn.whole_file import whole_file
 
-# Everything but the arrays goes under one metadata key, as JSON: with several keys the safetensors library writes them
-# in random order, and equal runs would no longer give equal files.
+# Everything but the arrays is JSON under one metadata key: the safetensors library writes several keys in random order,
+# so that equal runs would no longer give equal files.
 KEY = "charrnn"
 
 
 def write_atomic(path: Path, data: bytes) -> None:
-    """A whole file, or an error and what was there before."""
+    """Write the whole file, or keep the old one and raise a RunError."""
     try:
         with whole_file(path) as file:
             file.write(data)
@@ -47,12 +48,12 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def write_arrays(path: Path, arrays: Mapping[str, Array], header: Mapping[str, Any]) -> None:
     """Arrays by name and a JSON header in one safetensors file."""
-    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}  # others would be saved wrongly
+    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}  # others are saved wrongly
     write_atomic(path, safetensors_bytes(contiguous, {KEY: json.dumps(header, ensure_ascii=False)}))
 
 
 def read_arrays(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
-    """What `write_arrays` wrote: the arrays, and the header."""
+    """Read what `write_arrays` wrote: the arrays, and the header."""
     if not path.is_file():
         raise RunError(f"'{path}' is not a file")
     try:
@@ -71,3 +72,11 @@ def read_arrays(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
     if not isinstance(header, dict):
         raise RunError(f"'{path}' is damaged: its header should be a JSON object")
     return arrays, header
+
+
+def header_value(name: str, value: Any, kind: str, complaint: str, **limits: Any) -> Any:
+    """A value from a header, checked as a setting is (see `check_value`); ValueError with the complaint if it fails."""
+    try:
+        return check_value(name, value, kind, **limits)
+    except ConfigError:
+        raise ValueError(f"{name} {value!r} {complaint}") from None

@@ -1,4 +1,4 @@
-"""The run folder: where each file of a run lies, and how it is begun, read and continued."""
+"""The run folder: the place of each file of a run, and how a folder is made, locked, read and resumed."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from charrnn.runs.files import read_json, write_atomic, write_json
 from charrnn.errors import RunError
+from charrnn.runs.files import read_json, write_atomic, write_json
 from charrnn.runs.model_file import MODEL_FILE
 
 try:
@@ -33,7 +33,7 @@ class RunFolder:
         self.model = path / MODEL_FILE
         self.checkpoint = path / "checkpoint.safetensors"
         self.samples = path / "samples"
-        self.text = path / "text.txt"  # only where the text came from standard input
+        self.text = path / "text.txt"  # only if the text came from standard input
         self.curve = path / "curve.png"
 
     @classmethod
@@ -70,7 +70,7 @@ class RunFolder:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Keep every other process from training in this folder, as long as the block lasts or this process lives.
+        """Keep every other process from training in this folder until the block ends, or this process.
 
         Raises
         ------
@@ -116,7 +116,7 @@ class RunFolder:
             raise RunError(f"cannot write '{self.metrics}': {error.strerror}") from None
 
     def read_metrics(self) -> list[Record]:
-        """All records; a last line that a crash has torn is left out."""
+        """All records, without a last line that a crash left incomplete."""
         records = []
         try:
             lines = self.metrics.read_text("utf-8").splitlines()
@@ -136,7 +136,7 @@ class RunFolder:
         return records
 
     def clean(self, step: int) -> None:
-        """Drop what was recorded after a checkpoint's step, and what a crash has left half written."""
+        """Drop the records after a checkpoint's step, and the files that a crash left half written."""
         kept = [record for record in self.read_metrics() if record["step"] <= step]
         for part in self.path.rglob(".*.part"):
             part.unlink(missing_ok=True)
@@ -147,7 +147,7 @@ class RunFolder:
 
 
 def _locked(handle: int, kind: int, tries: int = 3) -> bool:
-    """Whether a lock was got, or the file system has none. Those who only look hold one for microseconds: try again."""
+    """Whether the lock was acquired, or the file system has none. `in_training` holds it for microseconds: retry."""
     for left in reversed(range(tries)):
         try:
             fcntl.flock(handle, kind | fcntl.LOCK_NB)

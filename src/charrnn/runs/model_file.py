@@ -1,8 +1,8 @@
 """`model.safetensors`: a trained model in one file that can be shared and used alone.
 
 The arrays have PyTorch's names and shapes: `recurrent.*` loads into `torch.nn.RNN`, `readout.*` into
-`torch.nn.Linear`. PyTorch's second bias, which is only ever added to the first, is written as zeros, and added to the
-first when a file is read. The header holds the model's configuration, its vocabulary, and where it comes from.
+`torch.nn.Linear`. PyTorch adds a second bias to the first: it is written as zeros, and added to the first when a file
+is read. The header holds the model's configuration, its vocabulary and its provenance.
 """
 
 from __future__ import annotations
@@ -14,15 +14,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from charrnn.arrays import Array
-from charrnn.runs.files import read_arrays, write_arrays
 from charrnn.config import ModelConfig
 from charrnn.errors import CharRNNError, RunError
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Layout, Parameters
+from charrnn.runs.files import header_value, read_arrays, write_arrays
 from charrnn.text.vocabulary import Vocabulary
 
 MODEL_FILE = "model.safetensors"
 FORMAT = 1
+MOST = {"num_layers": 1000, "vocab_size": 1 << 21, "hidden_size": 1 << 20}  # beyond any model: the header is wrong
 
 
 class ModelFile(NamedTuple):
@@ -102,15 +103,12 @@ def from_torch(arrays: dict[str, Array], model: CharModel) -> Parameters:
 
 
 def _provenance(values: Any) -> dict[str, Any]:
-    """Where a model comes from, as far as it says so; what others rely on is checked."""
+    """The model's origin, as far as the file gives it; the values that other code relies on are checked."""
     provenance = dict(values)
-    sizes = provenance.get("splits", {})
-    if not isinstance(sizes, dict) or not all(type(n) is int and 0 <= n < 1 << 53 for n in sizes.values()):
-        raise ValueError(f"splits {sizes!r} are not sizes")
-    for name, kinds in (("step", (int,)), ("val_nats_per_char", (int, float))):
-        value = provenance.get(name)
-        if value is not None and (type(value) not in kinds or not 0 <= value < 1 << 53):
-            raise ValueError(f"{name} {value!r} is not a number of it")
+    for name, size in dict(provenance.get("splits", {})).items():
+        header_value(f"split '{name}'", size, "int", "is not a size", least=0, below=1 << 53)
+    header_value("step", provenance.get("step"), "int | None", "is not a number of steps", least=0, below=1 << 53)
+    header_value("val_nats_per_char", provenance.get("val_nats_per_char"), "float | None", "is not a loss", least=0)
     return provenance
 
 
@@ -118,11 +116,7 @@ def _model_config(values: dict[str, Any]) -> ModelConfig:
     known = {f.name for f in fields(ModelConfig)}
     if set(values) != known:
         raise ValueError(f"the model's settings are {sorted(values)}, expected {sorted(known)}")
-    most = {"num_layers": 1000, "vocab_size": 1 << 21, "hidden_size": 1 << 20}  # beyond any model: the header lies
-    for name, limit in most.items():
-        value = values[name]
-        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= limit:
-            raise ValueError(f"{name} {value!r} is not a size")
-    if not 0 <= values["dropout"] < 1:
-        raise ValueError(f"dropout {values['dropout']!r} is not a share")
+    for name, most in MOST.items():
+        header_value(name, values[name], "int", "is not a size", least=1, most=most)
+    header_value("dropout", values["dropout"], "float", "is not a share", least=0, below=1)
     return ModelConfig(**values)

@@ -1,11 +1,10 @@
-"""`checkpoint.safetensors`: all that training needs to go on as if it had never stopped.
+"""`checkpoint.safetensors`: everything that training needs to resume as if it had never stopped.
 
-Batches are a function of the step and every random stream of the seed, so that the step stands for both.
+Batches and random streams are functions of the seed and the step, so that the step stands for both.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -14,22 +13,22 @@ from typing import Any
 import numpy as np
 
 from charrnn.arrays import Array
-from charrnn.runs.files import read_arrays, write_arrays
 from charrnn.errors import RunError
+from charrnn.runs.files import header_value, read_arrays, write_arrays
 
 FORMAT = 1
-MOST_STEPS = 1 << 53  # beyond any run: the header lies
+MOST_STEPS = 1 << 53  # more than any run has: the header is wrong
 
 
 @dataclass
 class Progress:
-    """Where a run stands, apart from its arrays."""
+    """The progress of a run, apart from its arrays."""
 
     step: int = 0
     seconds: float = 0.0  # of training alone
     loss_sum: float = 0.0  # over the steps since the last record at a multiple of log_every …
-    grad_norm_sum: float = 0.0  # … likewise
-    count: int = 0  # … how many they are
+    grad_norm_sum: float = 0.0  # … of their gradients' norms
+    count: int = 0  # … their number
     best_step: int | None = None
     best_val_loss: float | None = None  # nats per character
     evaluations_since_best: int = 0
@@ -81,12 +80,7 @@ def read_state(path: Path, expected: Mapping[str, Array]) -> TrainingState:
 def _progress(values: dict[str, Any]) -> Progress:
     progress = Progress(**values)
     for field in fields(Progress):
-        value, kind = getattr(progress, field.name), str(field.type)
-        if value is None and "None" in kind:
-            continue
-        whole = kind.startswith("int")
-        if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
-            raise ValueError(f"{field.name} {value!r} is not a number")
-        if not 0 <= value < MOST_STEPS if whole else not math.isfinite(value):
-            raise ValueError(f"{field.name} {value!r} is out of range")
+        kind = str(field.type)
+        limits = {"least": 0, "below": MOST_STEPS} if kind.startswith("int") else {}
+        header_value(field.name, getattr(progress, field.name), kind, "is not a number or is out of range", **limits)
     return progress

@@ -1,4 +1,4 @@
-"""The mean loss over a whole text, read once from beginning to end with the state carried along."""
+"""The mean loss over a whole text, read once from beginning to end with the state carried through it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from charrnn.arrays import Array
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
-from charrnn.text.mapped import release
 from charrnn.units import InOtherUnits
 
 WINDOW = 256  # characters read at a time; the result does not depend on it
@@ -40,4 +39,3 @@ def surprises(model: CharModel, params: Parameters, ids: Array) -> Iterator[Arra
             ws = model.workspace(len(inputs), 1, dtype)
         nats, state = model.nats(params, inputs, targets, state, ws)
         yield nats[:, 0]
-        release(ids)

@@ -1,4 +1,4 @@
-"""The mean loss over a text cut into windows, each read from the zero state: how a network does without a past."""
+"""The mean loss over a text cut into windows, each read from the zero state: the loss of a network without a past."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MOST_LOGITS = 1 << 22  # computed at a time: fewer windows where the vocabulary 
 
 
 def evaluate_fresh_windows(model: CharModel, params: Parameters, ids: Array, seq_len: int) -> Evaluation:
-    """Score ids (N,) in consecutive windows of seq_len predictions; less than a window at the end is left out."""
+    """Score ids (N,) in consecutive windows of seq_len predictions; an incomplete window at the end is left out."""
     windows = (len(ids) - 1) // seq_len
     if not windows:
         raise ValueError(f"{len(ids)} characters hold no window of {seq_len}")

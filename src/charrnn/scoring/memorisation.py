@@ -1,10 +1,10 @@
-"""How much of a text is copied: the longest piece of it that stands verbatim in what a model was trained on."""
+"""Memorisation: the longest piece of a text that occurs verbatim in the training text."""
 
 from __future__ import annotations
 
 
 def longest_copy(text: str, source: str) -> str:
-    """The longest piece of the text that stands verbatim in the source."""
+    """The longest piece of the text that occurs verbatim in the source."""
     best, start, end = "", 0, 1
     while end <= len(text):
         if text[start:end] in source:

@@ -1,4 +1,4 @@
-"""How surprised a model is by each character of a text."""
+"""The surprise of a model at each character of a text."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ from charrnn.sweeps.space import RECIPE
 from charrnn.sweeps.spec import Settings, Spec, make_spec, read_spec
 from charrnn.sweeps.trial import STOPPED, run_trial
 from charrnn.text.opening import open_corpus
-from charrnn.training.resolve import Choice
+from charrnn.training.resolve import resolve
 
 CHECKED = 100  # settings that are looked at for contradictions before anything runs
 
@@ -242,7 +242,7 @@ def _check_combinations(spec: Spec) -> None:
         settings = {**spec.settings, **known.settings(number)}
         recipe = settings.pop(RECIPE, None)
         try:
-            Choice.of(settings, recipe)
+            resolve(settings, recipe)
             return
         except CharRNNError as error:
             errors.append(error)

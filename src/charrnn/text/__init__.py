@@ -1,1 +1,1 @@
-"""From files to ids: reading, checking, the vocabulary, the splits, and the texts that have names."""
+"""From files to ids: reading, checking, the vocabulary, the splits, and the library of named texts."""

@@ -1,4 +1,4 @@
-"""A text as training sees it: ids, their vocabulary, and the contiguous parts they are cut into."""
+"""A text as training uses it: its ids, their vocabulary, and the contiguous splits."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The texts that have names: one comes with the package, others are downloaded when asked for, and checked.
+"""The library of named texts: one comes with the package, the others are downloaded on request and checked.
 
-Nothing downloaded is trusted: each file must have the SHA-256 written here. For places without internet, the variable
+No download is trusted: each file must have the SHA-256 written here. For machines without internet, the variable
 CHARRNN_MIRROR names a folder on a server (https, or http on this machine) that holds the files under their names, and
-`charrnn corpora fetch NAME --from FILE` takes a copy that was brought by other means.
+`charrnn corpora fetch NAME --from FILE` uses a copy obtained by other means.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ TIMEOUT_S = 30
 
 @dataclass(frozen=True)
 class LibraryText:
-    """A text one can name instead of a file. `url` is None for the one that is bundled."""
+    """A text that can be named instead of a file. `url` is None for the bundled one."""
 
     name: str
     title: str
@@ -65,13 +65,17 @@ LIBRARY = {
 
 
 def read_text(sources: Sequence[str], encoding: str = "utf-8") -> Reading:
-    """The text that a user named: files, `-`, the name of a library text, or nothing for the bundled novel."""
+    """The text that a user named: files, `-`, the name of a library text, or nothing for the bundled novel.
+
+    A library text that is neither bundled nor in the cache is downloaded first.
+    """
     sources = sources or [DEFAULT]
     named = [source for source in sources if source in LIBRARY and not Path(source).exists()]
     if named and len(sources) > 1:
         raise TextError(f"'{named[0]}' is a library text, which cannot be joined with files: name it alone")
     if named:
-        return read_library(named[0])
+        text = LIBRARY[named[0]]
+        return Reading(read_files([str(local_path(text) or fetch(text))]).text, text.name, ())
     if len(sources) == 1 and sources[0] != STDIN and not Path(sources[0]).exists():
         close = difflib.get_close_matches(sources[0], LIBRARY, n=1)
         if close:
@@ -79,14 +83,8 @@ def read_text(sources: Sequence[str], encoding: str = "utf-8") -> Reading:
     return read_files(sources, encoding)
 
 
-def read_library(name: str) -> Reading:
-    """A library text by name; one that is neither bundled nor in the cache is downloaded first."""
-    text = LIBRARY[name]
-    return Reading(read_files([str(local_path(text) or fetch(text))]).text, name, ())
-
-
 def local_path(text: LibraryText) -> Path | None:
-    """Where the text lies on this machine, or None."""
+    """The path of the text on this machine, or None."""
     if text.url is None:
         return Path(str(resources.files("charrnn.text") / "data" / f"the-{text.name}.txt"))
     path = cache_folder() / text.file_name
@@ -94,7 +92,7 @@ def local_path(text: LibraryText) -> Path | None:
 
 
 def fetch(text: LibraryText, copy: str | None = None) -> Path:
-    """Bring a text into the cache: from its address or the mirror, or from a file. Its checksum is verified."""
+    """Put a text into the cache, from its address, the mirror or a file, and verify its checksum."""
     folder = cache_folder()
     if copy is not None:
         return _take_copy(text, Path(copy), folder)
@@ -110,7 +108,7 @@ def fetch(text: LibraryText, copy: str | None = None) -> Path:
     downloader = pooch.HTTPDownloader(timeout=TIMEOUT_S)
     try:
         return Path(pooch.retrieve(url, f"sha256:{text.sha256}", text.file_name, folder, downloader=downloader))
-    except ValueError as error:  # what pooch raises where the checksum differs
+    except ValueError as error:  # pooch raises it if the checksum differs
         raise TextError(f"{url} is not the expected text: {' '.join(str(error).split())}") from None
     except OSError as error:
         reason = " ".join(str(error).split())
@@ -121,7 +119,7 @@ def fetch(text: LibraryText, copy: str | None = None) -> Path:
 
 
 def cache_folder() -> Path:
-    """Where downloaded texts are kept: CHARRNN_CACHE, or the user's cache folder."""
+    """The folder of downloaded texts: CHARRNN_CACHE, or the user's cache folder."""
     chosen = os.environ.get(CACHE)
     if chosen:
         return Path(chosen)

@@ -1,8 +1,8 @@
-"""Texts too large to hold in memory: encoded once, in pieces, into a file of ids in the cache, and used from there.
+"""Texts too large to hold in memory: encoded once, in pieces, into a file of ids in the cache, and read from there.
 
-The file is named by what it was made from (the SHA-256 of the sources' bytes, and the encoding), so that a later run
-finds it; beside it stands what is known about it, with the file's own SHA-256, which is checked before it is used. Ids
-are read through a memory map: the system brings in the pages that a batch touches, and `release` hands them back.
+The file's name comes from what it was made from (the SHA-256 of the sources' bytes, and the encoding), so that a later
+run finds it. A second file beside it holds the facts about the text and the SHA-256 of the ids, which is checked
+before they are used.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from charrnn.arrays import Array
 from charrnn.errors import TextError
@@ -26,21 +27,60 @@ from charrnn.text.reading import STDIN, name_of, pieces
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.whole_file import whole_file
 
-LARGE_BYTES = 64 << 20  # of files, from which on a text is not held in memory
+LARGE_BYTES = 64 << 20  # of source files; a text of this size or more is not held in memory
 FORMAT = 1
 
 Say = Callable[[str], None]
-Tell = Callable[[str, float], None]  # what is being done, and the share of it that is done
+Tell = Callable[[str, float], None]  # the current task, and the share of it that is done
+
+
+class MappedIds:
+    """The ids (N,) of a text in a file, read through a memory map: every read hands the pages it touched back.
+
+    A slice is again a `MappedIds` and reads nothing; any other index, and `np.asarray`, give an array in memory.
+    `table` (V,), if there is one, replaces each id by another as it is read.
+    """
+
+    def __init__(self, pages: mmap.mmap, ids: Array, table: Array | None = None) -> None:
+        self._pages, self._ids, self._table = pages, ids, table
+        self.dtype = ids.dtype if table is None else table.dtype
+
+    @classmethod
+    def open(cls, path: Path, dtype: np.dtype) -> MappedIds:
+        with path.open("rb") as file:
+            pages = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        if hasattr(mmap, "MADV_RANDOM"):
+            pages.madvise(mmap.MADV_RANDOM)  # a window is a page: its neighbours are not wanted
+        return cls(pages, np.frombuffer(pages, dtype))
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return MappedIds(self._pages, self._ids[index], self._table)
+        part = self._ids[index]
+        read = np.array(part) if self._table is None else self._table[part]
+        if hasattr(mmap, "MADV_DONTNEED"):
+            self._pages.madvise(mmap.MADV_DONTNEED)
+        return read
+
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Array:
+        return np.asarray(self[...], dtype or self.dtype)
+
+    def recoded(self, table: Array) -> MappedIds:
+        """The same text with table[id] for each id."""
+        return MappedIds(self._pages, self._ids, table)
 
 
 def is_large(sources: Sequence[str]) -> bool:
-    """Whether files (not standard input, nor the library's texts) are too large to be held in memory."""
+    """Whether files (not standard input, nor the library's texts) are too large to hold in memory."""
     if not sources or STDIN in sources or any(source in LIBRARY and not Path(source).exists() for source in sources):
         return False
     try:
         return sum(os.path.getsize(source) for source in sources) >= LARGE_BYTES
     except OSError:
-        return False  # reading it will say what is wrong
+        return False  # reading it will name the problem
 
 
 def large_corpus(
@@ -52,47 +92,23 @@ def large_corpus(
     ids_path, facts_path = folder / f"{key}.ids", folder / f"{key}.json"
     facts = _known_facts(ids_path, facts_path)
     if facts is None:
-        say(f"encoding {name_of(sources)} into {ids_path}, which later runs will find")
+        say(f"encoding {name_of(sources)} into {ids_path}, which later runs will reuse")
         facts = _encode(sources, encoding, ids_path, facts_path, tell)
     for remark in facts["remarks"]:
         say(remark)
     vocabulary = Vocabulary(facts["characters"])
-    return Corpus(name_of(sources), _mapped(ids_path, vocabulary.id_dtype), vocabulary, facts["text_sha256"])
-
-
-def release(ids: Array) -> None:
-    """Hand back the pages of mapped ids that were brought in; other arrays have none."""
-    base: Any = ids
-    while isinstance(base, np.ndarray):
-        base = base.base
-    if isinstance(base, memoryview):
-        base = base.obj
-    if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-        base.madvise(mmap.MADV_DONTNEED)
+    ids = MappedIds.open(ids_path, vocabulary.id_dtype)
+    return Corpus(name_of(sources), cast(Array, ids), vocabulary, facts["text_sha256"])
 
 
 def recoded(corpus: Corpus, vocabulary: Vocabulary) -> Array | None:
-    """A corpus's ids in another vocabulary, without holding them in memory; None where it lacks a character."""
+    """The ids of a large corpus in another vocabulary; None if it lacks a character of the text."""
     if corpus.vocabulary == vocabulary:
         return corpus.ids
     if not set(corpus.vocabulary.characters) <= set(vocabulary.characters):
         return None
-    return cast(Array, _Recoded(corpus.ids, vocabulary.encode(corpus.vocabulary.characters)))
-
-
-class _Recoded:
-    """As much of an array as evaluation asks for: its length and its slices, looked up in a table as they are read."""
-
-    def __init__(self, ids: Array, table: Array) -> None:
-        self.ids, self.table = ids, table
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def __getitem__(self, part: slice) -> Array:
-        recoded = self.table[self.ids[part]]
-        release(self.ids)
-        return recoded
+    table = vocabulary.encode(corpus.vocabulary.characters)
+    return cast(Array, cast(MappedIds, corpus.ids).recoded(table))
 
 
 def _encode(sources: Sequence[str], encoding: str, ids_path: Path, facts_path: Path, tell: Tell) -> dict[str, Any]:
@@ -127,7 +143,7 @@ def _encode(sources: Sequence[str], encoding: str, ids_path: Path, facts_path: P
 
 
 def _known_facts(ids_path: Path, facts_path: Path) -> dict[str, Any] | None:
-    """What was kept of an earlier encoding, if it is whole."""
+    """The facts about an earlier encoding, if both of its files are whole."""
     try:
         facts = json.loads(facts_path.read_bytes())
         whole = facts["format"] == FORMAT and facts["ids_sha256"] == file_sha256(ids_path)
@@ -137,7 +153,7 @@ def _known_facts(ids_path: Path, facts_path: Path) -> dict[str, Any] | None:
 
 
 def _fingerprint(sources: Sequence[str], encoding: str) -> str:
-    """A name for the bytes of files, in their order, and how they are read."""
+    """A name that follows from the bytes of the files, their order and their encoding."""
     digest = hashlib.sha256(f"{FORMAT} {encoding}".encode())
     for source in sources:
         digest.update(f" {os.path.getsize(source)} ".encode())
@@ -146,14 +162,6 @@ def _fingerprint(sources: Sequence[str], encoding: str) -> str:
         except OSError as error:
             raise TextError(f"cannot read '{source}': {error.strerror}") from None
     return digest.hexdigest()[:32]
-
-
-def _mapped(path: Path, dtype: np.dtype) -> Array:
-    with path.open("rb") as file:
-        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    if hasattr(mmap, "MADV_RANDOM"):
-        mapped.madvise(mmap.MADV_RANDOM)  # a window is a page: what lies around it is not wanted
-    return np.frombuffer(mapped, dtype)
 
 
 @contextmanager

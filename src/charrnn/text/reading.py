@@ -1,4 +1,4 @@
-"""Bytes to text: what is read is checked, and what is changed on the way is said."""
+"""From bytes to text: every byte is checked, and every change is reported."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PIECE_BYTES = 1 << 22  # read at a time
 
 
 class Reading(NamedTuple):
-    """A text as it will be used, and remarks on what was done to it."""
+    """A text as it will be used, and remarks on what was changed in it."""
 
     text: str
     name: str
@@ -31,7 +31,7 @@ def read_files(sources: Sequence[str], encoding: str = "utf-8") -> Reading:
 
 
 def name_of(sources: Sequence[str]) -> str:
-    """What the text is called."""
+    """The name of the text."""
     name = "stdin" if sources[0] == STDIN else Path(sources[0]).name
     return f"{Path(name).stem}-and-{len(sources) - 1}-more" if len(sources) > 1 else name
 
@@ -39,7 +39,7 @@ def name_of(sources: Sequence[str]) -> str:
 def pieces(sources: Sequence[str], encoding: str = "utf-8", remarks: list[str] | None = None) -> Iterator[str]:
     """The text of one or more files, or of standard input (`-`), a few megabytes at a time.
 
-    A byte order mark is dropped and line ends become "\\n"; both are remarked on. Several files are joined in the order
+    A byte order mark is dropped and line ends become "\\n", each with a remark. Several files are joined in the order
     given, with a line end between them where a file lacks one.
 
     Raises
@@ -58,10 +58,10 @@ def pieces(sources: Sequence[str], encoding: str = "utf-8", remarks: list[str] |
 
 
 def _decoded(source: str, encoding: str, remarks: list[str]) -> Iterator[str]:
-    """One file's text, checked, with its line ends mended."""
+    """One file's text, checked, with its line ends normalised."""
     decoder = codecs.getincrementaldecoder(encoding)()
     offset = characters = crlf = cr = 0
-    held = ""  # a CR that ends a piece waits for the next, which may begin with its LF
+    held = ""  # a CR at the end of a piece waits for the next piece, which may begin with its LF
     for data in _read_bytes(source):
         if offset == 0 and encoding == "utf-8":
             if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -93,7 +93,7 @@ def _decoded(source: str, encoding: str, remarks: list[str]) -> Iterator[str]:
 
 
 def _read_bytes(source: str) -> Iterator[bytes]:
-    """The bytes of a file, piece by piece, and an empty piece at its end."""
+    """The bytes of a file, in pieces, and an empty piece at the end."""
     try:
         if source == STDIN and sys.stdin is None:
             raise TextError("standard input is closed: there is no text to read")
@@ -113,11 +113,11 @@ def _read_bytes(source: str) -> Iterator[bytes]:
 
 def _decode(decoder: codecs.IncrementalDecoder, data: bytes, offset: int, source: str, encoding: str) -> str:
     """The next characters; `offset` is that of data in the file."""
-    pending = len(decoder.getstate()[0])  # bytes of a character that the last piece ended within
+    pending = len(decoder.getstate()[0])  # bytes of a character that the last piece cut
     try:
         text = decoder.decode(data, final=not data)
         if not encoding.startswith("utf"):
-            text.encode()  # some encodings can hide lone surrogates, which are no characters
+            text.encode()  # some encodings produce lone surrogates, which are not characters
     except UnicodeDecodeError as error:
         raise TextError(
             f"'{source}' is not {encoding} text: byte 0x{error.object[error.start]:02X} at offset "
@@ -130,10 +130,10 @@ def _decode(decoder: codecs.IncrementalDecoder, data: bytes, offset: int, source
 
 
 def _known(encoding: str) -> str:
-    """The proper name of an encoding: "utf-8" for all its spellings."""
+    """The canonical name of an encoding: "utf-8" for all its spellings."""
     try:
         name = codecs.lookup(encoding).name
-        "".encode(name)  # there are codecs that are not encodings of text
+        "".encode(name)  # some codecs are not encodings of text
     except (LookupError, TypeError, ValueError):
         raise TextError(f"encoding '{encoding}' is not known: examples are utf-8, utf-16, latin-1, cp1252") from None
     return name

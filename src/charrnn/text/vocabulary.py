@@ -15,7 +15,7 @@ ON_UNKNOWN = ("error", "skip")
 
 
 class Vocabulary:
-    """The characters a model knows, in the order of their code points.
+    """The characters that a model knows, in the order of their code points.
 
     Parameters
     ----------

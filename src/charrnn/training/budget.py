@@ -1,4 +1,4 @@
-"""How long a run goes on: the first of epochs, steps and minutes that is reached ends it."""
+"""The budget of a run: the first limit of epochs, steps and minutes that is reached ends it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run tells while it goes on. The command line draws it; a Python caller may pass a callback of their own."""
+"""Callbacks: a run reports its progress to one. The command line draws it; a Python caller may pass their own."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
-from charrnn.units import bits
+from charrnn.units import with_units
 
 
 class ProgressReport(NamedTuple):
-    """Where training stands, several times a second."""
+    """The progress of training, several times a second."""
 
     step: int
     epoch: float
@@ -30,14 +30,19 @@ class Evaluated(NamedTuple):
 
 
 class Callback:
-    """Hears of everything and says nothing."""
+    """Receives every event of a run and does nothing: override the methods that you need."""
 
-    also_begin: Callable[[Path], None] | None = None  # what else is to be done then
+    also_begin: Callable[[Path], None] | None = None  # called with the run folder when training begins
 
     def on_message(self, text: str) -> None: ...
 
     def on_reading(self, what: str, share: float) -> None:
-        """Of a large text, before training: what is being done with it, and the share (0 to 1) that is done."""
+        """A large text is being prepared: the current task, and the share of it (0 to 1) that is done."""
+
+    def on_begin(self, run: Path) -> None:
+        """Training begins in this run folder."""
+        if self.also_begin is not None:
+            self.also_begin(run)
 
     def on_progress(self, progress: ProgressReport) -> None: ...
 
@@ -47,18 +52,13 @@ class Callback:
 
     def on_end(self) -> None: ...
 
-    def on_begin(self, run: Path) -> None:
-        """Training begins in this run folder."""
-        if self.also_begin is not None:
-            self.also_begin(run)
-
 
 class Tenths:
-    """Says how far something is, once for each tenth of it."""
+    """Reports the progress of a task once for each tenth of it."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self.say = say
-        self.said = ("", 0)  # what was said last: what is done, and how many tenths of it
+        self.said = ("", 0)  # the last report: the task, and the tenths of it that were done
 
     def __call__(self, what: str, share: float) -> None:
         if self.said != (what, int(share * 10)):
@@ -67,7 +67,7 @@ class Tenths:
 
 
 class LineCallback(Callback):
-    """One plain line for each event."""
+    """Prints one plain line for each event, on standard error by default."""
 
     def __init__(self, file: TextIO | None = None) -> None:
         self.file = file
@@ -87,9 +87,7 @@ class LineCallback(Callback):
 
 
 def evaluation_line(result: Evaluated) -> str:
-    """An evaluation in words, with its splits and units."""
+    """An evaluation as a line of text, with its splits and units."""
     mark = ", best so far" if result.best else ""
-    return (
-        f"step {result.step:,} (epoch {result.epoch:.2f}): training {result.train_loss:.4f}, validation "
-        f"{result.val_loss:.4f} nats ({bits(result.val_loss):.4f} bits) per character{mark}"
-    )
+    losses = f"training {result.train_loss:.4f}, validation {with_units(result.val_loss)}"
+    return f"step {result.step:,} (epoch {result.epoch:.2f}): {losses}{mark}"

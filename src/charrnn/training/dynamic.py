@@ -1,8 +1,8 @@
 """Dynamic evaluation (Mikolov et al. 2010; Krause et al. 2018): the parameters keep learning on the text just scored.
 
 A text's own names, spellings and habits are learned as it is read. Each window is scored before it is learned from, so
-that nothing is predicted by what has seen it; the result is that of another, adapting, predictor, and is always given
-beside the static loss, never instead of it.
+that the model never predicts a text that it has learned from. The result is the loss of another, adapting, predictor:
+it is always given beside the static loss, never instead of it.
 """
 
 from __future__ import annotations
@@ -16,32 +16,32 @@ from charrnn.errors import DivergenceError
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
 from charrnn.scoring import Evaluation
-from charrnn.text.mapped import release
 from charrnn.training.gradients import clip_by_global_norm_
 from charrnn.training.optimizers import Adam
 
 LEARNING_RATE = 3e-4
 WINDOW = 64  # characters between updates
 GRAD_CLIP = 1.0
-BETA2 = 0.99  # an update every 64 characters: a long memory of past gradients would come too late
+BETA2 = 0.99  # a long memory of past gradients would be too slow for an update every 64 characters
 
 
+@np.errstate(over="ignore", invalid="ignore")  # an overflow shows in the loss
 def evaluate_dynamic(
     model: CharModel, params: Parameters, ids: Array, learning_rate: float = LEARNING_RATE
 ) -> Evaluation:
-    """The mean surprise at ids (N,), N ≥ 2, after the first, while learning from them by Adam.
+    """The mean surprise at ids (N,), N ≥ 2, after the first, while learning from them with Adam.
 
     Parameters
     ----------
     params : Parameters
-        Where learning starts; a copy learns, these do not change.
+        The parameters to start from. A copy learns; these do not change.
     learning_rate : float
-        Of Adam; 0 is the static evaluation.
+        The learning rate of Adam; 0 gives the static evaluation.
 
     Raises
     ------
     DivergenceError
-        The learning rate is so large that the loss stopped being a finite number.
+        The learning rate is too large: the loss is no longer a finite number.
     """
     params, dtype = params.astype(params.vector.dtype), params.vector.dtype
     grads, optimizer = params.zeros_like(), Adam(len(params.vector), dtype, own={"beta2": BETA2})
@@ -52,12 +52,10 @@ def evaluate_dynamic(
         inputs, targets = window[:-1, None], window[1:, None]
         if len(inputs) < WINDOW:
             ws = model.workspace(len(inputs), 1, dtype)
-        with np.errstate(over="ignore", invalid="ignore"):  # what overflows shows in the loss
-            loss, state = model.loss_and_grads(params, inputs, targets, state, ws, grads)
-            clip_by_global_norm_(grads.vector, GRAD_CLIP)
-            optimizer.step(params.vector, grads.vector, learning_rate)
+        loss, state = model.loss_and_grads(params, inputs, targets, state, ws, grads)
+        clip_by_global_norm_(grads.vector, GRAD_CLIP)
+        optimizer.step(params.vector, grads.vector, learning_rate)
         if not math.isfinite(loss):
             raise DivergenceError(f"dynamic evaluation diverged: try a learning rate below {learning_rate:g}")
         total += loss * len(inputs)
-        release(ids)
     return Evaluation(len(ids) - 1, total / (len(ids) - 1))

@@ -1,4 +1,4 @@
-"""What is done to a gradient before the optimiser sees it."""
+"""Clipping: the only change to a gradient before the optimiser uses it."""
 
 from __future__ import annotations
 

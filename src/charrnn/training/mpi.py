@@ -1,7 +1,7 @@
 """Training on the ranks of `mpiexec -n N charrnn train …`.
 
 Rank 0 runs the program: it reads, decides, evaluates, writes and prints. The other ranks follow its commands and take
-the training step on their own lanes, so that nothing decided by a clock, a signal or a file differs between ranks.
+the training step on their own lanes, so that no decision by a clock, a signal or a file differs between ranks.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from charrnn.errors import ConfigError, DivergenceError
-from charrnn.parallel.mpi import BROADCAST, END, GATHER, SET_UP, MpiTeam
+from charrnn.parallel.mpi import BROADCAST, END, GATHER, SETUP, MpiTeam
 from charrnn.parallel.team import ALONE, Team, launched
 from charrnn.threads import blas_threads
 from charrnn.training.trainer import new_trainer
@@ -22,7 +22,7 @@ from charrnn.training.trainer import new_trainer
 
 @contextmanager
 def mpi_team() -> Iterator[Team]:
-    """The team that mpiexec has started, for rank 0; the other ranks serve it in here, and exit when it is done.
+    """The team that mpiexec has started, on rank 0; the other ranks follow its commands here, and exit at the end.
 
     Under `mpiexec -n N python script.py`, everything inside the block runs on rank 0 alone:
 
@@ -41,9 +41,9 @@ def mpi_team() -> Iterator[Team]:
         if wanted is None:  # such as a job of one process under Slurm
             yield ALONE
             return
-        raise ConfigError("mpiexec has started several processes: that takes pip install 'charrnn[mpi]'") from None
+        raise ConfigError("mpiexec has started several processes, which needs: pip install 'charrnn[mpi]'") from None
     except RuntimeError as error:
-        raise ConfigError(f"mpi4py finds no MPI library ({error}): pip install mpich, or load the site's") from None
+        raise ConfigError(f"mpi4py finds no MPI library ({error}): pip install mpich, or load your site's") from None
     team = MpiTeam(MPI.COMM_WORLD)
     if wanted not in (None, team.size):
         raise ConfigError(
@@ -54,7 +54,7 @@ def mpi_team() -> Iterator[Team]:
         yield ALONE
         return
     if team.rank:
-        for number in (signal.SIGINT, signal.SIGTERM):  # rank 0 hears them, too, and decides
+        for number in (signal.SIGINT, signal.SIGTERM):  # rank 0 receives them, too, and decides
             signal.signal(number, signal.SIG_IGN)
         try:
             _follow(team)
@@ -65,8 +65,8 @@ def mpi_team() -> Iterator[Team]:
     try:
         yield team
     except BaseException as error:
-        if team.within:  # the others wait for a message that will not come
-            sys.stderr.write(f"charrnn: error: rank 0 has failed in the midst of a step: {error!r}\n")
+        if team.within:  # the other ranks wait for a message that will not come
+            sys.stderr.write(f"charrnn: error: rank 0 has failed during a step: {error!r}\n")
             team.abort()
         team.command(END)
         raise
@@ -74,14 +74,14 @@ def mpi_team() -> Iterator[Team]:
 
 
 def _follow(team: MpiTeam) -> None:
-    """What ranks other than 0 do."""
+    """Follow the commands of rank 0 until it ends."""
     trainer: Any = None
     with blas_threads(1):
         while True:
             what, progress = team.receive()
             if what == END:
                 return
-            if what == SET_UP:
+            if what == SETUP:
                 trainer = new_trainer(*team.receive_setup(), team)
             elif what == BROADCAST:
                 trainer.broadcast()
@@ -92,4 +92,4 @@ def _follow(team: MpiTeam) -> None:
                     with blas_threads(trainer.config.threads):
                         trainer.step(progress)
                 except DivergenceError:
-                    pass  # rank 0 has met it, too, and ends the run
+                    pass  # rank 0 has the same error, and ends the run

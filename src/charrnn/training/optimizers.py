@@ -1,4 +1,4 @@
-"""How a gradient becomes a step. A new rule is one class here and one line in OPTIMIZERS.
+"""Optimisers: update rules for the parameters. A new rule is one class here and one line in OPTIMIZERS.
 
 All work on the flat vector of parameters θ with its gradient g, a slice at a time.
 """
@@ -25,25 +25,25 @@ SWEEP = 256  # steps between sweeps for denormal numbers
 
 
 class Optimizer(ABC):
-    """What all rules share: their memory of past gradients, and decoupled weight decay (Loshchilov & Hutter 2019).
+    """The base of all rules: a memory of past gradients, and decoupled weight decay (Loshchilov & Hutter 2019).
 
         θ ← θ − α λ θ                               [adam.5]   before the step, where λ > 0
 
-    Where a gradient stays exactly zero, what is remembered of it decays into denormal numbers, which cost the
-    processor up to three times the time of an update; a sweep every 256 steps sets what is far below any effect to
-    zero.
+    Where a gradient stays exactly zero, its memory decays into denormal numbers, which make an update up to three times
+    as slow; a sweep every 256 steps sets to zero what is far too small to have an effect.
 
     Parameters
     ----------
     size : int
         P, the number of parameters.
     own : mapping, optional
-        The values of the settings that the rule declares, by name; its usual numbers by default.
+        The values of the settings that the rule declares, by name; by default the rule's usual values.
     """
 
-    usual_rate: ClassVar[float]  # a learning rate to begin with
+    usual_rate: ClassVar[float]  # a learning rate to start with
     settings: ClassVar[tuple[Setting, ...]] = ()  # those that the rule alone reads; each is an attribute, too
-    # What is remembered, one number for each parameter, and how many times the smallest normal number counts as zero.
+    # The names of the memories, which hold a number for each parameter; values below this times the smallest normal
+    # number count as zero.
     remembered: ClassVar[dict[str, float]]
 
     def __init__(
@@ -131,7 +131,7 @@ def _step_by_root_(theta: Array, g: Array, v: Array, eps: float, scratch: Array,
 
 
 class AdaGrad(Optimizer):
-    """AdaGrad (Duchi, Hazan & Singer 2011, diagonal form): steps shrink with all the gradients there ever were.
+    """AdaGrad (Duchi, Hazan & Singer 2011, diagonal form): steps shrink with the sum of all past squared gradients.
 
     s ← s + g²                                  [adagrad.1]
     θ ← θ − α g / (√s + ε)                      [adagrad.2]

@@ -1,73 +1,100 @@
-"""The settings of a new run: what the user has chosen, over the recipe, over what the length of the text asks for."""
+"""The settings of a run: the user's choices, over the recipe, over what suits the length of the text.
+
+A resumed run keeps its settings, but for a few.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from charrnn.batching import BATCHERS
-from charrnn.config import BUDGET, TrainConfig, declared, make_config
+from charrnn.config import BUDGET, MAY_CHANGE, TrainConfig, declared, make_config
+from charrnn.errors import ConfigError
 from charrnn.nn.cells import CELLS
 from charrnn.recipes import Recipe, default_recipe, read_recipe
 from charrnn.training.optimizers import OPTIMIZERS
 
 
-@dataclass(frozen=True)
-class Choice:
-    """What is settled before the text is known, and how it follows the text.
-
-    `chosen` are the user's settings, which go before all others; `config` is checked, so that mistakes are found early.
-    """
-
-    chosen: Mapping[str, Any]
-    recipe: str | None
-    named: Recipe
+class ResolvedSettings(NamedTuple):
     config: TrainConfig
-    rule: str  # the recipe's optimiser
+    recipe: str | None
+    remarks: tuple[str, ...]  # what the recipe and the length of the text have changed
 
-    @classmethod
-    def of(cls, chosen: Mapping[str, Any], recipe: str | None) -> Choice:
-        """The named recipe, or the one that fits what was chosen."""
-        recipe = recipe or default_recipe(chosen)
-        named = read_recipe(recipe) if recipe else Recipe({})
-        rule = named.settings.get("optimizer", TrainConfig().optimizer)
-        settings = _beside(chosen, named.settings, rule)
-        other = OPTIMIZERS.get(chosen.get("optimizer", rule))
-        if other and chosen.get("optimizer", rule) != rule:
-            settings = {**settings, "learning_rate": other.usual_rate}
-        return cls(chosen, recipe, named, make_config(chosen, make_config(settings)), rule)
 
-    def for_characters(self, characters: int) -> tuple[TrainConfig, list[str]]:
-        """The settings for so many characters to train on, and what there is to say about them."""
-        sized = _beside(self.chosen, {"cell": self.config.cell, **self.named.for_characters(characters)}, self.rule)
-        sized.pop("cell", None)
-        config = make_config({**sized, **self.chosen}, self.config)
-        remarks = []
-        if self.recipe:
-            words = ", ".join(f"{name} {value}" for name, value in sized.items())
-            remarks = [
-                f"recipe {self.recipe}" + (f"; for {characters:,} characters to train on: {words}" if words else "")
-            ]
-        fitted = self._fit_to_text(config, characters)
-        if fitted != config:
-            remarks.append(
-                f"the training split has only {characters:,} characters: batch_size {config.batch_size} → "
-                f"{fitted.batch_size}, seq_len {config.seq_len} → {fitted.seq_len}"
+def resolve(chosen: Mapping[str, Any], recipe: str | None, characters: int | None = None) -> ResolvedSettings:
+    """The settings for a text with `characters` to train on; without them, those that hold for every text.
+
+    Parameters
+    ----------
+    chosen : mapping
+        The user's settings, which override all others.
+    recipe : str, optional
+        The name of a recipe, or its file; by default the recipe that fits what is chosen.
+
+    Raises
+    ------
+    ConfigError
+        The recipe or a setting is not known, is out of range, or contradicts another.
+    """
+    recipe = recipe or default_recipe(chosen)
+    named = read_recipe(recipe) if recipe else Recipe({})
+    rule = named.settings.get("optimizer", TrainConfig().optimizer)
+    settings = _beside(chosen, named.settings, rule)
+    chosen_rule = chosen.get("optimizer", rule)
+    if chosen_rule != rule and chosen_rule in OPTIMIZERS:
+        settings["learning_rate"] = OPTIMIZERS[chosen_rule].usual_rate
+    config = make_config(chosen, make_config(settings))
+    if characters is None:
+        return ResolvedSettings(config, recipe, ())
+    sized = _beside(chosen, {"cell": config.cell, **named.for_characters(characters)}, rule)
+    sized.pop("cell", None)
+    config = make_config({**sized, **chosen}, config)
+    remarks = []
+    if recipe:
+        words = ", ".join(f"{name} {value}" for name, value in sized.items())
+        remarks = [f"recipe {recipe}" + (f"; for {characters:,} characters to train on: {words}" if words else "")]
+    fitted = _fit_to_text(config, chosen, characters)
+    if fitted != config:
+        remarks.append(
+            f"the training split has only {characters:,} characters: batch_size {config.batch_size} → "
+            f"{fitted.batch_size}, seq_len {config.seq_len} → {fitted.seq_len}"
+        )
+    return ResolvedSettings(fitted, recipe, tuple(remarks))
+
+
+def resumed_config(config: TrainConfig, changes: Mapping[str, Any]) -> TrainConfig:
+    """The configuration of a resumed run. A new budget replaces the old one as a whole.
+
+    Raises
+    ------
+    ConfigError
+        A change that would make it another run.
+    """
+    new = make_config(changes, config)
+    after = new.as_dict()
+    for name, value in config.as_dict().items():
+        if name not in MAY_CHANGE and after[name] != value:
+            raise ConfigError(
+                f"a resumed run keeps its {name} {value!r} (asked for: {after[name]!r}); "
+                f"only {', '.join(sorted(MAY_CHANGE))} may change"
             )
-        return fitted, remarks
+    if any(changes.get(name) is not None for name in BUDGET):
+        new = replace(new, **{name: None for name in BUDGET if changes.get(name) is None})  # type: ignore[arg-type]
+    return new
 
-    def _fit_to_text(self, config: TrainConfig, characters: int) -> TrainConfig:
-        """Smaller batches and windows for a text too small for the settings; what the user chose is left alone."""
-        known = BATCHERS.get(config.batching)
-        if known is None or characters >= known.characters_needed(config):
-            return config
-        windows = known.least_windows
-        if not self.chosen.keys() & {"seq_len", *_own_settings("batching")}:
-            config = replace(config, seq_len=max(1, min(config.seq_len, (characters - 1) // windows)))
-        if "batch_size" not in self.chosen:
-            config = replace(config, batch_size=max(1, min(config.batch_size, (characters - 1) // config.seq_len)))
+
+def _fit_to_text(config: TrainConfig, chosen: Mapping[str, Any], characters: int) -> TrainConfig:
+    """Smaller batches and windows for a text too small for the settings; the user's choices stay as they are."""
+    batcher = BATCHERS[config.batching]
+    if characters >= batcher.characters_needed(config):
         return config
+    if not chosen.keys() & {"seq_len", *_own_settings("batching")}:
+        config = replace(config, seq_len=max(1, min(config.seq_len, (characters - 1) // batcher.least_windows)))
+    if "batch_size" not in chosen:
+        config = replace(config, batch_size=max(1, min(config.batch_size, (characters - 1) // config.seq_len)))
+    return config
 
 
 def _own_settings(kind: str) -> set[str]:
@@ -76,12 +103,12 @@ def _own_settings(kind: str) -> set[str]:
 
 
 def _beside(chosen: Mapping[str, Any], settings: Mapping[str, Any], rule: str) -> dict[str, Any]:
-    """A recipe's settings without what the user's choices replace or make senseless; `rule` is its optimiser."""
+    """A recipe's settings without those that the user's choices replace or make senseless; `rule` is its optimiser."""
     replaced = set(chosen)
     if any(chosen.get(name) is not None for name in BUDGET):
         replaced |= set(BUDGET)  # as a whole
     if chosen.get("optimizer", rule) != rule:
-        replaced |= {"learning_rate", "weight_decay", *_own_settings("optimizer")}  # another rule wants other numbers
+        replaced |= {"learning_rate", "weight_decay", *_own_settings("optimizer")}  # another rule needs other numbers
     if chosen.get("eval_every") is not None:
         replaced |= {"patience"}  # it counts evaluations
     if chosen.get("val_fraction") == 0:

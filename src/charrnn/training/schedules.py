@@ -1,4 +1,4 @@
-"""How the learning rate changes over a run. A new schedule is one function and one line in SCHEDULES.
+"""Learning rate schedules. A new schedule is one function and one line in SCHEDULES.
 
 A schedule maps the share of the budget that is used up, 0 to 1, to a factor of the learning rate.
 """
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from charrnn.config import REGISTRIES
 
 LONGEST_WARMUP = 0.1  # of the budget
-FLOOR = 0.01  # where decaying schedules end: the last steps still do something
+FLOOR = 0.01  # the factor at the end of decaying schedules: the last steps still change something
 
 
 def constant(progress: float) -> float:
@@ -36,7 +36,7 @@ REGISTRIES["schedule"] = SCHEDULES
 def learning_rate_at(base: float, schedule: str, warmup_steps: int, step: int, progress: float) -> float:
     """The rate of a step (counted from 0): the schedule's, times a straight rise over the first warmup_steps.
 
-    The rise is over, at the latest, when a tenth of the budget is used up, so that short runs reach their rate, too.
+    The rise ends at the latest when a tenth of the budget is used up, so that short runs reach their rate, too.
     """
     warmup = min(1.0, max((step + 1) / warmup_steps, progress / LONGEST_WARMUP)) if warmup_steps else 1.0
     return base * warmup * SCHEDULES[schedule](min(1.0, progress))

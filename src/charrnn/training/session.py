@@ -9,26 +9,25 @@ from typing import Any
 import numpy as np
 
 from charrnn.arrays import Array
-from charrnn.config import TrainConfig
 from charrnn.errors import DivergenceError, RunError
 from charrnn.interrupts import StopRequest
 from charrnn.language_model import LanguageModel
 from charrnn.nn.parameters import Parameters
 from charrnn.runs.folder import RunFolder
-from charrnn.runs.model_file import ModelFile, write_model
 from charrnn.runs.training_state import Progress, TrainingState, read_state, write_state
 from charrnn.scoring import evaluate
-from charrnn.text.vocabulary import Vocabulary
+from charrnn.text.corpus import Corpus
 from charrnn.training.budget import Budget
 from charrnn.training.callback import Callback, Evaluated, ProgressReport
-from charrnn.training.trainer import Trainer
+from charrnn.training.trainer import StepRecord, Trainer
+from charrnn.version import __version__
 
-REPORT_S = 0.1  # between signs of life
+REPORT_SECONDS = 0.1  # between progress reports
 SAMPLE_LENGTH = 200
 SAMPLE_TEMPERATURE = 0.8
-# Evaluations come after so many training characters for each one of validation, which keeps their cost below three
-# percent of the training time, but not before so many steps. An evaluation reads one character after another; where the
-# layers' products need not wait for one another, that costs less than half of training, else about as much.
+# Training characters between evaluations, for each character of the validation split, so that evaluations cost less
+# than three percent of the training time. Where a layer is parallel in time, reading a character costs less than half
+# of training on it; elsewhere about as much.
 TRAIN_PER_VAL = {True: 16, False: 40}
 LEAST_EVAL_STEPS = 100
 SAMPLES_IN_A_RUN = 5
@@ -36,36 +35,37 @@ SAMPLE_STEPS = 1000  # between samples where the budget is not counted in steps
 
 
 class Session:
-    """A run in progress: a trainer, and everything kept about it."""
+    """A run in progress: a trainer, and everything that is kept about it."""
 
     def __init__(
-        self,
-        trainer: Trainer,
-        config: TrainConfig,
-        folder: RunFolder,
-        callback: Callback,
-        vocabulary: Vocabulary,
-        val_ids: Array,
-        provenance: dict[str, Any],
+        self, trainer: Trainer, corpus: Corpus, splits: dict[str, Array], folder: RunFolder, callback: Callback
     ) -> None:
-        self.trainer, self.config, self.folder, self.callback = trainer, config, folder, callback
-        self.vocabulary, self.val_ids, self.provenance = vocabulary, val_ids, provenance
+        self.trainer, self.splits, self.folder, self.callback = trainer, splits, folder, callback
+        self.config = config = trainer.config
+        self.vocabulary, self.val_ids = corpus.vocabulary, splits["val"]
+        self.provenance: dict[str, Any] = {
+            "charrnn": __version__,
+            "settings": config.as_dict(),
+            "text": corpus.name,
+            "text_sha256": corpus.sha256,
+            "characters": len(corpus.ids),
+            "splits": {name: len(ids) for name, ids in splits.items()},
+        }
         self.batches_per_epoch = trainer.batcher.batches_per_epoch
         self.budget = Budget.of(config, self.batches_per_epoch)
         self.eval_every = config.eval_every or self._default_eval_every()
         self.sample_every = config.sample_every or self._default_sample_every()
         self.progress = Progress()
         self.best = trainer.params.vector.copy()  # by validation loss; without a validation split, the latest
-        # The last parameters known to give a finite loss, and those of the last record, of which the next will tell.
-        self._good_step, self._good = 0, self.best.copy()
-        self._candidate_step, self._candidate = 0, self.best.copy()
+        # Steps and their parameters: the last to give a finite loss; and the last record's, which the next step tests.
+        self._good = self._candidate = (0, self.best.copy())
         self._smoothed = math.nan
-        self._in_step = False  # the trainer's values are between two states
+        self._in_step = False  # while True, the trainer's values are between two states
         self._saved_at = self._reported_at = time.monotonic()
         self._logged_chars, self._logged_seconds = 0, 0.0
 
     def run(self) -> str:
-        """Train until the budget is spent, patience is at its end, or a signal comes; returns which.
+        """Train until the budget or the patience is used up, or a signal arrives; returns which of them.
 
         Raises
         ------
@@ -74,13 +74,12 @@ class Session:
         """
         self.trainer.broadcast()
         try:
-            ended = self._run()
+            return self._run()
         except DivergenceError as error:
             raise DivergenceError(f"{error}; {self._keep_good()}{self._advice()}") from None
-        return ended
 
     def _run(self) -> str:
-        """The loop itself, and a last checkpoint, whatever ends it."""
+        """The loop itself, and a last checkpoint, whatever ends the loop."""
         try:
             with StopRequest() as stop:
                 if self.progress.step == 0:
@@ -95,15 +94,17 @@ class Session:
         except DivergenceError:
             raise
         except Exception:
-            if not self._in_step:  # a callback failed, or a file: what was trained so far need not be lost with it
+            if not self._in_step:  # a callback or a file failed: training so far need not be lost
                 self.save_checkpoint()
             raise
         return ended
 
     def language_model(self, best: bool = True) -> LanguageModel:
         """The best parameters so far, or the latest, as a model that writes and scores."""
+        p = self.progress
         params = Parameters(self.trainer.params.layout, (self.best if best else self.trainer.params.vector).copy())
-        return LanguageModel(self.trainer.model, params, self.vocabulary, self._provenance())
+        provenance = {**self.provenance, "step": p.best_step, "val_nats_per_char": p.best_val_loss}
+        return LanguageModel(self.trainer.model, params, self.vocabulary, provenance)
 
     @property
     def epoch(self) -> float:
@@ -116,7 +117,7 @@ class Session:
         return "budget" if self.budget.progress(self.progress.step, self.progress.seconds) >= 1 else None
 
     def save_checkpoint(self) -> None:
-        """Everything an exact resume needs; and, as long as no evaluation has chosen one, the latest model."""
+        """Save everything an exact resume needs; until an evaluation has chosen a model, save the latest one, too."""
         self._saved_at = time.monotonic()
         if not np.isfinite(self.trainer.params.vector).all():
             raise DivergenceError(
@@ -125,14 +126,14 @@ class Session:
         if self.progress.best_val_loss is None:
             self.progress.best_step = self.progress.step
             self.best[...] = self.trainer.params.vector
-            self._write_model()
+            self.language_model().save(self.folder.model)
         write_state(
             self.folder.checkpoint,
             TrainingState(self._arrays(self.trainer.whole_state()), self.progress, self.provenance["text_sha256"]),
         )
 
     def restore(self) -> None:
-        """Go back to the folder's checkpoint, and forget what was recorded after it."""
+        """Return to the folder's checkpoint, and drop what was recorded after it."""
         arrays = self._arrays(self.trainer.state)
         state = read_state(self.folder.checkpoint, arrays)
         if state.text_sha256 != self.provenance["text_sha256"]:
@@ -141,18 +142,17 @@ class Session:
             array[...] = state.arrays[name]
         self.progress = state.progress
         self.trainer.step_count = self.trainer.optimizer.t = state.progress.step
-        self._good_step = self._candidate_step = state.progress.step
-        self._good[...] = self._candidate[...] = self.trainer.params.vector
+        self._good = self._candidate = (state.progress.step, self.trainer.params.vector.copy())
         self._logged_seconds = state.progress.seconds
         self.folder.clean(state.progress.step)
-        self._write_model()  # a kill may have left one that is newer than the checkpoint
+        self.language_model().save(self.folder.model)  # a kill may have left one that is newer than the checkpoint
 
     def _arrays(self, state: Array) -> dict[str, Array]:
         optimizer = self.trainer.optimizer
         return {
             "params": self.trainer.params.vector,
             **{f"{self.config.optimizer}_{name}": array for name, array in optimizer.memory.items()},
-            "state": state,  # of all lanes, however many processes share them
+            "state": state,  # of all lanes, whatever the number of processes
             "best_params": self.best,
         }
 
@@ -162,31 +162,34 @@ class Session:
         record = self.trainer.step(self.budget.progress(progress.step, progress.seconds))
         progress.seconds += time.perf_counter() - begun
         self._in_step = False
-        if self._candidate_step == progress.step:  # the loss that was just computed with them is finite
-            self._good_step = self._candidate_step
-            self._good[...] = self._candidate
-        progress.step = record.step
-        progress.loss_sum += record.loss
-        progress.grad_norm_sum += record.grad_norm
-        progress.count += 1
-        self._logged_chars += config.seq_len * config.batch_size
-        self._smoothed = record.loss if math.isnan(self._smoothed) else 0.98 * self._smoothed + 0.02 * record.loss
-        logs = record.step % config.log_every == 0
-        last = self.ended() is not None
+        self._count(record)
+        logs, last = record.step % config.log_every == 0, self.ended() is not None
         evaluates = len(self.val_ids) > 0 and (last or record.step % self.eval_every == 0)
         if evaluates or logs or last:
             self._record(record.learning_rate, evaluates, end_of_interval=logs)
         if record.step % self.sample_every == 0:
             self._sample()
         now = time.monotonic()
-        if now - self._reported_at > REPORT_S:
+        if now - self._reported_at > REPORT_SECONDS:
             self._reported_at = now
             self._report_progress()
         if now - self._saved_at > config.checkpoint_minutes * 60:
             self.save_checkpoint()
 
+    def _count(self, record: StepRecord) -> None:
+        """Take a step into the running means; its finite loss makes the parameters before it good ones."""
+        progress = self.progress
+        if self._candidate[0] == progress.step:
+            self._good = self._candidate
+        progress.step = record.step
+        progress.loss_sum += record.loss
+        progress.grad_norm_sum += record.grad_norm
+        progress.count += 1
+        self._logged_chars += self.config.seq_len * self.config.batch_size
+        self._smoothed = record.loss if math.isnan(self._smoothed) else 0.98 * self._smoothed + 0.02 * record.loss
+
     def _record(self, learning_rate: float, evaluates: bool, end_of_interval: bool) -> None:
-        """One line of metrics.jsonl. train_loss is the mean since the last multiple of log_every, whoever asks."""
+        """Write one line of metrics.jsonl, in which train_loss is the mean since the last multiple of log_every."""
         progress = self.progress
         seconds = progress.seconds - self._logged_seconds
         entry: dict[str, Any] = {
@@ -204,8 +207,7 @@ class Session:
         self._logged_chars, self._logged_seconds = 0, progress.seconds
         if end_of_interval:
             progress.loss_sum, progress.grad_norm_sum, progress.count = 0.0, 0.0, 0
-            self._candidate_step = progress.step
-            self._candidate[...] = self.trainer.params.vector
+            self._candidate = (progress.step, self.trainer.params.vector.copy())
 
     def _evaluate(self, train_loss: float) -> float:
         progress = self.progress
@@ -217,15 +219,14 @@ class Session:
         if is_best:
             progress.best_step, progress.best_val_loss, progress.evaluations_since_best = progress.step, val_loss, 0
             self.best[...] = self.trainer.params.vector
-            self._write_model()
+            self.language_model().save(self.folder.model)
         self.callback.on_evaluation(Evaluated(progress.step, self.epoch, train_loss, val_loss, is_best))
         return val_loss
 
     def _sample(self) -> None:
-        """Write a little with the parameters as they are. Its randomness depends on seed and step alone."""
-        writer = self.language_model(best=False)
-        seed = self.config.seed + self.progress.step
-        text = writer.generate(length=SAMPLE_LENGTH, temperature=SAMPLE_TEMPERATURE, seed=seed)
+        """Write a sample with the latest parameters. Its randomness depends on seed and step alone."""
+        model, seed = self.language_model(best=False), self.config.seed + self.progress.step
+        text = model.generate(length=SAMPLE_LENGTH, temperature=SAMPLE_TEMPERATURE, seed=seed)
         self.folder.write_sample(self.progress.step, text)
         self.callback.on_sample(self.progress.step, text)
 
@@ -236,20 +237,11 @@ class Session:
         left = self.budget.seconds_left(p.step, p.seconds)
         self.callback.on_progress(ProgressReport(p.step, self.epoch, min(1.0, share), self._smoothed, pace, left))
 
-    def _write_model(self) -> None:
-        params = Parameters(self.trainer.params.layout, self.best)
-        write_model(self.folder.model, ModelFile(self.trainer.model, params, self.vocabulary, self._provenance()))
-
-    def _provenance(self) -> dict[str, Any]:
-        p = self.progress
-        return {**self.provenance, "step": p.best_step, "val_nats_per_char": p.best_val_loss}
-
     def _keep_good(self) -> str:
-        """After a divergence: make sure that the last good parameters are saved, and say where."""
+        """After a divergence, save the last good parameters unless better ones are saved; returns where they are."""
         if self.progress.best_val_loss is None:
-            self.progress.best_step = self._good_step
-            self.best[...] = self._good
-            self._write_model()
+            self.progress.best_step, self.best[...] = self._good
+            self.language_model().save(self.folder.model)
         return f"the parameters of step {self.progress.best_step:,} are saved in '{self.folder.model}'"
 
     def _advice(self) -> str:

@@ -1,0 +1,150 @@
+"""`evaluate`: how well a run's model predicts a text. `charrnn evaluate` and `import charrnn` both come in here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from charrnn.arrays import Array
+from charrnn.errors import ConfigError, RunError, TextError
+from charrnn.language_model import LanguageModel, load
+from charrnn.runs.folder import RunFolder
+from charrnn.scoring import Evaluation
+from charrnn.scoring import evaluate as evaluate_ids
+from charrnn.settings import check_value
+from charrnn.text.corpus import SPLITS, Corpus
+from charrnn.text.library import read_text
+from charrnn.text.mapped import recoded
+from charrnn.text.opening import open_corpus, source_list
+from charrnn.threads import blas_threads
+from charrnn.training.callback import Callback, LineCallback
+from charrnn.training.dynamic import LEARNING_RATE, evaluate_dynamic
+
+PARTS = {"train": "training split", "val": "validation split", "test": "test split", "text": "whole text"}
+
+
+@dataclass(frozen=True)
+class RunEvaluation(Evaluation):
+    """The mean loss of a run's model on a text, or on a part of one."""
+
+    split: str  # "train", "val" or "test": a part of the run's own text; "text": a whole text
+    text_sha256: str
+    dynamic: Evaluation | None = None  # with parameters that keep learning on the text just scored
+
+    def as_dict(self) -> dict[str, Any]:
+        """The figures by name, as `charrnn evaluate --json` prints them."""
+        names = ("split", "characters", "nats_per_char", "bits_per_char", "perplexity", "text_sha256")
+        values = {name: getattr(self, name) for name in names}
+        for name in ("nats_per_char", "bits_per_char") if self.dynamic else ():
+            values[f"dynamic_{name}"] = getattr(self.dynamic, name)
+        return values
+
+
+def evaluate(
+    run: str | Path,
+    text: str | Path | Sequence[str | Path] = (),
+    *,
+    split: str | None = None,
+    encoding: str = "utf-8",
+    dynamic: bool = False,
+    dynamic_rate: float | None = None,
+    on_unknown: str = "error",
+    callback: Callback | None = None,
+    on_static: Callable[[RunEvaluation], None] = lambda result: None,
+) -> RunEvaluation:
+    """Evaluate a run's model on a text, with the state carried through it from zero on.
+
+    Parameters
+    ----------
+    run : path
+        A run folder, or a model file; a model file needs a text.
+    text : str, path or sequence of them
+        Files, "-" for standard input, or the name of a library text; by default the run's own text.
+    split : {"train", "val", "test"}, optional
+        A part of the run's own text; by default "val", or the whole text if one is named.
+    encoding : str
+        The encoding of the files in `text`.
+    dynamic : bool
+        Also evaluate with parameters that keep learning on the text just scored.
+    dynamic_rate : float, optional
+        The learning rate of `dynamic`.
+    on_unknown : {"error", "skip"}
+        What to do with characters that the model's vocabulary lacks.
+    callback : Callback, optional
+        Receives messages and the progress of reading a large text; by default they are printed on standard error.
+    on_static : callable
+        Called with the result before dynamic evaluation, which takes longer, begins.
+
+    Raises
+    ------
+    ConfigError, TextError, RunError
+        An argument, the text or the run does not fit.
+    DivergenceError
+        The learning rate of `dynamic` is too large.
+    """
+    if dynamic_rate is not None and not dynamic:
+        raise ConfigError(f"--dynamic-rate {dynamic_rate:g} has no effect without --dynamic")
+    rate = check_value("dynamic_rate", dynamic_rate, "float | None", above=0) or LEARNING_RATE
+    if split is not None:
+        check_value("split", split, "str", choices=SPLITS)
+    callback, sources = callback or LineCallback(), source_list(text)
+    with blas_threads(1):
+        model = load(run)
+        try:
+            if sources:
+                corpus, words = open_corpus(sources, encoding, callback.on_message, callback.on_reading)
+            else:
+                corpus, words = _own_text(model, Path(run), callback)
+        finally:
+            callback.on_end()
+        own = corpus.sha256 == model.provenance.get("text_sha256")
+        if split and not own:
+            raise ConfigError(
+                f"--split {split} is a part of the run's own text, and {corpus.name} is another: leave it out"
+            )
+        ids = None if words else recoded(corpus, model.vocabulary)
+        if ids is None:
+            ids = model.vocabulary.encode(words or read_text(sources, encoding).text, on_unknown)
+        if len(ids) < len(corpus.ids):
+            callback.on_message(f"skipped {len(corpus.ids) - len(ids):,} unknown characters")
+        split = split or ("text" if sources else "val")
+        if split != "text":
+            ids = _split(model, ids, split)
+        if len(ids) < 2:
+            raise TextError(f"the {PARTS[split]} has {len(ids)} characters: it takes at least 2 to predict one")
+        static = evaluate_ids(model.network, model.params, ids)
+        result = RunEvaluation(static.characters, static.nats_per_char, split, corpus.sha256)
+        on_static(result)
+        if dynamic:
+            result = replace(result, dynamic=evaluate_dynamic(model.network, model.params, ids, rate))
+    return result
+
+
+def _own_text(model: LanguageModel, run: Path, callback: Callback) -> tuple[Corpus, str]:
+    """The text that a run was trained on, read again, as `open_corpus` does."""
+    if not run.is_dir():
+        raise RunError(f"'{run}' is a model without its text: name a TEXT to evaluate it on")
+    saved = RunFolder.open(run).read_config()
+    try:
+        sources, encoding = list(saved["sources"]), str(saved["settings"]["encoding"])
+    except (KeyError, TypeError):
+        raise RunError(f"'{run}/config.json' is damaged: it does not say where the text is") from None
+    try:
+        corpus, words = open_corpus(sources, encoding, lambda remark: None, callback.on_reading)
+    except TextError as error:
+        raise RunError(f"{error}; if the text has moved, name it: charrnn evaluate RUN TEXT --split val") from None
+    if corpus.sha256 != model.provenance.get("text_sha256"):
+        raise RunError(f"the text {corpus.name} has changed since the run: name a TEXT to evaluate it on")
+    return corpus, words
+
+
+def _split(model: LanguageModel, ids: Array, split: str) -> Array:
+    """A split as it was in training; the model file holds the sizes, in order."""
+    start = 0
+    for name, size in model.provenance.get("splits", {}).items():
+        if name == split:
+            return ids[start : start + size]
+        start += size
+    raise RunError(f"the model does not say what the {PARTS[split]} was: leave out --split")
