@@ -12,7 +12,7 @@ from charrnn.settings import Setting, check_values, setting, settings_of
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """What a network is: enough to know the name and shape of every parameter."""
+    """The settings of a network, from which the name and shape of every parameter follow."""
 
     vocab_size: int
     cell: str = "rnn"
@@ -78,8 +78,8 @@ class TrainConfig:
 
 
 SETTINGS = settings_of(TrainConfig)
-# What a setting may name, for settings that name a strategy: each room enters its own registry here. A strategy may
-# have `settings`, those that it alone reads, and `check_config`, which raises a ConfigError where they do not fit.
+# Some settings name a strategy, such as batching or optimizer: each room enters its registry of them here. A strategy
+# may have `settings`, which it alone reads, and `check_config(config)`, which raises a ConfigError if they do not fit.
 REGISTRIES: dict[str, Mapping[str, Any]] = {}
 BUDGET = ("epochs", "steps", "minutes")
 # What a resumed run may change: how long it goes on, and how it is watched.
@@ -88,7 +88,7 @@ DEFAULT_STEPS = 3000  # the budget where neither the user nor a recipe gives one
 
 
 def declared() -> dict[str, tuple[str, Setting, list[str]]]:
-    """The settings that strategies declare: name → what names the strategy, the setting, and who reads it."""
+    """The settings that strategies declare: name → the setting that names the strategy, the setting, its readers."""
     found: dict[str, tuple[str, Setting, list[str]]] = {}
     for kind, registry in REGISTRIES.items():
         for owner, strategy in registry.items():

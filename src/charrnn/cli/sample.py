@@ -13,10 +13,8 @@ import click
 
 from charrnn.cli.options import config_options, echo_json, given, json_option, on_unknown_option, quiet_option
 from charrnn.errors import ConfigError
-from charrnn.generation import SamplingConfig
-from charrnn.generation.filters import make_sampling
+from charrnn.generation.filters import make_sampling, sampling_settings
 from charrnn.language_model import load
-from charrnn.settings import settings_of
 from charrnn.text.reading import STDIN, read_files
 
 FILE = "FILE:"
@@ -37,7 +35,7 @@ Examples:
 @click.option(
     "--length", type=click.IntRange(0), default=500, show_default=True, help="Characters to write after the prompt."
 )
-@config_options(settings_of(SamplingConfig))
+@config_options(sampling_settings())
 @click.option("--stop", multiple=True, metavar="STRING", help="Stop before this string; may be repeated.")
 @click.option(
     "--num-samples", type=click.IntRange(1), default=1, show_default=True, help="Samples to write, side by side."

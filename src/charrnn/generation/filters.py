@@ -1,73 +1,61 @@
-"""What is done to the next character's distribution before one is drawn. A new filter is one function and one line.
+"""Sampling rules: what is done to the next character's distribution before one is drawn.
 
-Each filter edits logits (B, V), float64, in place; −inf removes a character. Its value is one number for all rows, or a
-column (B, 1) with one for each. Every row keeps at least one character, and each filter's neutral value changes nothing
-at all. They are applied in the order of FILTERS, which is that of the field's other tools.
+A rule edits logits (B, V), float64, in place; −inf removes a character. Its value is one number for all rows, or a
+column (B, 1) with one for each. Every row keeps at least one character, and a rule's default changes nothing. Rules are
+applied in the order of FILTERS, which is that of the field's other tools.
+
+A new rule is one function with its setting and one line in FILTERS. The flag of `charrnn sample`, the keyword of
+`generate`, the field of the HTTP API and the slider on the page follow from the setting.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import wraps
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from charrnn.arrays import Array
-from charrnn.settings import check_values, setting, settings_of
+from charrnn.settings import Setting, Slider, check_values
 
 
-# fmt: off
-@dataclass(frozen=True)
-class SamplingConfig:
-    """How characters are drawn. The defaults draw from the model's own distribution."""
+class Rule(Protocol):
+    """Edit logits (B, V) in place by a value, a number or a column (B, 1); the setting describes the value."""
 
-    temperature: float = setting(1.0, "sampling", "below 1 safer, above 1 wilder; 0 is greedy", least=0)
-    top_k: int = setting(0, "sampling", "draw from the k likeliest characters only; 0 = off", least=0)
-    top_p: float = setting(1.0, "sampling", "draw from the likeliest characters that together have this share; "
-                           "1 = off", least=0, most=1)
-    min_p: float = setting(0.0, "sampling", "draw from the characters at least this many times as likely as the "
-                           "likeliest; 0 = off", least=0, most=1)
-    greedy: bool = setting(False, "sampling", "always take the likeliest character")
-# fmt: on
+    setting: Setting
+
+    def __call__(self, logits: Array, value: float | Array, /) -> None: ...
 
 
-GREEDY = SamplingConfig(temperature=0.0)
-Filter = Callable[[Array, "float | Array"], None]
-
-
-def make_sampling(values: Mapping[str, Any]) -> SamplingConfig:
-    """A checked configuration; ConfigError names the value and the limit."""
-    return SamplingConfig(**check_values(settings_of(SamplingConfig), values))
-
-
-def by_row(neutral: float) -> Callable[[Callable[[Array, Any], None]], Filter]:
-    """Make a filter out of a function that need not know its neutral value, and of one value for all rows or for each.
+def rule(setting: Setting) -> Callable[[Callable[[Array, Any], None]], Rule]:
+    """Make a rule out of a function that knows neither its neutral value nor that rows may have values of their own.
 
     The function gets a number, or a column (B, 1) of them, and must treat each row as if it were alone.
     """
 
-    def decorate(edit: Callable[[Array, Any], None]) -> Filter:
+    def decorate(edit: Callable[[Array, Any], None]) -> Rule:
         @wraps(edit)
         def edit_rows(logits: Array, value: float | Array) -> None:
             if not isinstance(value, np.ndarray):
-                if value != neutral:
+                if value != setting.default:
                     edit(logits, value)
                 return
-            rows = np.flatnonzero(value[:, 0] != neutral)
+            rows = np.flatnonzero(value[:, 0] != setting.default)
             if len(rows):
                 part = logits[rows]
                 edit(part, value[rows])
                 logits[rows] = part
 
-        return edit_rows
+        edit_rows.setting = setting  # type: ignore[attr-defined]  # a function with the attribute of a Rule
+        return edit_rows  # type: ignore[return-value]
 
     return decorate
 
 
-@by_row(neutral=1.0)
+@rule(Setting("temperature", "float", "below 1 safer, above 1 wilder; 0 is greedy", 1.0, least=0, most=1e6,
+              slider=Slider(0, 2, 0.05, 0.8, "below 1 safer, above 1 wilder")))  # fmt: skip
 def temperature(logits: Array, value: Any) -> None:
     """Divide by the temperature: below 1 the likely becomes likelier, above 1 all become alike; 0 is greedy."""
     logits -= logits.max(axis=1, keepdims=True)  # all ≤ 0, so that a tiny temperature cannot overflow to +inf
@@ -78,14 +66,16 @@ def temperature(logits: Array, value: Any) -> None:
         logits /= value + frozen
 
 
-@by_row(neutral=0)
+@rule(Setting("top_k", "int", "draw from the k likeliest characters only; 0 = off", 0, least=0, most=1 << 31,
+              slider=Slider(0, 40, 1, 0, "draws from the k likeliest only")))  # fmt: skip
 def top_k(logits: Array, value: Any) -> None:
     """Keep the k likeliest characters (Fan et al. 2018); of equals, the one of lower id. 0 keeps all."""
     order = np.argsort(-logits, axis=1, kind="stable")
     _remove(logits, order, np.broadcast_to(np.arange(logits.shape[1]) >= value, logits.shape))
 
 
-@by_row(neutral=1.0)
+@rule(Setting("top_p", "float", "draw from the likeliest characters that together have this share; 1 = off", 1.0,
+              least=0, most=1, slider=Slider(0.05, 1, 0.05, 0.95, "draws from the nucleus of this share")))  # fmt: skip
 def top_p(logits: Array, value: Any) -> None:
     """Keep the nucleus (Holtzman et al. 2020): the smallest set of likeliest characters whose share is at least p."""
     order = np.argsort(-logits, axis=1, kind="stable")
@@ -95,7 +85,9 @@ def top_p(logits: Array, value: Any) -> None:
     _remove(logits, order, outside)
 
 
-@by_row(neutral=0.0)
+@rule(Setting("min_p", "float", "draw from the characters at least this many times as likely as the likeliest; "
+              "0 = off", 0.0, least=0, most=1,
+              slider=Slider(0, 0.5, 0.01, 0, "drops all below this × the likeliest")))  # fmt: skip
 def min_p(logits: Array, value: Any) -> None:
     """Keep the characters at least p times as likely as the likeliest (Nguyen et al. 2024). 0 keeps all."""
     logs = [[math.log(p)] for p in np.ravel(value)]
@@ -107,21 +99,58 @@ def _remove(logits: Array, order: Array, outside: Array) -> None:
     np.put_along_axis(logits, order, np.where(outside, -np.inf, np.take_along_axis(logits, order, axis=1)), axis=1)
 
 
-FILTERS: dict[str, Filter] = {
+FILTERS: dict[str, Rule] = {
     "temperature": temperature,
     "top_k": top_k,
     "top_p": top_p,
     "min_p": min_p,
 }
+GREEDY_FLAG = Setting("greedy", "bool", "always take the likeliest character", False)
+
+
+def sampling_settings() -> dict[str, Setting]:
+    """The settings of every rule, and `greedy`, by name."""
+    return {**{name: each.setting for name, each in FILTERS.items()}, "greedy": GREEDY_FLAG}
+
+
+class SamplingConfig:
+    """How characters are drawn: a value for every rule. The defaults draw from the model's own distribution.
+
+    Raises
+    ------
+    ConfigError
+        A name is unknown, or a value is out of range.
+    """
+
+    def __init__(self, **values: Any) -> None:
+        known = sampling_settings()
+        self._values = {**{name: each.default for name, each in known.items()}, **check_values(known, values)}
+        self.greedy: bool = self._values.pop("greedy")
+        if self.greedy:
+            self._values["temperature"] = 0.0
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SamplingConfig) and self._values == other._values
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._values.items()))
+
+
+def make_sampling(values: Mapping[str, Any]) -> SamplingConfig:
+    """A checked configuration from values by name."""
+    return SamplingConfig(**values)
 
 
 def apply_filters(logits: Array, config: SamplingConfig) -> None:
-    """Every filter in turn, in place."""
+    """Apply every rule in turn, in place."""
     if config.greedy:
         top_k(logits, 1)
         return
     for name, edit in FILTERS.items():
-        edit(logits, getattr(config, name))
+        edit(logits, config[name])
 
 
 def apply_filters_by_row(logits: Array, configs: Sequence[SamplingConfig]) -> None:
@@ -129,9 +158,8 @@ def apply_filters_by_row(logits: Array, configs: Sequence[SamplingConfig]) -> No
     if len(set(configs)) == 1:
         apply_filters(logits, configs[0])
         return
-    configs = [GREEDY if config.greedy else config for config in configs]
     for name, edit in FILTERS.items():
-        edit(logits, np.array([[getattr(config, name)] for config in configs]))
+        edit(logits, np.array([[config[name]] for config in configs]))
 
 
 def probabilities(logits: Array) -> Array:

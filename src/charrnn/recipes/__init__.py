@@ -1,7 +1,7 @@
 """Named settings: TOML files whose keys are the settings' names, each with its reason. A user's own file works too.
 
-A recipe may have `[[sizes]]`: settings for texts of at least `from_characters` characters of training, which go before
-the others, so that a short text does not get a network for a long one.
+A recipe may have `[[sizes]]`: settings that override the others for texts with at least `from_characters` characters to
+train on, so that a short text does not get a network for a long one.
 """
 
 from __future__ import annotations
@@ -23,30 +23,30 @@ else:
     import tomli as tomllib
 
 FROM = "from_characters"
-# The recipe for a budget of at most so many minutes.
+# The recipe for a budget of at most this many minutes.
 BY_MINUTES = {2.0: "quick", 7.0: "good", float("inf"): "best"}
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Settings by name, and what changes with the length of the text, from the shortest on."""
+    """Settings by name, and those that depend on the length of the text, the shortest first."""
 
     settings: Mapping[str, Any]
     sizes: tuple[Mapping[str, Any], ...] = ()
 
     def for_characters(self, characters: int) -> dict[str, Any]:
-        """What changes for a text with so many characters to train on."""
+        """The settings that depend on the length, for a text with this many characters to train on."""
         fitting = [size for size in self.sizes if size[FROM] <= characters]
         return {name: value for name, value in fitting[-1].items() if name != FROM} if fitting else {}
 
 
 def recipe_names() -> list[str]:
-    """The recipes that come with the package."""
+    """The names of the recipes that come with the package."""
     return sorted(f.name[:-5] for f in resources.files(__name__).iterdir() if f.name.endswith(".toml"))
 
 
 def default_recipe(settings: Mapping[str, Any]) -> str | None:
-    """The recipe for what a user has chosen: that of the cell, else by the minutes; None where the cell has none."""
+    """The recipe for a user's choices: that of the cell, else by the minutes; None if the cell has no recipe."""
     cell, minutes = settings.get("cell"), settings.get("minutes")
     if cell not in (None, "qrnn"):
         return cell if cell in recipe_names() else None
