@@ -34,11 +34,11 @@ from charrnn.scoring import evaluation
 from charrnn.training import gradients, schedules
 from charrnn.training.optimizers import Adam, Optimizer
 from charrnn.training.trainer import Trainer
-from tests.contracts import test_batchers, test_cells, test_filters, test_layers
+from tests.contracts import test_batchers, test_cells, test_layers
 from tests.gradients import test_reference
 from tests.mutants.planting import planted
 from tests.networks import EVERY_CELL, parts, small_case
-from tests.unit import test_dropout, test_generation, test_network, test_optimisation
+from tests.unit import test_dropout, test_filters, test_generation, test_network, test_optimisation
 
 needs_torch = pytest.mark.skipif("torch" not in available(), reason="PyTorch is the oracle: pip install torch==2.13.0")
 

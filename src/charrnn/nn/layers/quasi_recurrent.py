@@ -10,7 +10,7 @@ Only elementwise maths runs over time:
 
     d_o = d_y · c;   d_c_t = d_y · o + f_{t+1} · d_c_{t+1}                [qrnn.6]
     d_z = d_c · (1 − f);   d_f = d_c · (c_{t−1} − z)                      [qrnn.7]
-    d_a_z = d_z · (1 − z²);   d_a_f = d_f · f · (1 − f);   d_a_o likewise [qrnn.8]
+    d_a_z = d_z · (1 − z²);   d_a_k = d_k · k · (1 − k) for k in f, o     [qrnn.8]
     dW_k = Σ_t d_a_k [u_{t−1}; u_t]ᵀ;   db_k = Σ_t d_a_k                  [qrnn.9]
     d_u_t = Σ_k (W_k's right half)ᵀ d_a_k,t + (its left half)ᵀ d_a_k,t+1  [qrnn.10]
     d_x = d_y + RMSNorm's d_u                                             [qrnn.11]
