@@ -1,6 +1,7 @@
 """Bad input, in one line: every option out of range, every contradiction, everything that is missing or damaged.
 
-docs/bad-input.md is made from this table: `CHARRNN_WRITE_DOCS=1 ./run test tests/cli/test_bad_input.py -n 0`.
+bad-input.md, beside this file, records every message. To write it again:
+`CHARRNN_WRITE_DOCS=1 ./run test tests/cli/test_bad_input.py -n 0`.
 """
 
 from __future__ import annotations
@@ -14,16 +15,16 @@ import pytest
 from charrnn.config import known_settings
 from tests.cli.conftest import TEXT, Run
 
-PAGE = Path(__file__).parents[2] / "docs" / "bad-input.md"
-HEAD = """# Bad input, and what is said about it
+PAGE = Path(__file__).with_name("bad-input.md")
+HEAD = """# Bad input and the messages it gets
 
-Each of these is refused with exit status 2, in one line on standard error that begins with `charrnn: error:`, and
-nothing is written. The table is made by the tests (`tests/cli/test_bad_input.py`), which fail if a message changes.
+Each command below is refused with exit status 2 and one line on standard error that begins with `charrnn: error:`.
+Nothing is written. `tests/cli/test_bad_input.py` writes this table and fails if a message changes.
 
-In these examples `text.txt` is a text of 3,440 characters, `empty.txt` is empty, `binary` holds the bytes 61 FF FE,
-`tiny.txt` three characters, `used` is a folder with a file in it, and `run` a run of a vanilla RNN of 16 units on
-`book.txt`, whose `torn` copy has lost the end of its model, `pickled` copy holds a pickle instead, and `emptied` copy
-has an empty checkpoint. `grid.toml` is a sweep of text.txt over `hidden_size = [8, 16]`, and `wrong.toml` one over
+In the examples `text.txt` is a text of 3,440 characters, `empty.txt` is empty, `binary` holds the bytes 61 FF FE,
+`tiny.txt` holds three characters, `used` is a folder with a file in it, and `run` is a run of a vanilla RNN of 16 units
+on `book.txt`. Its copy `torn` has lost the end of its model, `pickled` holds a pickle instead of a model, and `emptied`
+has an empty checkpoint. `grid.toml` is a sweep of `text.txt` over `hidden_size = [8, 16]`, and `wrong.toml` is one over
 `hidden_size = [8, 0]`.
 
 | command | message |
@@ -113,7 +114,7 @@ def tree() -> dict[str, int]:
     return {str(path): path.stat().st_mtime_ns for path in sorted(Path().rglob("*")) if path.is_file()}
 
 
-def test_bad_input_is_one_line_and_status_two_and_the_page_says_so(charrnn: Run, trained: Path) -> None:
+def test_bad_input_is_one_line_and_status_two_and_the_table_records_it(charrnn: Run, trained: Path) -> None:
     prepare(trained)
     before, rows = tree(), []
     for command in COMMANDS:

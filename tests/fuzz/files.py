@@ -1,6 +1,6 @@
 """Files that lie: model and checkpoint files mutated in every way we know of. Only our own errors may come out.
 
-    make fuzz                                          # 100,000 files
+    ./run fuzz                                         # 100,000 files
     .venv/bin/python -m tests.fuzz.files --files 1000000 --seed 7
 
 A reader may refuse a file (`RunError`) or, where the change leaves a valid file, accept it with finite numbers; it may

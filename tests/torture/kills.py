@@ -1,6 +1,6 @@
 """Training killed with SIGKILL at random moments and resumed each time; the end must be that of a run undisturbed.
 
-make torture                                       # 200 kills
+./run torture                                      # 200 kills
 .venv/bin/python -m tests.torture.kills --kills 1000 --seed 7
 """
 

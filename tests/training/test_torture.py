@@ -1,4 +1,4 @@
-"""The short form of `make torture`: kill -9 at random moments costs nothing but time."""
+"""The short form of `./run torture`: kill -9 at random moments costs nothing but time."""
 
 from __future__ import annotations
 

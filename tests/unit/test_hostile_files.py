@@ -1,4 +1,4 @@
-"""The short form of `make fuzz`."""
+"""The short form of `./run fuzz`."""
 
 from __future__ import annotations
 
