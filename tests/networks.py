@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 
 from charrnn.gradcheck.case import Case, make_case
-from charrnn.nn.dropout import Dropout
 from charrnn.nn.layers import LAYERS
 from charrnn.nn.model import ModelWorkspace
-from charrnn.nn.rms_norm import NormWorkspace
 
 T, B, V, H = 5, 3, 7, 6
 EVERY_CELL = sorted(LAYERS)
@@ -24,11 +25,16 @@ def small_case(
     )
 
 
+def parts(whole: Any) -> Iterator[Any]:
+    """An object of the network with all that it is made of: layers with cells and norms, workspaces with masks."""
+    yield whole
+    for value in vars(whole).values():
+        for each in value if isinstance(value, list | tuple) else [value]:
+            if type(each).__module__.startswith("charrnn.nn") and hasattr(each, "__dict__"):
+                yield from parts(each)
+
+
 def float_arrays(ws: ModelWorkspace) -> list[np.ndarray]:
     """Every floating-point buffer of a workspace, constants aside."""
-    parts = [*ws.layers, ws.readout]
-    values = [value for part in parts for value in vars(part).values()]
-    values += [
-        inner for value in values if isinstance(value, Dropout | NormWorkspace) for inner in vars(value).values()
-    ]
+    values = [value for root in (*ws.layers, ws.readout) for part in parts(root) for value in vars(part).values()]
     return [a for a in values if isinstance(a, np.ndarray) and a.dtype.kind in "fc" and a.flags.writeable]

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from charrnn.gradcheck import METHODS, available
+from charrnn.gradcheck.twins import TWINS
 from charrnn.nn.cells.gru import GRU
 from charrnn.nn.cells.lstm import LSTM
 from charrnn.nn.cells.rnn import RNN
@@ -64,6 +65,18 @@ def test_without_pytorch_it_says_what_it_leaves_out(charrnn: Run, monkeypatch: p
     alone = charrnn("gradcheck", "--cell", "rnn", "--against", "torch", *TINY)
     assert alone.status == 2
     assert alone.err == "charrnn: error: comparing with PyTorch needs it: pip install torch==2.13.0\n"
+
+
+def test_a_cell_without_a_twin_is_not_compared_with_pytorch(charrnn: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(TWINS, "rnn")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)  # as if PyTorch were installed
+    result = charrnn("gradcheck", "--cell", "rnn", *TINY)
+    assert result.status == 0
+    assert "complex-step" in result.out
+    assert "torch" not in result.out
+    alone = charrnn("gradcheck", "--cell", "rnn", "--against", "torch", *TINY)
+    assert alone.status == 2
+    assert alone.err == "charrnn: error: cell 'rnn' has no twin in PyTorch: use --against complex-step\n"
 
 
 def test_the_figure_shows_every_method(charrnn: Run) -> None:

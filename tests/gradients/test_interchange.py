@@ -67,7 +67,7 @@ class TestWithPyTorch:
         np.testing.assert_array_equal(charrnn.load(tmp_path / "model.safetensors").params.vector, model.params.vector)
 
 
-@pytest.mark.parametrize("cell", sorted(MODULES))
+@pytest.mark.parametrize("cell", sorted(LAYERS))
 def test_arrays_go_out_and_come_back(cell: str) -> None:
     network = CharModel(ModelConfig(len(CHARACTERS), cell, 6, 2))
     model = LanguageModel(network, network.init_parameters(stream(0, "initialisation")), Vocabulary(CHARACTERS))

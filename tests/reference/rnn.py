@@ -1,8 +1,17 @@
-"""The vanilla RNN language model, one character and one lane at a time, with explicit one-hot vectors."""
+"""The vanilla RNN: a layer, and a whole language model, one character and one lane at a time, with its gradients."""
 
 from __future__ import annotations
 
 import numpy as np
+
+
+def rnn(p, x, state):
+    U, W, b = p["weight_ih"], p["weight_hh"], p["bias_ih"]
+    (h,), outputs = state, []
+    for x_t in x:
+        h = np.tanh(x_t @ U.T + h @ W.T + b)
+        outputs.append(h)
+    return np.array(outputs), np.array([h])
 
 
 def loss_and_grads(U, W, b, V, c, inputs, targets, h0):

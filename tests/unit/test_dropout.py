@@ -20,8 +20,15 @@ def test_numbers_are_dropped_at_the_rate_and_the_mean_is_kept(rate: float) -> No
     assert y.mean() == pytest.approx(3.0, rel=0.06)
     np.testing.assert_array_equal(x, 3.0)
     d = np.ones_like(x)
-    dropout.backward_(d)
+    assert dropout.backward(d, out=d) is d
     np.testing.assert_array_equal(d, y / 3.0)
+
+
+def test_what_is_not_dropped_passes_untouched() -> None:
+    x, d, rng = np.ones((4, 3, 8)), np.ones((4, 3, 8)), np.random.default_rng(0)
+    for dropout, generator in ((Dropout(0.0, x.shape, np.float64), rng), (Dropout(0.5, x.shape, np.float64), None)):
+        assert dropout.forward(x, generator) is x
+        assert dropout.backward(d, out=np.full_like(d, np.nan)) is d
 
 
 def test_masks_come_from_the_given_stream_alone() -> None:

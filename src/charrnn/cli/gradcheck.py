@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from charrnn.cli.options import check_figure, echo_json, json_option, quiet_option
+from charrnn.errors import ConfigError
 from charrnn.figures.gradient_errors import draw_gradient_errors
 from charrnn.gradcheck import METHODS, Result, available
 from charrnn.gradcheck import gradcheck as run_gradcheck
@@ -80,7 +81,9 @@ def gradcheck(
         )  # fmt: skip
         results += found
         if not as_json and not quiet:
-            _print_tables(found, methods)
+            _print_tables(found)
+    if not results:
+        raise ConfigError(f"cell '{cell}' has no twin in PyTorch: use --against complex-step")
     if figure:
         write_atomic(figure, draw_gradient_errors([r._asdict() for r in results], file_format))
     failed = [r for r in results if not r.passed]
@@ -98,7 +101,8 @@ def gradcheck(
         sys.exit(1)
 
 
-def _print_tables(results: Sequence[Result], methods: Sequence[str]) -> None:
+def _print_tables(results: Sequence[Result]) -> None:
+    methods = list(dict.fromkeys(r.against for r in results))
     for layers in dict.fromkeys(r.layers for r in results):
         rows = [r for r in results if r.layers == layers]
         width = 2 + max(len(r.parameter) for r in rows)

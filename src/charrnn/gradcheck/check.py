@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from charrnn.errors import ConfigError
+from charrnn.gradcheck.autograd import compare_with_torch
 from charrnn.gradcheck.case import Case, make_case
 from charrnn.gradcheck.complex_step import compare_with_complex_step
 from charrnn.gradcheck.finite_difference import compare_with_finite_differences
 from charrnn.gradcheck.trajectory import STEPS, TRAJECTORY_TOLERANCE, follow_torch
-from charrnn.gradcheck.twins.torch_modules import TWINS, compare_with_torch
+from charrnn.gradcheck.twins import TWINS
 from charrnn.nn.layers import LAYERS
 from charrnn.settings import nearest
 from charrnn.threads import blas_threads

@@ -12,7 +12,7 @@ import numpy as np
 
 from charrnn.config import make_config
 from charrnn.gradcheck.case import relative_error
-from charrnn.gradcheck.twins.torch_modules import torch_twin
+from charrnn.gradcheck.twins import TWINS
 from charrnn.randomness import stream
 from charrnn.training.trainer import new_trainer
 
@@ -42,7 +42,7 @@ def follow_torch(
     ids = stream(seed, "batching").integers(0, VOCAB_SIZE, BATCH_SIZE * seq_len * STEPS // 3 + 1).astype(np.uint8)
     trainer = new_trainer(config, VOCAB_SIZE, ids)
     model, params = trainer.model, trainer.params
-    twin = torch_twin(model, params)
+    twin = TWINS[cell](model, params)
     torch = twin.torch
     theirs = twin.parameters()
     optimizer = torch.optim.Adam(theirs.values(), lr=LEARNING_RATE)

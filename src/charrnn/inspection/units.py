@@ -10,9 +10,8 @@ N characters of the text, V vocab_size, L num_layers, H hidden_size, K features.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -97,7 +96,8 @@ def inspect_text(model: LanguageModel, text: str, top: int = 5, on_unknown: str 
 def activations(model: LanguageModel, text: str, on_unknown: str = "error") -> Array:
     """Every hidden unit after each character of a text, (N, L, H) float32, between −1 and 1.
 
-    Of a vanilla network or GRU, the hidden state; of an LSTM, tanh of the cell; of a quasi-recurrent layer, the cell.
+    Each layer declares what it shows: its outputs (a vanilla network, a GRU), or the memory that it keeps elsewhere
+    (an LSTM, tanh of its cell; a quasi-recurrent layer, its cell).
     """
     ids = _encode(model, text, on_unknown, least=1)
     with blas_threads(1):
@@ -198,17 +198,5 @@ def _windows(model: LanguageModel, ids: Array) -> Iterator[tuple[int, Array, Arr
         if ws is None or len(inputs) < WINDOW:
             ws = model.network.workspace(len(inputs), 1, dtype)
         logits, state = model.network.forward(model.params, inputs, state, ws)
-        values = np.stack([SHOWN.get(model.network.config.cell, _outputs)(w)[:, 0] for w in ws.layers], axis=1)
+        values = np.stack([w.shown[:, 0] for w in ws.layers], axis=1)
         yield start, logits[:, 0], values.astype(np.float32)
-
-
-def _outputs(ws: Any) -> Array:
-    return np.asarray(ws.outputs)
-
-
-# cell → what is shown of a layer's workspace after a forward pass, (T, B, H), between −1 and 1. Its outputs, where they
-# are that already; of cells that keep their memory elsewhere, the memory.
-SHOWN: dict[str, Callable[[Any], Array]] = {
-    "lstm": lambda ws: ws.saved[-1],  # tanh of the cell
-    "qrnn": lambda ws: ws.cells[1:],  # a weighted mean of values of tanh
-}

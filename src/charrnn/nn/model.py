@@ -6,7 +6,7 @@ mid-training and write text at the same time without any of them disturbing anot
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -40,16 +40,15 @@ class CharModel:
         if config.cell not in LAYERS:
             raise ConfigError(f"cell '{config.cell}' is not known{nearest(config.cell, LAYERS)}")
         self.layers = [LAYERS[config.cell](k, config) for k in range(config.num_layers)]
-        residual = self.layers[0].residual
-        if config.dropout and config.num_layers == 1 and not residual:
+        if config.dropout and not any(layer.dropout for layer in self.layers):
             raise ConfigError(
-                f"dropout {config.dropout:g} has nothing to act on with num_layers 1: "
+                f"dropout {config.dropout:g} has nothing to act on with num_layers {config.num_layers}: "
                 "it drops what passes between layers"
             )
-        self.readout = Readout(config.hidden_size, config.vocab_size, normalise=residual)
+        self.readout = Readout(config.hidden_size, config.vocab_size, normalise=self.layers[0].residual)
         self.state_shape = (config.num_layers, len(self.layers[0].states))
         self.layout: dict[str, tuple[int, ...]] = {}
-        self.parts: list[Layer | Readout] = [*self.layers, self.readout]
+        self.parts: list[Layer[Any] | Readout] = [*self.layers, self.readout]
         for part in self.parts:
             self.layout.update(part.layout)
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from charrnn.batching import BATCHERS
 from charrnn.config import BUDGET, MAY_CHANGE, TrainConfig, declared, make_config
 from charrnn.errors import ConfigError
-from charrnn.nn.cells import CELLS
+from charrnn.nn.layers import LAYERS, single_layer_drops
 from charrnn.recipes import Recipe, default_recipe, read_recipe
 from charrnn.training.optimizers import OPTIMIZERS
 
@@ -113,6 +113,7 @@ def _beside(chosen: Mapping[str, Any], settings: Mapping[str, Any], rule: str) -
         replaced |= {"patience"}  # it counts evaluations
     if chosen.get("val_fraction") == 0:
         replaced |= {"patience", "eval_every"}
-    if chosen.get("num_layers") == 1 and chosen.get("cell", settings.get("cell")) in CELLS:
+    cell = chosen.get("cell", settings.get("cell"))
+    if chosen.get("num_layers") == 1 and cell in LAYERS and not single_layer_drops(cell):
         replaced |= {"dropout"}  # it drops what passes between layers
     return {name: value for name, value in settings.items() if name not in replaced}

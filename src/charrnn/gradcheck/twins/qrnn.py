@@ -22,17 +22,16 @@ class TorchQRNN:
     def __init__(self, model: CharModel, params: Parameters) -> None:
         import torch
 
-        self.torch, self.config = torch, model.config
+        self.torch: Any = torch
+        self.config = model.config
         self.arrays = {
             name: torch.tensor(np.array(array, order="C"), requires_grad=True) for name, array in params.items()
         }
 
     def parameters(self) -> dict[str, Any]:
-        """The trained parameters under our names."""
         return dict(self.arrays)
 
     def loss(self, inputs: Array, targets: Array, states: list[Any]) -> tuple[Any, list[Any]]:
-        """The mean cross-entropy of a window, and the states after it; a state is (L, B, H)."""
         torch, p = self.torch, self.arrays
         cells, before = ([s[k] for k in range(self.config.num_layers)] for s in states)
         total: Any = 0.0

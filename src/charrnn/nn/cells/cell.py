@@ -45,25 +45,26 @@ class Window(NamedTuple):
 
 
 class Cell(Protocol):
-    """What a cell declares about itself, and its maths; `recurrent.py` does the products and the loop over time."""
+    """What a cell declares about itself, and its maths; `layers/recurrent.py` does the products and the time loop."""
 
     gates: tuple[str, ...]  # blocks of weight rows, in PyTorch's order
     states: tuple[str, ...]  # what is carried from step to step; the first is the output
     saved: tuple[str, ...]  # what backward needs besides gates and states
     gates_the_hidden_projection: bool  # a gate multiplies part of W h_prev, which therefore needs a bias of its own
-    hidden_bypasses: bool  # h_prev reaches h without passing W too, so backward writes d_prev_state[0]
+    carries_hidden: bool  # h_prev also reaches h without passing W, so backward writes d_prev_state[0]
+    shown: str = "hidden"  # the state or saved array that an inspection shows: its values lie between −1 and 1
 
-    def initialize(self, weights: dict[str, Array], rng: np.random.Generator, active_inputs: int) -> None:
-        """Fill one layer's arrays, which are zero so far.
+    def initialize(self, weights: dict[str, Array], rng: np.random.Generator, reads_characters: bool) -> None:
+        """Fill one layer's arrays, which are zero so far: `weight_ih`, `weight_hh`, `bias_ih` and perhaps `bias_hh`.
 
-        active_inputs is how many of its inputs are not zero at a time: 1 where it reads characters, else H.
+        A layer that reads characters has a single input that is not zero; the others have H.
         """
 
     def forward(self, step: Step) -> None:
         """Read gates (the input projections), hidden_proj and prev_state; write gates, state and saved."""
 
     def before_backward(self, window: Window) -> None:
-        """What of backward can be computed for all steps at once; d_gates may hold it until backward overwrites it."""
+        """Compute a part of backward for all steps at once; d_gates may hold it until backward overwrites it."""
         return
 
     def backward(self, step: Step) -> None:

@@ -29,11 +29,11 @@ from charrnn.nn.numerics import sigmoid_, sigmoid_backward_, tanh_backward_
 class GRU(Cell):
     gates = ("reset", "update", "candidate")
     states = ("hidden",)
-    saved: tuple[str, ...] = ("candidate_hidden_proj",)
+    saved = ("candidate_hidden_proj",)
     gates_the_hidden_projection = True
-    hidden_bypasses = True
+    carries_hidden = True
 
-    def initialize(self, weights: dict[str, Array], rng: np.random.Generator, active_inputs: int) -> None:
+    def initialize(self, weights: dict[str, Array], rng: np.random.Generator, reads_characters: bool) -> None:
         size = weights["weight_hh"].shape[1]
         uniform_(weights["weight_ih"], rng, size**-0.5)
         uniform_(weights["weight_hh"], rng, size**-0.5)

@@ -28,13 +28,14 @@ from charrnn.nn.numerics import sigmoid_, sigmoid_backward_, tanh_backward_
 class LSTM(Cell):
     gates = ("input", "forget", "candidate", "output")
     states = ("hidden", "cell")
-    saved: tuple[str, ...] = ("tanh_cell",)
+    saved = ("tanh_cell",)
     gates_the_hidden_projection = False
-    hidden_bypasses = False
+    carries_hidden = False
+    shown = "tanh_cell"
 
-    def initialize(self, weights: dict[str, Array], rng: np.random.Generator, active_inputs: int) -> None:
+    def initialize(self, weights: dict[str, Array], rng: np.random.Generator, reads_characters: bool) -> None:
         size = weights["weight_hh"].shape[1]
-        normal_(weights["weight_ih"], rng, 0.4 if active_inputs == 1 else active_inputs**-0.5)
+        normal_(weights["weight_ih"], rng, 0.4 if reads_characters else size**-0.5)
         orthogonal_(weights["weight_hh"], rng)
         weights["bias_ih"][size : 2 * size] = 1.0  # the forget gate starts open, so that memory is the default
 

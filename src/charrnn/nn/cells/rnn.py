@@ -25,13 +25,14 @@ from charrnn.nn.initializers import normal_, orthogonal_
 class RNN(Cell):
     gates = ("hidden",)
     states = ("hidden",)
-    saved: tuple[str, ...] = ()
+    saved = ()
     gates_the_hidden_projection = False
-    hidden_bypasses = False
+    carries_hidden = False
 
-    def initialize(self, weights: dict[str, Array], rng: np.random.Generator, active_inputs: int) -> None:
+    def initialize(self, weights: dict[str, Array], rng: np.random.Generator, reads_characters: bool) -> None:
+        size = weights["weight_hh"].shape[1]
         # A character moves the state clearly without saturating tanh; upper layers keep the scale of their inputs.
-        normal_(weights["weight_ih"], rng, 0.3 if active_inputs == 1 else active_inputs**-0.5)
+        normal_(weights["weight_ih"], rng, 0.3 if reads_characters else size**-0.5)
         orthogonal_(weights["weight_hh"], rng)  # the state neither fades nor explodes over the window
 
     def forward(self, step: Step) -> None:
