@@ -182,6 +182,11 @@ class LanguageModel:
         """What a text begins after where no prompt is given: a line end, or else the space or the first character."""
         return next((c for c in "\n " if c in self.vocabulary), self.vocabulary.characters[0])
 
+    def prompt_ids(self, prompt: str, on_unknown: str = "error") -> Array:
+        """The ids that a text follows: those of the prompt, or of the default prompt where nothing of it is left."""
+        ids = self.vocabulary.encode(prompt, on_unknown)
+        return ids if len(ids) else self.vocabulary.encode(self.default_prompt())
+
     def _encode(self, text: str, on_unknown: str) -> Array:
         ids = self.vocabulary.encode(text, on_unknown)
         if len(ids) < 2:
@@ -201,9 +206,7 @@ class LanguageModel:
         check_value("length", length, "int", least=0)
         if seed is not None:
             check_value("seed", seed, "int", least=0)
-        ids = self.vocabulary.encode(prompt, on_unknown)
-        if not len(ids):
-            ids = self.vocabulary.encode(self.default_prompt())
+        ids = self.prompt_ids(prompt, on_unknown)
         return Writer(self.network, self.params, ids, config, secrets.randbits(32) if seed is None else seed, samples)
 
 

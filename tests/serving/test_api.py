@@ -353,7 +353,7 @@ def test_a_text_that_takes_too_long_ends_where_it_is(run_path: Path) -> None:
 
 def test_an_error_inside_gives_nothing_away(run_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with client_of(run_path) as client:
-        client.app.state.serving.models = None  # type: ignore[attr-defined]
+        client.app.state.service.models = None  # type: ignore[attr-defined]
         answer = client.get("/v1/models")
     assert error_of(answer, 500)["message"] == "an error inside the server; its log says more"
     assert answer.headers["x-content-type-options"] == "nosniff"
@@ -473,7 +473,7 @@ def test_a_run_in_training_is_followed(run_path: Path, tmp_path: Path, monkeypat
             model.save(path / "model.safetensors")
             written = complete(client, prompt="The", max_tokens=40, seed=1)["choices"][0]["text"]
             assert written == model.generate("The", 40, seed=1)
-        assert client.app.state.models.get("live").training  # type: ignore[attr-defined]
+        assert client.app.state.service.models.get("live").training  # type: ignore[attr-defined]
         (path / "model.safetensors").write_bytes(b"torn")
         assert complete(client, prompt="The", max_tokens=40, seed=1)["choices"][0]["text"] == written
     assert not Models([run_path]).get("cat").training
@@ -514,8 +514,8 @@ def test_products_have_one_thread_as_long_as_the_server_lives(run_path: Path, mo
         tried.append(bool(limits))
         return 1
 
-    monkeypatch.setattr("charrnn.serving.engine.blas_threads", limited)
-    monkeypatch.setattr("charrnn.serving.engine.lanes_of", lanes)
+    monkeypatch.setattr("charrnn.serving.engine.engine.blas_threads", limited)
+    monkeypatch.setattr("charrnn.serving.engine.engine.largest_independent_batch", lanes)
     Engine(charrnn.load(run_path), 1, 1).close()
     assert tried == [True]
     monkeypatch.setattr("charrnn.serving.app.blas_threads", limited)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from charrnn.arrays import Array
-from charrnn.settings import check_values, setting, settings_of
+from charrnn.settings import Setting, Slider, check_values, setting, settings_of
 
 
 # fmt: off
@@ -24,12 +24,16 @@ from charrnn.settings import check_values, setting, settings_of
 class SamplingConfig:
     """How characters are drawn. The defaults draw from the model's own distribution."""
 
-    temperature: float = setting(1.0, "sampling", "below 1 safer, above 1 wilder; 0 is greedy", least=0)
-    top_k: int = setting(0, "sampling", "draw from the k likeliest characters only; 0 = off", least=0)
+    temperature: float = setting(1.0, "sampling", "below 1 safer, above 1 wilder; 0 is greedy", least=0, most=1e6,
+                                 slider=Slider(0, 2, 0.05, 0.8, "below 1 safer, above 1 wilder"))
+    top_k: int = setting(0, "sampling", "draw from the k likeliest characters only; 0 = off", least=0, most=1 << 31,
+                         slider=Slider(0, 40, 1, 0, "draws from this many of the likeliest"))
     top_p: float = setting(1.0, "sampling", "draw from the likeliest characters that together have this share; "
-                           "1 = off", least=0, most=1)
+                           "1 = off", least=0, most=1,
+                           slider=Slider(0.05, 1, 0.05, 0.95, "draws from the nucleus of this share"))
     min_p: float = setting(0.0, "sampling", "draw from the characters at least this many times as likely as the "
-                           "likeliest; 0 = off", least=0, most=1)
+                           "likeliest; 0 = off", least=0, most=1,
+                           slider=Slider(0, 0.5, 0.01, 0, "drops characters below this × the likeliest"))
     greedy: bool = setting(False, "sampling", "always take the likeliest character")
 # fmt: on
 
@@ -113,6 +117,12 @@ FILTERS: dict[str, Filter] = {
     "top_p": top_p,
     "min_p": min_p,
 }
+
+
+def sampling_settings() -> dict[str, Setting]:
+    """The setting of every filter, in the order in which they are applied."""
+    known = settings_of(SamplingConfig)
+    return {name: known[name] for name in FILTERS}
 
 
 def apply_filters(logits: Array, config: SamplingConfig) -> None:

@@ -1,61 +1,50 @@
-"""Counters, as Prometheus reads them."""
+"""Counters for Prometheus, in a registry of their own for each server."""
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
+from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from charrnn.serving.engine import Engine
 
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)  # seconds
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
-class Histogram:
-    """How many observations lie at or below each bound."""
+class Metrics(Collector):
+    """What has happened since the server began.
 
-    def __init__(self) -> None:
-        self.counts = [0] * (len(BOUNDS) + 1)
-        self.total = 0.0
+    Parameters
+    ----------
+    engines, open_requests : functions
+        Return the engines, and the number of requests being answered.
+    """
 
-    def observe(self, seconds: float) -> None:
-        self.counts[bisect_left(BOUNDS, seconds)] += 1
-        self.total += seconds
-
-    def lines(self, name: str) -> Iterable[str]:
-        below = 0
-        for bound, count in zip((*map(str, BOUNDS), "+Inf"), self.counts, strict=True):
-            below += count
-            yield f'{name}_bucket{{le="{bound}"}} {below}'
-        yield f"{name}_sum {self.total:.6f}"
-        yield f"{name}_count {below}"
-
-
-class Metrics:
-    """What has happened since the server began. Written in the event loop only."""
-
-    def __init__(self) -> None:
-        self.requests: Counter[tuple[str, str, int]] = Counter()  # by method, route and status
-        self.open_requests = 0
-        self.refused = 0
-        self.first_character = Histogram()
-
-    def text(self, characters: int, active: int, queued: int) -> str:
-        """All of it in Prometheus' text format."""
-        lines = [
-            "# HELP charrnn_requests_total Requests answered, by method, route and status.",
-            "# TYPE charrnn_requests_total counter",
-            *(
-                f'charrnn_requests_total{{method="{method}",route="{route}",status="{status}"}} {count}'
-                for (method, route, status), count in sorted(self.requests.items())
-            ),
-        ]
-        for name, kind, help_, value in (
-            ("charrnn_open_requests", "gauge", "Requests being answered.", self.open_requests),
-            ("charrnn_refused_total", "counter", "Requests refused because the queue was full.", self.refused),
-            ("charrnn_characters_total", "counter", "Characters generated.", characters),
-            ("charrnn_active_lanes", "gauge", "Texts being written.", active),
-            ("charrnn_queue_length", "gauge", "Texts that wait for a lane.", queued),
+    def __init__(self, engines: Callable[[], list[Engine]], open_requests: Callable[[], int]) -> None:
+        self._engines = engines
+        self._registry = registry = CollectorRegistry()
+        labels = ["method", "route", "status"]
+        by_status = "Requests answered, by method, route and status."
+        self.requests = Counter("charrnn_requests", by_status, labels, registry=registry)
+        self.refused = Counter("charrnn_refused", "Requests refused because the queue was full.", registry=registry)
+        first = "Time from a request to the first character of a text."
+        self.first_character = Histogram("charrnn_first_character_seconds", first, buckets=BOUNDS, registry=registry)
+        for name, help_, value in (
+            ("charrnn_open_requests", "Requests being answered.", open_requests),
+            ("charrnn_active_lanes", "Texts being written.", lambda: sum(e.active for e in engines())),
+            ("charrnn_queue_length", "Texts that wait for a lane.", lambda: sum(e.queued for e in engines())),
         ):
-            lines += [f"# HELP {name} {help_}", f"# TYPE {name} {kind}", f"{name} {value}"]
-        name = "charrnn_first_character_seconds"
-        lines += [f"# HELP {name} From a request to the first character of a text.", f"# TYPE {name} histogram"]
-        return "\n".join([*lines, *self.first_character.lines(name)]) + "\n"
+            Gauge(name, help_, registry=registry).set_function(value)
+        registry.register(self)
+
+    def collect(self) -> Iterable[Metric]:
+        """The engines count characters themselves: they draw too many to lock a counter for each."""
+        characters = sum(engine.characters for engine in self._engines())
+        yield CounterMetricFamily("charrnn_characters", "Characters generated.", characters)
+
+    def text(self) -> bytes:
+        """Return all metrics in Prometheus' text format."""
+        return generate_latest(self._registry)
