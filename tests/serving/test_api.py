@@ -18,6 +18,7 @@ from starlette.testclient import TestClient
 import charrnn
 from charrnn import LanguageModel, RunError
 from charrnn.cli.serve import check_installed
+from charrnn.generation.filters import sampling_settings
 from charrnn.runs.folder import RunFolder
 from charrnn.serving.app import make_app
 from charrnn.serving.engine import Engine
@@ -168,6 +169,21 @@ def test_health_and_metrics(run_path: Path) -> None:
     assert "charrnn_queue_length 0" in text
     assert 'charrnn_first_character_seconds_bucket{le="+Inf"} 2' in text
     assert "secret-name" not in text
+
+
+def test_a_sampling_setting_is_described_once(client: TestClient) -> None:
+    known = sampling_settings()
+    listed = client.get("/api/settings").json()["settings"]
+    assert [each["name"] for each in listed] == list(known)
+    assert {each["name"]: each["off"] for each in listed} == {"temperature": None, "top_k": 0, "top_p": 1, "min_p": 0}
+    fields = client.get("/openapi.json").json()["components"]["schemas"]["CompletionRequest"]["properties"]
+    for name, setting in known.items():
+        schema = {**fields[name], **fields[name]["anyOf"][0]}
+        assert {key: schema[key] for key in setting.json_schema()} == setting.json_schema()
+        assert schema["anyOf"][1] == {"type": "null"}
+        assert setting.most is not None
+        error = error_of(client.post("/v1/completions", json={name: 2 * setting.most + 1}), 400)
+        assert error["message"].startswith(f"{name} {2 * setting.most + 1:.0f}")
 
 
 # Refusals
