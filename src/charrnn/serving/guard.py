@@ -54,7 +54,7 @@ class Guard:
                 headers.setdefault("cache-control", "no-store")
             await send(message)
 
-        service.open_requests += 1
+        service.metrics.open_requests += 1
         try:
             self._check(scope)
             await self.app(scope, receive, send_with_headers)
@@ -65,11 +65,11 @@ class Guard:
             if status == GONE:
                 await internal_error().response()(scope, receive, send_with_headers)
         finally:
-            service.open_requests -= 1
+            service.metrics.open_requests -= 1
             route = scope.get("route")
             path = getattr(route, "path", "other")
             method = scope["method"] if scope["method"] in (*SAFE, "POST") else "other"
-            service.metrics.requests.labels(method, path, status).inc()
+            service.metrics.requests[method, path, str(status)] += 1
 
     def _check(self, scope: Scope) -> None:
         """Raise ApiError if this request may not be answered."""
@@ -81,7 +81,7 @@ class Guard:
             _check_origin(headers)
         if self.api_key is not None and scope["path"] not in OPEN_TO_ALL:
             self._check_key(headers)
-        if self.service.open_requests > self.service.limits.max_requests:
+        if self.service.metrics.open_requests > self.service.limits.max_requests:
             raise self.service.refusal("too many requests at the same time: try again later", "busy", 1)
 
     def _check_key(self, headers: Headers) -> None:

@@ -28,8 +28,7 @@ class Service:
 
     def __init__(self, models: Models, limits: Limits) -> None:
         self.models, self.limits = models, limits
-        self.metrics = Metrics(self.engines, lambda: self.open_requests)
-        self.open_requests = 0
+        self.metrics = Metrics(self.engines)
         self.closing = False
         self._engines: dict[str, Engine] = {}
         self._lock = threading.Lock()
@@ -106,7 +105,7 @@ class Service:
 
     def refusal(self, message: str, code: str, retry_after: int) -> ApiError:
         """Count a request that is refused for lack of room, and return its answer."""
-        self.metrics.refused.inc()
+        self.metrics.refused += 1
         return ApiError(429, message, code=code, retry_after=min(60, max(1, retry_after)))
 
     def close(self) -> None:

@@ -122,7 +122,7 @@ class Answer:
                         engine.wake()
                     if not choice.begun and text.written:
                         choice.begun = True
-                        self._metrics.first_character.observe(time.monotonic() - text.begun)
+                        self._metrics.first_character_after(time.monotonic() - text.begun)
                     if finish:
                         writing.remove(choice)
                         choice.finish = self._finish_reason(finish)

@@ -35,7 +35,7 @@ OUTSIDE = ("default", "description")  # keywords of a JSON schema that stay besi
 class Body(BaseModel):
     """The body of a request."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, defer_build=True)
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:

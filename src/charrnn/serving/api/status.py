@@ -19,7 +19,7 @@ def operations(service: Service) -> list[Operation]:
         return JSONResponse({"status": "ok", "models": service.models.ids})
 
     async def metrics(request: Request) -> Response:
-        return PlainTextResponse(service.metrics.text(), media_type="text/plain; version=0.0.4")
+        return PlainTextResponse(service.metrics.report(), media_type="text/plain; version=0.0.4")
 
     return [
         Operation("GET", "/healthz", "getHealth", "Check whether requests are accepted. Needs no key.", health,
