@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field, create_model
 
@@ -10,17 +10,7 @@ from charrnn.generation import SamplingConfig, make_sampling
 from charrnn.generation.filters import sampling_settings
 from charrnn.language_model import LanguageModel
 from charrnn.serving.api.errors import characters_of
-from charrnn.serving.api.fields import (
-    ON_UNKNOWN_FIELD,
-    Body,
-    Whole,
-    inner,
-    model_field,
-    of_setting,
-    text,
-    texts,
-    unsupported,
-)  # fmt: skip
+from charrnn.serving.api.fields import UNKNOWN_FIELD, Body, Text, Whole, model_field, of_setting, texts, unsupported
 from charrnn.serving.http.errors import ApiError
 from charrnn.serving.limits import Limits
 
@@ -33,6 +23,7 @@ UNSUPPORTED = {  # fields of other servers, with the value that changes nothing
 
 
 class StreamOptions(Body):
+    inside: ClassVar[str] = "stream_options"
     include_usage: bool = Field(False, description="send a last event with the numbers of characters")
 
 
@@ -44,7 +35,7 @@ class CompletionRequest(Body):
     max_tokens: int
     n: int
     stream: bool = Field(False, description="send the text as it is written, as server-sent events")
-    stream_options: StreamOptions | None
+    stream_options: StreamOptions | None = Field(None, description="only with stream")
     stop: list[str]
     seed: Whole | None = Field(
         None, ge=0, le=LARGEST_SEED, description="equal seeds give equal texts; by default each request differs"
@@ -55,6 +46,7 @@ class CompletionRequest(Body):
     )  # fmt: skip
     echo: bool = Field(False, description="begin the text with the prompt")
     on_unknown: str
+    user: Text | None = Field(None, max_length=1000, description="ignored")
 
     @property
     def sampling(self) -> SamplingConfig:
@@ -98,16 +90,11 @@ def completion_request(ids: list[str], limits: Limits) -> type[CompletionRequest
     """Return the body of a server with these models and limits."""
     fields: dict[str, Any] = {
         "model": model_field(ids),
-        "prompt": (
-            texts(1, limits.max_choices, 0, limits.max_prompt),
-            Field([""], description="a text to continue, or several"),
-        ),
+        "prompt": (texts(1, limits.max_choices, 0, limits.max_prompt), Field([""], description="one text or several")),
         "max_tokens": (Whole, Field(16, ge=0, le=limits.max_length, description="the most characters to write")),
         "n": (Whole, Field(1, ge=1, le=limits.max_choices, description="texts for each prompt")),
-        "stream_options": (inner(StreamOptions, "stream_options") | None, Field(None, description="only with stream")),
         "stop": (texts(0, 16, 1, 100), Field([], description="end before any of these strings")),
-        "on_unknown": ON_UNKNOWN_FIELD,
-        "user": (text(0, 1000) | None, Field(None, description="ignored")),
+        "on_unknown": UNKNOWN_FIELD,
         **{name: of_setting(setting) for name, setting in sampling_settings().items()},
         **{name: unsupported(value) for name, value in UNSUPPORTED.items()},
     }

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from charrnn.serving.api.errors import characters_of
-from charrnn.serving.api.fields import TextBody, model_field, text, text_body
+from charrnn.serving.api.fields import TextBody, model_field, text_body
 from charrnn.serving.api.operations import Count, Operation, described, many, record
 from charrnn.serving.models import Served
 from charrnn.serving.service import Service
@@ -23,9 +24,8 @@ Score = record(
 
 def operations(service: Service) -> list[Operation]:
     models = service.models
-    score_request = text_body(
-        "ScoreRequest", model_field(models.ids), text(2, service.limits.max_text), "the text to score"
-    )
+    text = Field(description="the text to score", min_length=2, max_length=service.limits.max_text)
+    score_request = text_body("ScoreRequest", model_field(models.ids), text)
 
     async def list_models(request: Request) -> Response:
         return JSONResponse({"object": "list", "data": [_described(served) for served in service.models]})

@@ -14,7 +14,7 @@ from charrnn.generation.filters import sampling_settings
 from charrnn.inspection.units import LEAST, activation, find_units, inspect_text
 from charrnn.language_model import LanguageModel
 from charrnn.serving.api.errors import characters_of
-from charrnn.serving.api.fields import TextBody, Whole, text, text_body
+from charrnn.serving.api.fields import Text, TextBody, Whole, text_body
 from charrnn.serving.api.operations import Count, Operation, described, many, record
 from charrnn.serving.api.run_records import LearningCurve, Run, Samples, describe, learning_curve, samples
 from charrnn.serving.http.errors import ApiError
@@ -85,11 +85,12 @@ def operations(service: Service) -> list[Operation]:
 
         return run
 
-    model, some = (text(0, MAX_TEXT), Field(description="the name of a model")), text(0, longest)
+    model = Text, Field(description="the name of a model")
+    some = Field(description="the text to inspect", max_length=longest)
     words = f"the text to find units in, at least {LEAST} characters; if empty, the model writes one"
-    inspect = text_body("InspectRequest", model, some, "the text to inspect")
-    units = text_body("UnitsRequest", model, some, words, default="")
-    activations = text_body("ActivationsRequest", model, some, "the text to inspect", base=ActivationsBody)
+    inspect = text_body("InspectRequest", model, some)
+    units = text_body("UnitsRequest", model, Field("", description=words, max_length=longest))
+    activations = text_body("ActivationsRequest", model, some, ActivationsBody)
     return [
         Operation("GET", "/api/settings", "listSettings", "List the sampling settings that have a slider.",
                   list_settings, "The settings, in the order in which they apply.", Settings),
