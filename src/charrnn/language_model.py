@@ -163,6 +163,11 @@ class LanguageModel:
         """The character that a text without a prompt continues: a line end, else a space, else the first character."""
         return next((c for c in "\n " if c in self.vocabulary), self.vocabulary.characters[0])
 
+    def prompt_ids(self, prompt: str, on_unknown: str = "error") -> Array:
+        """The ids that a text follows: those of the prompt, or of the default prompt where nothing of it is left."""
+        ids = self.vocabulary.encode(prompt, on_unknown)
+        return ids if len(ids) else self.vocabulary.encode(self.default_prompt())
+
     def _encode(self, text: str, on_unknown: str) -> Array:
         ids = self.vocabulary.encode(text, on_unknown)
         if len(ids) < 2:
@@ -184,9 +189,7 @@ class LanguageModel:
         config = make_sampling(sampling)
         check_value("length", length, "int", least=0)
         seed = check_value("seed", seed, "int | None", least=0)
-        ids = self.vocabulary.encode(prompt, on_unknown)
-        if not len(ids):
-            ids = self.vocabulary.encode(self.default_prompt())
+        ids = self.prompt_ids(prompt, on_unknown)
         writer = Writer(self.network, self.params, ids, config, secrets.randbits(32) if seed is None else seed, samples)
 
         def pieces() -> Iterator[list[str]]:

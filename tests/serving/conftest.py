@@ -17,8 +17,8 @@ from starlette.testclient import TestClient
 
 import charrnn
 from charrnn.generation import SamplingConfig
-from charrnn.serving.state import State
-from charrnn.serving.writing import Writing
+from charrnn.serving.engine import TextRequest
+from charrnn.serving.service import Service
 from charrnn.training.callback import Callback
 
 TEXT = (
@@ -85,14 +85,14 @@ class Occupied:
     """Texts that take places until they are told to leave."""
 
     def __init__(self, client: TestClient, number: int) -> None:
-        self.state: State = client.app.state.serving  # type: ignore[attr-defined]
+        self.service: Service = client.app.state.service  # type: ignore[attr-defined]
         self.call = client.portal.call  # type: ignore[union-attr]
         self.writings = self.call(self._begin, number)
 
-    def _begin(self, number: int) -> list[Writing]:
-        served = next(iter(self.state.models))
-        texts = [Writing(served.model, "The", 10**9, SamplingConfig(), k) for k in range(number)]
-        self.engine = self.state.engine(served)
+    def _begin(self, number: int) -> list[TextRequest]:
+        served = next(iter(self.service.models))
+        texts = [TextRequest(served.model, "The", 10**9, SamplingConfig(), k) for k in range(number)]
+        self.engine = self.service.engine(served)
         self.engine.submit(texts)
         return texts
 
@@ -108,7 +108,7 @@ Occupy = Callable[[TestClient, int], Occupied]
 @pytest.fixture
 def occupy(monkeypatch: pytest.MonkeyPatch) -> Occupy:
     """Take places at the first model of a server in this process."""
-    monkeypatch.setattr("charrnn.serving.engine.BUFFER", 10**9)  # nobody reads these texts
+    monkeypatch.setattr("charrnn.serving.engine.engine.BUFFER", 10**9)  # nobody reads these texts
     return Occupied
 
 

@@ -18,6 +18,7 @@ from starlette.testclient import TestClient
 import charrnn
 from charrnn import LanguageModel, RunError
 from charrnn.cli.serve import check_installed
+from charrnn.generation.filters import sampling_settings
 from charrnn.runs.folder import RunFolder
 from charrnn.serving.app import make_app
 from charrnn.serving.engine import Engine
@@ -168,6 +169,21 @@ def test_health_and_metrics(run_path: Path) -> None:
     assert "charrnn_queue_length 0" in text
     assert 'charrnn_first_character_seconds_bucket{le="+Inf"} 2' in text
     assert "secret-name" not in text
+
+
+def test_a_sampling_setting_is_described_once(client: TestClient) -> None:
+    known = sampling_settings()
+    listed = client.get("/api/settings").json()["settings"]
+    assert [each["name"] for each in listed] == list(known)
+    assert {each["name"]: each["off"] for each in listed} == {"temperature": None, "top_k": 0, "top_p": 1, "min_p": 0}
+    fields = client.get("/openapi.json").json()["components"]["schemas"]["CompletionRequest"]["properties"]
+    for name, setting in known.items():
+        schema = {**fields[name], **fields[name]["anyOf"][0]}
+        assert {key: schema[key] for key in setting.json_schema()} == setting.json_schema()
+        assert schema["anyOf"][1] == {"type": "null"}
+        assert setting.most is not None
+        error = error_of(client.post("/v1/completions", json={name: 2 * setting.most + 1}), 400)
+        assert error["message"].startswith(f"{name} {2 * setting.most + 1:.0f}")
 
 
 # Refusals
@@ -353,7 +369,7 @@ def test_a_text_that_takes_too_long_ends_where_it_is(run_path: Path) -> None:
 
 def test_an_error_inside_gives_nothing_away(run_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with client_of(run_path) as client:
-        client.app.state.serving.models = None  # type: ignore[attr-defined]
+        client.app.state.service.models = None  # type: ignore[attr-defined]
         answer = client.get("/v1/models")
     assert error_of(answer, 500)["message"] == "an error inside the server; its log says more"
     assert answer.headers["x-content-type-options"] == "nosniff"
@@ -473,7 +489,7 @@ def test_a_run_in_training_is_followed(run_path: Path, tmp_path: Path, monkeypat
             model.save(path / "model.safetensors")
             written = complete(client, prompt="The", max_tokens=40, seed=1)["choices"][0]["text"]
             assert written == model.generate("The", 40, seed=1)
-        assert client.app.state.models.get("live").training  # type: ignore[attr-defined]
+        assert client.app.state.service.models.get("live").training  # type: ignore[attr-defined]
         (path / "model.safetensors").write_bytes(b"torn")
         assert complete(client, prompt="The", max_tokens=40, seed=1)["choices"][0]["text"] == written
     assert not Models([run_path]).get("cat").training
@@ -514,8 +530,8 @@ def test_products_have_one_thread_as_long_as_the_server_lives(run_path: Path, mo
         tried.append(bool(limits))
         return 1
 
-    monkeypatch.setattr("charrnn.serving.engine.blas_threads", limited)
-    monkeypatch.setattr("charrnn.serving.engine.lanes_of", lanes)
+    monkeypatch.setattr("charrnn.serving.engine.engine.blas_threads", limited)
+    monkeypatch.setattr("charrnn.serving.engine.engine.largest_independent_batch", lanes)
     Engine(charrnn.load(run_path), 1, 1).close()
     assert tried == [True]
     monkeypatch.setattr("charrnn.serving.app.blas_threads", limited)

@@ -10,9 +10,11 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from charrnn.serving import openai_api, page_api, service_api
+from starlette.testclient import TestClient
+
+from charrnn.serving.app import make_app
 from charrnn.serving.limits import Limits
-from charrnn.serving.openapi import api_description
+from charrnn.serving.models import Models
 from tests.serving.conftest import Process
 
 EXAMPLES = 15
@@ -44,18 +46,20 @@ def test_the_server_is_as_described(server: Process, tmp_path: Path) -> None:
     assert int(generated) > EXAMPLES * operations
 
 
-def test_every_address_is_described(server: Process) -> None:
+def test_every_address_is_described(server: Process, run_path: Path) -> None:
     description = described(server)
-    routes = [*openai_api.routes, *service_api.routes, *page_api.routes]
-    paths = {route.path for route in routes if hasattr(route, "path")}
-    assert paths - {"/", "/static/{file}"} | {"/openapi.json"} == set(description["paths"])
+    paths = {route.path for route in make_app(Models([run_path])).routes if hasattr(route, "path")}
+    assert paths - {"/", "/static/{file}"} == set(description["paths"])
     assert "security" not in description
 
 
-def test_the_key_is_described_where_there_is_one() -> None:
-    description = api_description(["cat"], Limits(max_length=77), {}, with_key=True)
+def test_the_key_is_described_where_there_is_one(run_path: Path) -> None:
+    app = make_app(Models([run_path]), Limits(max_length=77), api_key="key")
+    with TestClient(app, base_url="http://localhost", headers={"authorization": "Bearer key"}) as client:
+        description = client.get("/openapi.json").json()
     assert description["security"] == [{"bearer": []}, {"password": []}]
     assert set(description["components"]["securitySchemes"]) == {"bearer", "password"}
     assert description["paths"]["/healthz"]["get"]["security"] == []
-    fields = description["paths"]["/v1/completions"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    body = description["paths"]["/v1/completions"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    fields = description["components"]["schemas"][body["$ref"].rsplit("/", 1)[1]]
     assert fields["properties"]["max_tokens"]["anyOf"][0]["maximum"] == 77

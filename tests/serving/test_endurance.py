@@ -19,14 +19,14 @@ import pytest
 from starlette.requests import Request
 
 from charrnn.generation.stop import StopMatcher
-from charrnn.serving import connections as connections_module
 from charrnn.serving.app import make_app
-from charrnn.serving.connections import FILES, connections, open_files
-from charrnn.serving.errors import GONE, ApiError
+from charrnn.serving.http import connections as connections_module
+from charrnn.serving.http.connections import FILES, connections, open_files
+from charrnn.serving.http.errors import GONE, ApiError
 from charrnn.serving.limits import Limits
 from charrnn.serving.models import Models
 from charrnn.serving.server import Server, bind
-from charrnn.serving.state import COMPUTING, State
+from charrnn.serving.service import COMPUTING, Service
 from tests.reference.stop import PlainEnding
 
 # Connections
@@ -134,7 +134,7 @@ def test_where_connections_run_out_the_one_that_idles_longest_goes(
 
 def test_the_limit_on_open_files_is_kept() -> None:
     program = (
-        "import resource; from charrnn.serving.connections import connections, open_files;"
+        "import resource; from charrnn.serving.http.connections import connections, open_files;"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (50, {hard})); print(open_files(), connections(1000).most)"
     )
     for hard, told in ((300, [300, 300 - FILES]), (100, [100, 1])):
@@ -167,38 +167,40 @@ async def failure(work: Awaitable[Any]) -> ApiError:
 
 def test_what_computes_is_bounded_and_not_begun_for_those_who_have_gone(run_path: Path) -> None:
     async def run() -> None:
-        state = State(Models([run_path]), Limits(max_scores=COMPUTING + 1))
+        service = Service(Models([run_path]), Limits(max_scores=COMPUTING + 1))
         never, gone, done = asyncio.Event(), asyncio.Event(), threading.Event()
         begun: list[str] = []
         first = [
-            asyncio.create_task(state.compute(request_of(never), lambda: begun.append("first") or done.wait(20)))
+            asyncio.create_task(service.compute(request_of(never), lambda: begun.append("first") or done.wait(20)))
             for _ in range(COMPUTING)
         ]
         while len(begun) < COMPUTING:
             await asyncio.sleep(0.001)
-        waiting = asyncio.create_task(state.compute(request_of(gone), lambda: begun.append("waiting")))
+        waiting = asyncio.create_task(service.compute(request_of(gone), lambda: begun.append("waiting")))
         await asyncio.sleep(0.01)
-        refused = await failure(state.compute(request_of(never), lambda: begun.append("refused")))
+        refused = await failure(service.compute(request_of(never), lambda: begun.append("refused")))
         assert (refused.status, refused.code) == (429, "busy")
         assert int(refused.headers["retry-after"]) >= 1
-        assert await asyncio.wait_for(state.quickly(lambda: "a file"), 5) == "a file"  # reading waits for nobody
+        assert await asyncio.wait_for(service.read(lambda: "a file"), 5) == "a file"  # reading waits for nobody
         gone.set()
         assert (await failure(waiting)).status == GONE
         done.set()
         assert await asyncio.gather(*first) == [True] * COMPUTING
         assert begun == ["first"] * COMPUTING
-        assert await state.compute(request_of(never), lambda: "free again") == "free again"
+        assert await service.compute(request_of(never), lambda: "free again") == "free again"
 
     asyncio.run(run())
 
 
 def test_whose_turn_does_not_come_in_time_is_told(run_path: Path) -> None:
     async def run() -> None:
-        state = State(Models([run_path]), Limits(max_seconds=0.05))
+        service = Service(Models([run_path]), Limits(max_seconds=0.05))
         never, done = asyncio.Event(), threading.Event()
-        first = [asyncio.create_task(state.compute(request_of(never), lambda: done.wait(20))) for _ in range(COMPUTING)]
+        first = [
+            asyncio.create_task(service.compute(request_of(never), lambda: done.wait(20))) for _ in range(COMPUTING)
+        ]
         await asyncio.sleep(0.01)
-        late = await failure(state.compute(request_of(never), lambda: None))
+        late = await failure(service.compute(request_of(never), lambda: None))
         assert (late.status, late.code) == (503, "late")
         done.set()
         await asyncio.gather(*first)
@@ -231,4 +233,4 @@ def test_the_cost_of_a_character_does_not_grow_with_the_stop_strings() -> None:
     for character in itertools.repeat("a", 5000):
         ending.add(character)
     assert time.process_time() - begun < 2.0  # searching plainly takes ten
-    assert len(ending.held) == 990
+    assert len(ending.pending) == 990

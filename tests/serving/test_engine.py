@@ -13,10 +13,9 @@ from charrnn import LanguageModel
 from charrnn.config import ModelConfig
 from charrnn.generation import SamplingConfig
 from charrnn.nn.model import CharModel
-from charrnn.serving import engine as engine_module
-from charrnn.serving.engine import Engine, FullError
-from charrnn.serving.tile import SIZES, Tile, lanes_of
-from charrnn.serving.writing import Item, Writing
+from charrnn.serving.engine import Engine, QueueFullError, TextRequest, Token
+from charrnn.serving.engine import engine as engine_module
+from charrnn.serving.engine.lanes import SIZES, LaneGroup, largest_independent_batch
 from charrnn.text.vocabulary import Vocabulary
 
 LETTERS = "\n abcdefghijklmnopqrstuvwxyz"
@@ -27,21 +26,21 @@ def network(cell: str, dtype: str = "float32") -> LanguageModel:
     return LanguageModel(model, model.init_parameters(np.random.default_rng(3), dtype), Vocabulary(LETTERS))
 
 
-async def finished(writing: Writing) -> list[Item]:
-    """All items of a text, when it has ended."""
-    items: list[Item] = []
+async def finished(text: TextRequest) -> list[Token]:
+    """All tokens of a text, when it has ended."""
+    tokens: list[Token] = []
     while True:
-        writing.bell.reset()
-        end = writing.finish
-        items += writing.take()
+        text.notifier.reset()
+        end = text.finish
+        tokens += text.take()
         if end:
-            return items
-        await writing.bell.wait()
+            return tokens
+        await text.notifier.wait()
 
 
-async def texts(engine: Engine, *writings: Writing) -> list[str]:
-    engine.submit(list(writings))
-    return ["".join(item.character for item in await finished(w)) for w in writings]
+async def texts(engine: Engine, *requests: TextRequest) -> list[str]:
+    engine.submit(list(requests))
+    return ["".join(token.character for token in await finished(w)) for w in requests]
 
 
 def with_engine(model: LanguageModel, check: Callable[[Engine], Any], max_streams: int = 64, queue: int = 64) -> Any:
@@ -70,18 +69,18 @@ MIXED = (
 def test_a_seeded_text_is_the_same_alone_and_in_company_bit_for_bit(cell: str, config: SamplingConfig) -> None:
     model = network(cell)
 
-    def wanted() -> Writing:
-        return Writing(model, "the cat", 60, config, seed=5, logprobs=5)
+    def wanted() -> TextRequest:
+        return TextRequest(model, "the cat", 60, config, seed=5, logprobs=5)
 
-    async def alone(engine: Engine) -> list[Item]:
-        writing = wanted()
-        engine.submit([writing])
-        return await finished(writing)
+    async def alone(engine: Engine) -> list[Token]:
+        text = wanted()
+        engine.submit([text])
+        return await finished(text)
 
-    async def among_others(engine: Engine) -> list[list[Item]]:
+    async def among_others(engine: Engine) -> list[list[Token]]:
         rng = np.random.default_rng(1)
         others = [
-            Writing(model, "abc " * int(rng.integers(0, 6)), int(rng.integers(1, 120)), MIXED[k % 4], seed=k,
+            TextRequest(model, "abc " * int(rng.integers(0, 6)), int(rng.integers(1, 120)), MIXED[k % 4], seed=k,
                     logprobs=None if k % 3 else 2)
             for k in range(40)
         ]  # fmt: skip
@@ -96,22 +95,22 @@ def test_a_seeded_text_is_the_same_alone_and_in_company_bit_for_bit(cell: str, c
 
     reference = with_engine(model, alone)
     assert len(reference) == 60
-    assert all(item.logprob is not None and len(item.top or ()) == 5 and item.kept for item in reference)
-    for items in with_engine(model, among_others):
-        assert items == reference
+    assert all(token.logprob is not None and len(token.top or ()) == 5 and token.kept for token in reference)
+    for tokens in with_engine(model, among_others):
+        assert tokens == reference
 
 
 def test_a_seeded_text_is_that_of_the_model_itself(model: LanguageModel) -> None:
     async def check(engine: Engine) -> list[str]:
         settings = SamplingConfig(temperature=0.8, top_p=0.95)
-        return await texts(engine, *(Writing(model, "The c", 80, settings, 7, sample) for sample in range(3)))
+        return await texts(engine, *(TextRequest(model, "The c", 80, settings, 7, sample) for sample in range(3)))
 
     assert with_engine(model, check) == model.generate_many(3, "The c", 80, temperature=0.8, top_p=0.95, seed=7)
 
 
 def test_without_a_prompt_the_model_begins_as_after_a_line_end(model: LanguageModel) -> None:
     async def check(engine: Engine) -> list[str]:
-        return await texts(engine, Writing(model, "", 30, SamplingConfig(), 7))
+        return await texts(engine, TextRequest(model, "", 30, SamplingConfig(), 7))
 
     assert with_engine(model, check) == [model.generate("", 30, seed=7)]
 
@@ -120,76 +119,80 @@ def test_stop_strings_end_a_text_before_them_and_with_their_logprobs(model: Lang
     whole = model.generate("The clock", 200, temperature=0.5, seed=3)
     assert "cat" in whole
 
-    async def check(engine: Engine) -> tuple[list[Item], str | None, int]:
-        w = Writing(model, "The clock", 200, SamplingConfig(temperature=0.5), 3, stops=("cat", "zebra"), logprobs=0)
+    async def check(engine: Engine) -> tuple[list[Token], str | None, int]:
+        w = TextRequest(model, "The clock", 200, SamplingConfig(temperature=0.5), 3, stops=("cat", "zebra"), logprobs=0)
         engine.submit([w])
         return await finished(w), w.finish, engine.active
 
-    items, finish, active = with_engine(model, check)
-    assert "".join(item.character for item in items) == whole[: whole.index("cat")]
+    tokens, finish, active = with_engine(model, check)
+    assert "".join(token.character for token in tokens) == whole[: whole.index("cat")]
     assert (finish, active) == ("stop", 0)
-    assert all(item.logprob is not None and item.logprob <= 0 for item in items)
+    assert all(token.logprob is not None and token.logprob <= 0 for token in tokens)
 
 
 def test_a_stop_string_that_never_completes_holds_nothing_back(model: LanguageModel) -> None:
     whole = model.generate("The clock", 50, seed=3)
 
     async def check(engine: Engine) -> list[str]:
-        return await texts(engine, Writing(model, "The clock", 50, SamplingConfig(), 3, stops=(whole[-3:] + "!",)))
+        return await texts(engine, TextRequest(model, "The clock", 50, SamplingConfig(), 3, stops=(whole[-3:] + "!",)))
 
     assert with_engine(model, check) == [whole]
 
 
 def test_greedy_and_kept(model: LanguageModel) -> None:
-    async def check(engine: Engine) -> list[list[Item]]:
-        greedy = Writing(model, "The ", 20, SamplingConfig(temperature=0.0), 0, logprobs=1)
-        five = Writing(model, "The ", 20, SamplingConfig(top_k=5), 0, logprobs=0)
+    async def check(engine: Engine) -> list[list[Token]]:
+        greedy = TextRequest(model, "The ", 20, SamplingConfig(temperature=0.0), 0, logprobs=1)
+        five = TextRequest(model, "The ", 20, SamplingConfig(top_k=5), 0, logprobs=0)
         engine.submit([greedy, five])
         return [await finished(greedy), await finished(five)]
 
     greedy, five = with_engine(model, check)
-    assert "".join(item.character for item in greedy) == model.generate("The ", 20, greedy=True)
-    assert all(item.kept == 1 and item.top == [(item.character, item.logprob)] for item in greedy)
-    assert {item.kept for item in five} == {5}
+    assert "".join(token.character for token in greedy) == model.generate("The ", 20, greedy=True)
+    assert all(token.kept == 1 and token.top == [(token.character, token.logprob)] for token in greedy)
+    assert {token.kept for token in five} == {5}
 
 
 def test_logprobs_are_the_models_own_and_echo_tells_those_of_the_prompt(model: LanguageModel) -> None:
     prompt = "The clock struck"
 
-    async def check(engine: Engine) -> list[Item]:
-        w = Writing(model, prompt, 10, SamplingConfig(temperature=0.5, top_k=2), 1, logprobs=3, echo=True)
+    async def check(engine: Engine) -> list[Token]:
+        w = TextRequest(model, prompt, 10, SamplingConfig(temperature=0.5, top_k=2), 1, logprobs=3, echo=True)
         engine.submit([w])
         return await finished(w)
 
-    items = with_engine(model, check)
-    text = "".join(item.character for item in items)
+    tokens = with_engine(model, check)
+    text = "".join(token.character for token in tokens)
     assert text.startswith(prompt)
     assert len(text) == len(prompt) + 10
-    assert items[0].logprob is None
+    assert tokens[0].logprob is None
     surprise = model.score(text).per_char
-    np.testing.assert_allclose([-(item.logprob or 0) for item in items[1:]], surprise, rtol=1e-3, atol=1e-5)
-    assert all(dict(item.top or ()).get(item.character, item.logprob) == item.logprob for item in items)
-    assert all(list(item.top or ()) == sorted(item.top or (), key=lambda pair: -pair[1]) for item in items)
+    np.testing.assert_allclose([-(token.logprob or 0) for token in tokens[1:]], surprise, rtol=1e-3, atol=1e-5)
+    assert all(dict(token.top or ()).get(token.character, token.logprob) == token.logprob for token in tokens)
+    assert all(list(token.top or ()) == sorted(token.top or (), key=lambda pair: -pair[1]) for token in tokens)
 
 
 def test_a_prompt_alone_can_be_scored(model: LanguageModel) -> None:
-    async def check(engine: Engine) -> list[list[Item]]:
-        several = [Writing(model, p, 0, SamplingConfig(), 1, logprobs=0, echo=True) for p in ("The", "T", "")]
+    async def check(engine: Engine) -> list[list[Token]]:
+        several = [TextRequest(model, p, 0, SamplingConfig(), 1, logprobs=0, echo=True) for p in ("The", "T", "")]
         engine.submit(several)
         return [await finished(w) for w in several]
 
-    assert [[item.character for item in items] for items in with_engine(model, check)] == [["T", "h", "e"], ["T"], []]
+    assert [[token.character for token in tokens] for tokens in with_engine(model, check)] == [
+        ["T", "h", "e"],
+        ["T"],
+        [],
+    ]
 
 
 def test_more_texts_than_lanes_wait_and_more_than_that_are_refused_as_a_whole(model: LanguageModel) -> None:
     async def check(engine: Engine) -> None:
         config = SamplingConfig()
-        long = [Writing(model, "The", 100_000, config, k) for k in range(3)]
-        waiting = Writing(model, "The", 5, config, 9)
+        long = [TextRequest(model, "The", 100_000, config, k) for k in range(3)]
+        waiting = TextRequest(model, "The", 5, config, 9)
         engine.submit(long)
         engine.submit([waiting])
-        with pytest.raises(FullError):
-            engine.submit([Writing(model, "The", 5, config, k) for k in range(2)])
+        with pytest.raises(QueueFullError):
+            engine.submit([TextRequest(model, "The", 5, config, k) for k in range(2)])
         while engine.active < 3:
             await asyncio.sleep(0.001)
         assert (engine.active, engine.queued, waiting.written) == (3, 1, 0)
@@ -198,7 +201,7 @@ def test_more_texts_than_lanes_wait_and_more_than_that_are_refused_as_a_whole(mo
         engine.cancel(long)
         while engine.active or engine.queued:
             await asyncio.sleep(0.001)
-        assert await texts(engine, Writing(model, "The", 5, config, 9)) == [model.generate("The", 5, seed=9)]
+        assert await texts(engine, TextRequest(model, "The", 5, config, 9)) == [model.generate("The", 5, seed=9)]
 
     with_engine(model, check, max_streams=3, queue=2)
 
@@ -209,16 +212,16 @@ def test_a_reader_that_is_far_behind_loses_its_lane_and_goes_on_later(
     monkeypatch.setattr(engine_module, "BUFFER", 20)
 
     async def check(engine: Engine) -> tuple[str, int]:
-        slow = Writing(model, "The", 100, SamplingConfig(), 4)
+        slow = TextRequest(model, "The", 100, SamplingConfig(), 4)
         engine.submit([slow])
         while slow.parked is None:
             await asyncio.sleep(0.001)
         await asyncio.sleep(0.01)
         written, parts = slow.written, ""
         assert (engine.active, engine.queued) == (0, 1)
-        while slow.finish is None or slow.waiting_items:
-            parts += "".join(item.character for item in slow.take())
-            engine.resume()
+        while slow.finish is None or slow.unsent:
+            parts += "".join(token.character for token in slow.take())
+            engine.wake()
             await asyncio.sleep(0.001)
         return parts, written
 
@@ -231,13 +234,13 @@ def test_a_parked_text_that_nobody_wants_is_forgotten(model: LanguageModel, monk
     monkeypatch.setattr(engine_module, "BUFFER", 20)
 
     async def check(engine: Engine) -> None:
-        slow = Writing(model, "The", 100, SamplingConfig(), 4)
+        slow = TextRequest(model, "The", 100, SamplingConfig(), 4)
         engine.submit([slow])
         while not engine.queued or engine.active:
             await asyncio.sleep(0.001)
         engine.cancel([slow])
         assert engine.queued == 0
-        expiring = Writing(model, "The", 100, SamplingConfig(), 4, seconds=1.0)
+        expiring = TextRequest(model, "The", 100, SamplingConfig(), 4, seconds=1.0)
         engine.submit([expiring])
         while expiring.parked is None:
             await asyncio.sleep(0.001)
@@ -251,8 +254,8 @@ def test_a_parked_text_that_nobody_wants_is_forgotten(model: LanguageModel, monk
 
 def test_time_ends_a_text_and_a_place_in_the_queue(model: LanguageModel) -> None:
     async def check(engine: Engine) -> tuple[str | None, str | None]:
-        first = Writing(model, "The", 10**6, SamplingConfig(), 0, seconds=1.5)
-        second = Writing(model, "The", 10**6, SamplingConfig(), 0, seconds=0.1)
+        first = TextRequest(model, "The", 10**6, SamplingConfig(), 0, seconds=1.5)
+        second = TextRequest(model, "The", 10**6, SamplingConfig(), 0, seconds=0.1)
         engine.submit([first, second])
         await finished(second)
         assert first.finish is None
@@ -266,17 +269,17 @@ def test_time_ends_a_text_and_a_place_in_the_queue(model: LanguageModel) -> None
 def test_closing_ends_all_texts_and_says_so(model: LanguageModel) -> None:
     async def check() -> list[str | None]:
         engine = Engine(model, 2, 5)
-        writings = [Writing(model, "The", 10**6, SamplingConfig(), k) for k in range(4)]
-        engine.submit(writings)
+        requests = [TextRequest(model, "The", 10**6, SamplingConfig(), k) for k in range(4)]
+        engine.submit(requests)
         while engine.active < 2:
             await asyncio.sleep(0.001)
         await asyncio.get_running_loop().run_in_executor(None, engine.close)
-        for w in writings:
+        for w in requests:
             await finished(w)
-        late = Writing(model, "The", 5, SamplingConfig(), 0)
+        late = TextRequest(model, "The", 5, SamplingConfig(), 0)
         engine.submit([late])
         assert await finished(late) == []
-        return [w.finish for w in (*writings, late)]
+        return [w.finish for w in (*requests, late)]
 
     assert asyncio.run(check()) == ["closed"] * 5
 
@@ -286,13 +289,13 @@ def test_a_step_that_fails_ends_its_texts_and_not_the_engine(
 ) -> None:
     async def check(engine: Engine) -> tuple[str | None, list[str]]:
         for failing in ("join", "read"):
-            doomed = Writing(model, "The", 10, SamplingConfig(), 0)
+            doomed = TextRequest(model, "The", 10, SamplingConfig(), 0)
             with monkeypatch.context() as patched:
-                patched.setattr(Tile, failing, lambda *_: 1 / 0)
+                patched.setattr(LaneGroup, failing, lambda *_: 1 / 0)
                 engine.submit([doomed])
                 await finished(doomed)
             assert doomed.finish == "failed"
-        return doomed.finish, await texts(engine, Writing(model, "The", 10, SamplingConfig(), 0))
+        return doomed.finish, await texts(engine, TextRequest(model, "The", 10, SamplingConfig(), 0))
 
     assert with_engine(model, check) == ("failed", [model.generate("The", 10, seed=0)])
     assert "ZeroDivisionError" in caplog.text
@@ -300,16 +303,16 @@ def test_a_step_that_fails_ends_its_texts_and_not_the_engine(
 
 def test_a_step_that_fails_ends_no_text_that_waits(model: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
     async def check(engine: Engine) -> tuple[str | None, list[str]]:
-        read, failed = Tile.read, asyncio.Event()
+        read, failed = LaneGroup.read, asyncio.Event()
 
-        def failing(tile: Tile) -> None:
+        def failing(group: LaneGroup) -> None:
             if not failed.is_set():
                 failed.set()
                 raise ZeroDivisionError
-            read(tile)
+            read(group)
 
-        monkeypatch.setattr(Tile, "read", failing)
-        doomed, waiting = (Writing(model, "The", 10, SamplingConfig(), 0) for _ in range(2))
+        monkeypatch.setattr(LaneGroup, "read", failing)
+        doomed, waiting = (TextRequest(model, "The", 10, SamplingConfig(), 0) for _ in range(2))
         written = await texts(engine, doomed, waiting)
         return doomed.finish, written
 
@@ -321,7 +324,7 @@ def test_texts_of_two_versions_of_a_model_go_on_side_by_side() -> None:
     two.params.vector[:] *= 1.5
 
     async def check(engine: Engine) -> list[str]:
-        return await texts(engine, *(Writing(m, "ab", 40, SamplingConfig(), 1) for m in (one, two, one)))
+        return await texts(engine, *(TextRequest(m, "ab", 40, SamplingConfig(), 1) for m in (one, two, one)))
 
     written = with_engine(one, check)
     assert written == [one.generate("ab", 40, seed=1), two.generate("ab", 40, seed=1), one.generate("ab", 40, seed=1)]
@@ -331,22 +334,24 @@ def test_texts_of_two_versions_of_a_model_go_on_side_by_side() -> None:
 @pytest.mark.parametrize("cell", ["rnn", "qrnn"])
 def test_the_number_of_lanes_is_one_at_which_place_and_company_make_no_difference(cell: str) -> None:
     model = network(cell)
-    size = lanes_of(model)
+    size = largest_independent_batch(model)
     assert size in SIZES
-    tiles = [Tile(model, size) for _ in range(5)]
+    groups = [LaneGroup(model, size) for _ in range(5)]
     rng = np.random.default_rng(0)
     seen = set()
-    for k, tile in enumerate(tiles):
-        tile.inputs[...] = rng.integers(0, len(LETTERS), size)
-        tile.inputs[0, k % size] = 3
-        tile.read()
-        seen.add(tile.logits[k % size].tobytes())
+    for k, group in enumerate(groups):
+        group.inputs[...] = rng.integers(0, len(LETTERS), size)
+        group.inputs[0, k % size] = 3
+        group.read()
+        seen.add(group.logits[k % size].tobytes())
     assert len(seen) == 1
 
 
 def test_where_rounding_depends_on_the_place_there_is_one_lane(monkeypatch: pytest.MonkeyPatch) -> None:
-    def read(tile: Tile) -> None:
-        tile.logits = np.arange(tile.size, dtype=np.float32)[:, None] + np.ones((tile.size, len(LETTERS)), np.float32)
+    def read(group: LaneGroup) -> None:
+        group.logits = np.arange(group.size, dtype=np.float32)[:, None] + np.ones(
+            (group.size, len(LETTERS)), np.float32
+        )
 
-    monkeypatch.setattr(Tile, "read", read)
-    assert lanes_of(network("rnn")) == 1
+    monkeypatch.setattr(LaneGroup, "read", read)
+    assert largest_independent_batch(network("rnn")) == 1

@@ -94,6 +94,17 @@ def test_it_writes_what_the_api_writes(visit: Open, served: Process) -> None:
     assert first > 0
 
 
+def test_its_sliders_are_those_that_the_server_lists(visit: Open, served: Process) -> None:
+    page = visit().open()
+    listed = json.loads(ask(served, "/api/settings")[2])["settings"]
+    inputs = page.locator("#sliders input").all()
+    found = [[each.get_attribute(name) for name in ("id", "min", "max", "step")] for each in inputs]
+    expected = [[f"set-{s['name']}", *(f"{s[key]:g}" for key in ("low", "high", "step"))] for s in listed]
+    assert found[: len(listed)] == expected
+    assert [each[0] for each in found[len(listed) :]] == ["set-max_tokens", "set-seed"]
+    assert page.locator("#sliders output").all_text_contents() == ["0.8", "off", "0.95", "off", "400", "1"]
+
+
 def test_it_stops_and_goes_on(visit: Open) -> None:
     page = visit().open()
     slide(page, "max_tokens", 2000)
@@ -244,14 +255,14 @@ def test_where_units_were_found_is_told_as_it_is(visit: Open) -> None:
     page.keyboard.type("The cat ran up.")
     until(page, f"{NOTE}.includes('279 characters of the text, ')")
     page.fill("#text", "The cat")
-    until(page, f"{NOTE}.includes('of the text that stood beside before')")
+    until(page, f"{NOTE}.includes('of the earlier text')")
     # Of two searches the last one counts, whichever comes first.
     page.fill("#text", "The cat ran up, and the clock struck two. " * 6)
     until(page, f"{NOTE}.includes('252 characters of the text, ')")
     held: list[Any] = []
     page.route("**/api/units", lambda route: route.fallback() if held else held.append(route))
     page.select_option("#units-on", "own")
-    until(page, f"{NOTE} === 'Looking …'")
+    until(page, f"{NOTE} === 'Searching …'")
     page.select_option("#units-on", "text")
     until(page, f"{NOTE}.includes('of the text, ')")
     held[0].fulfill(json={"own": True, "characters": 5, "units": []})
@@ -359,7 +370,7 @@ def test_a_mistake_of_the_page_is_not_blamed_on_the_server(visit: Open) -> None:
     opened = visit()
     page = opened.open()
     page.evaluate("import('/static/store.js').then(store => store.report(new TypeError('x is undefined')))")
-    assert page.text_content("#message") == "This page made a mistake: x is undefined. Load it again, please."
+    assert page.text_content("#message") == "This page has an error: x is undefined. Please reload it."
     assert [words.split("\n")[0] for words in opened.complaints] == ["TypeError: x is undefined"]
     opened.complaints.clear()
 

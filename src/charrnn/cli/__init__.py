@@ -4,27 +4,37 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from importlib import import_module
 
 import click
 
-from charrnn.cli.corpora import corpora
-from charrnn.cli.evaluate import evaluate
-from charrnn.cli.experiment import experiment
-from charrnn.cli.gradcheck import gradcheck
-from charrnn.cli.info import info
-from charrnn.cli.plot import plot
-from charrnn.cli.sample import sample
-from charrnn.cli.serve import serve
-from charrnn.cli.sweep import sweep
-from charrnn.cli.train import train
 from charrnn.errors import CharRNNError
 from charrnn.parallel.team import ALONE, Team, launched_as_one_of_several
 from charrnn.threads import blas_threads
 from charrnn.version import __version__
 
+COMMANDS = ("corpora", "evaluate", "experiment", "gradcheck", "info", "plot", "sample", "serve", "sweep", "train")
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+
+class _Commands(Mapping[str, click.Command]):
+    """Imports a command when it is looked up, so that it does not wait for the imports of the others."""
+
+    def __getitem__(self, name: str) -> click.Command:
+        if name not in COMMANDS:
+            raise KeyError(name)
+        command: click.Command = getattr(import_module(f"charrnn.cli.{name}"), name)
+        return command
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
+@click.group(commands=_Commands(), context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="charrnn")
 def commands() -> None:
     """Train character-level language models on a CPU, and generate text with them.
@@ -34,10 +44,6 @@ def commands() -> None:
     charrnn train book.txt             learn from your own text
     charrnn sample runs/book-rnn       generate text with the trained model
     """
-
-
-for command in (train, sample, evaluate, serve, gradcheck, experiment, sweep, plot, info, corpora):
-    commands.add_command(command)
 
 
 def main() -> None:

@@ -51,8 +51,7 @@ class Writer:
     def __iter__(self) -> Iterator[Array]:
         """The next id of every sample, (B,), without end."""
         while True:
-            uniforms = np.minimum(np.stack([rng.random(BLOCK) for rng in self.rngs], axis=1), LARGEST)  # (BLOCK, B)
-            for u in uniforms:
+            for u in np.stack([uniforms(rng) for rng in self.rngs], axis=1):
                 ids = draw(self.logits, self.config, u)
                 yield ids
                 logits, self.state = self.model.forward(self.params, ids[None, :], self.state, self.workspace)
@@ -66,6 +65,11 @@ class Writer:
             ws = self.model.workspace(len(inputs), 1, self.dtype)
             logits, state = self.model.forward(self.params, inputs, state, ws)
         return logits[-1].copy(), state
+
+
+def uniforms(rng: np.random.Generator) -> Array:
+    """The next random numbers of a sample's stream, (BLOCK,), each at most LARGEST."""
+    return np.minimum(rng.random(BLOCK), LARGEST)
 
 
 def draw(logits: Array, config: SamplingConfig, u: Array) -> Array:

@@ -1,65 +1,75 @@
-"""The application: all routes, and what stands before them."""
+"""The application: all addresses, and the guard before them."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse
-from starlette.routing import Route
+from starlette.responses import JSONResponse, Response
 
 from charrnn.errors import CharRNNError
-from charrnn.serving import openai_api, page_api, service_api
-from charrnn.serving.errors import ApiError, answer_error
+from charrnn.serving.api import completions, page, page_files, status
+from charrnn.serving.api import models as models_api
+from charrnn.serving.api.errors import answer_error
+from charrnn.serving.api.operations import Operation, openapi_document
 from charrnn.serving.guard import Guard
+from charrnn.serving.http.errors import ApiError
 from charrnn.serving.limits import Limits
 from charrnn.serving.models import Models
-from charrnn.serving.openapi import api_description
-from charrnn.serving.page_openapi import openapi_paths
-from charrnn.serving.state import State
+from charrnn.serving.service import Service
 from charrnn.threads import blas_threads
 
 
 def make_app(
     models: Models, limits: Limits | None = None, *, api_key: str | None = None, any_host: bool = False
 ) -> Starlette:
-    """The ASGI application that serves some models.
+    """Return the ASGI application that serves some models.
 
     Parameters
     ----------
     models : Models
     limits : Limits, optional
     api_key : str, optional
-        Every request except `/healthz` has to bring it.
+        A key that every request except `/healthz` must send.
     any_host : bool
-        Accept requests under any host name. By default only those to this machine's own loopback names are answered,
-        so that a page elsewhere cannot reach the server through a name of its own (DNS rebinding).
+        Accept requests under any host name. By default only this machine's loopback names are answered, so that a page
+        elsewhere cannot reach the server through a name of its own (DNS rebinding).
     """
-    state = State(models, limits or Limits())
+    service = Service(models, limits or Limits())
 
-    description = api_description(models.ids, state.limits, openapi_paths, with_key=api_key is not None)
+    async def openapi(request: Request) -> Response:
+        return JSONResponse(document())
 
-    async def openapi(request: Request) -> JSONResponse:
-        return JSONResponse(description)
+    operations = [
+        *(each for room in (completions, models_api, status, page) for each in room.operations(service)),
+        Operation("GET", "/openapi.json", "getDescription", "Return this document.", openapi, "OpenAPI 3.1.",
+                  dict[str, Any]),
+    ]  # fmt: skip
+
+    @cache
+    def document() -> dict[str, Any]:
+        return openapi_document(operations, models.ids[0], with_key=api_key is not None)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        # The limit is the whole process's, and each block puts back what it found: those that overlap must find 1.
+        # The limit is the whole process's, and each block restores what it found: the inner ones must find 1.
         with blas_threads(1):
             yield
-            await run_in_threadpool(state.close)
+            await run_in_threadpool(service.close)
 
     app = Starlette(
-        routes=[*openai_api.routes, *service_api.routes, Route("/openapi.json", openapi), *page_api.routes],
-        middleware=[Middleware(Guard, state=state, api_key=api_key, any_host=any_host)],
+        routes=[*(each.route(service) for each in operations), *page_files.routes],
+        middleware=[Middleware(Guard, service=service, api_key=api_key, any_host=any_host)],
         exception_handlers=dict.fromkeys((ApiError, CharRNNError, HTTPException), answer_error),
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
-    app.state.serving, app.state.models, app.state.limits = state, models, state.limits
+    app.state.service = service
     return app

@@ -1,4 +1,4 @@
-"""What stands before every request: who may ask, how many at once, and headers on every answer."""
+"""Checks before every request: who may ask, and how many at once. Sets security headers on every answer."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ import base64
 import binascii
 import hmac
 import logging
-from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from charrnn.serving import LOOPBACK
-from charrnn.serving.errors import GONE, ApiError, as_api_error
-from charrnn.serving.state import State
+from charrnn.serving.http.errors import GONE, ApiError, internal_error
+from charrnn.serving.service import Service
 
 HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -34,15 +33,15 @@ SAFE = ("GET", "HEAD")
 class Guard:
     """ASGI middleware around the whole application."""
 
-    def __init__(self, app: ASGIApp, state: State, api_key: str | None, any_host: bool) -> None:
-        self.app, self.state, self.any_host = app, state, any_host
+    def __init__(self, app: ASGIApp, service: Service, api_key: str | None, any_host: bool) -> None:
+        self.app, self.service, self.any_host = app, service, any_host
         self.api_key = None if api_key is None else api_key.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        metrics = self.state.metrics
+        service = self.service
         status = GONE  # unless an answer begins
 
         async def send_with_headers(message: Message) -> None:
@@ -55,33 +54,25 @@ class Guard:
                 headers.setdefault("cache-control", "no-store")
             await send(message)
 
-        metrics.open_requests += 1
+        service.metrics.open_requests += 1
         try:
             self._check(scope)
-        except Exception as error:
-            if not isinstance(error, ApiError):
-                log.exception("a request to %s could not be checked", scope["path"])
-            await as_api_error(error).response()(scope, receive, send_with_headers)
-        else:
-            await self._answer(scope, receive, send_with_headers, lambda: status == GONE)
+            await self.app(scope, receive, send_with_headers)
+        except ApiError as error:  # of the check: the application answers its own
+            await error.response()(scope, receive, send_with_headers)
+        except Exception:
+            log.exception("a request to %s failed", scope["path"])
+            if status == GONE:
+                await internal_error().response()(scope, receive, send_with_headers)
         finally:
-            metrics.open_requests -= 1
+            service.metrics.open_requests -= 1
             route = scope.get("route")
             path = getattr(route, "path", "other")
             method = scope["method"] if scope["method"] in (*SAFE, "POST") else "other"
-            metrics.requests[method, path, status] += 1
-
-    async def _answer(self, scope: Scope, receive: Receive, send: Send, nothing_sent: Callable[[], bool]) -> None:
-        """The application's answer; or, where it fails, one that gives nothing away."""
-        try:
-            await self.app(scope, receive, send)
-        except Exception as error:
-            log.exception("a request to %s failed", scope["path"])
-            if nothing_sent():
-                await as_api_error(error).response()(scope, receive, send)
+            service.metrics.requests[method, path, str(status)] += 1
 
     def _check(self, scope: Scope) -> None:
-        """Whether this request may be answered at all; ApiError says why not."""
+        """Raise ApiError if this request may not be answered."""
         headers = Headers(scope=scope)
         host = _host_name(headers.get("host", ""))
         if not self.any_host and host not in LOOPBACK:
@@ -90,12 +81,11 @@ class Guard:
             _check_origin(headers)
         if self.api_key is not None and scope["path"] not in OPEN_TO_ALL:
             self._check_key(headers)
-        if self.state.metrics.open_requests > self.state.limits.max_requests:
-            self.state.metrics.refused += 1
-            raise ApiError(429, "too many requests at the same time: try again later", code="busy", retry_after=1)
+        if self.service.metrics.open_requests > self.service.limits.max_requests:
+            raise self.service.refusal("too many requests at the same time: try again later", "busy", 1)
 
     def _check_key(self, headers: Headers) -> None:
-        """The key as a bearer token, as API clients send it, or as the password of any user, as browsers can."""
+        """Accept the key as a bearer token, as API clients send it, or as the password of any user, as browsers do."""
         scheme, _, value = headers.get("authorization", "").partition(" ")
         given = b""
         if scheme.lower() == "bearer":
@@ -115,7 +105,7 @@ class Guard:
 
 
 def _check_origin(headers: Headers) -> None:
-    """Refuse what a page of another site makes a browser send."""
+    """Refuse requests that a page of another site makes a browser send."""
     site, origin = headers.get("sec-fetch-site"), headers.get("origin")
     foreign = site not in (None, "same-origin", "none")
     if origin is not None and _address(origin) != headers.get("host", "").lower():
@@ -125,7 +115,7 @@ def _check_origin(headers: Headers) -> None:
 
 
 def _address(origin: str) -> str | None:
-    """Host and port of an Origin header; None where it is malformed, or has none."""
+    """Return host and port of an Origin header; None if it is malformed or names no host."""
     try:
         return urlsplit(origin).netloc.lower() or None
     except ValueError:
@@ -133,7 +123,7 @@ def _address(origin: str) -> str | None:
 
 
 def _host_name(host: str) -> str:
-    """The name in a Host header, without its port."""
+    """Return the name in a Host header, without the port."""
     try:
         return (urlsplit(f"//{host}").hostname or "").lower()
     except ValueError:

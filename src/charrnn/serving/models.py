@@ -1,4 +1,4 @@
-"""The models that are served: those named on the command line, and no others; followed while they still train."""
+"""The served models: those named on the command line, and no others. A model in training is read again."""
 
 from __future__ import annotations
 
@@ -8,25 +8,37 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from charrnn.errors import RunError
+from charrnn.errors import CharRNNError, RunError
 from charrnn.language_model import LanguageModel, load
 from charrnn.runs.folder import RunFolder
 from charrnn.runs.model_file import MODEL_FILE
-from charrnn.serving.errors import ApiError
+from charrnn.settings import nearest
 
 LOOK_EVERY = 1.0  # seconds between looks at a file that may have changed
 log = logging.getLogger("charrnn.serving")
 
 
+class UnknownModelError(CharRNNError):
+    """No served model has this name."""
+
+
+class UnsavedModelError(CharRNNError):
+    """A run has not saved a model. `pending` says that its training has only begun."""
+
+    def __init__(self, message: str, pending: bool) -> None:
+        super().__init__(message)
+        self.pending = pending
+
+
 class Served:
-    """One run folder or model file, under the name that clients know it by.
+    """One run folder or model file, under the name that clients use.
 
     Parameters
     ----------
     id : str
         The name.
     path : Path
-        A run folder, which may still be without a model if a process is training in it, or a model file.
+        A model file, or a run folder, which may have no model yet if a process is training in it.
     """
 
     def __init__(self, id: str, path: Path) -> None:
@@ -38,7 +50,7 @@ class Served:
         self._model: LanguageModel | None = None
         self._version: tuple[int, int, int] | None = None
         self._looked = 0.0
-        self._failure = ""  # why there is no model, where training does not explain it
+        self._failure = ""  # why there is no model, unless it is still in training
         if not (self.training and not self.file.exists()):
             self._refresh()
 
@@ -49,26 +61,24 @@ class Served:
 
     @property
     def model(self) -> LanguageModel:
-        """The model as it is now: read again when its file has changed.
+        """The current model: it is read again when its file has changed.
 
         Raises
         ------
-        ApiError
-            503: training has begun, but not saved a model yet; or it ended before it could.
+        UnsavedModelError
+            Training has not saved a model yet, or ended before it could.
         """
         with self._lock:
             if time.monotonic() - self._looked > LOOK_EVERY:
                 self._look_again()
             if self._model is None and self._failure:
-                raise ApiError(503, f"model '{self.id}' was never saved whole: train it again", "model", "no_model", 60)
+                raise UnsavedModelError(f"model '{self.id}' was never completely saved: train it again", pending=False)
             if self._model is None:
-                raise ApiError(
-                    503, f"model '{self.id}' has only begun to train: none is saved yet", "model", "no_model_yet", 2
-                )
+                raise UnsavedModelError(f"model '{self.id}' has only begun to train: it is not saved yet", pending=True)
             return self._model
 
     def _look_again(self) -> None:
-        """As at the start; but one run without a model must not stop the others, nor tell clients where it lies."""
+        """Refresh, but only log a failure: it must not stop the other models, nor reveal the path to clients."""
         failure = ""
         try:
             self._refresh()
@@ -85,7 +95,7 @@ class Served:
         except OSError:
             if self._model is None and not self.training:
                 raise RunError(f"there is no model at '{self.file}'") from None
-            return  # what was read once stays readable
+            return  # keep the model that was read
         version = (found.st_ino, found.st_mtime_ns, found.st_size)
         if version == self._version:
             return
@@ -99,12 +109,13 @@ class Served:
 
 
 class Models:
-    """All models that are served, by name.
+    """All served models, by name.
 
     Parameters
     ----------
     paths : iterable of path
-        Run folders and model files. A name is the folder's, or the file's without its ending; equal ones are numbered.
+        Run folders and model files. A name is the folder's, or the file's without its suffix; equal names are
+        numbered.
     """
 
     def __init__(self, paths: Iterable[str | Path]) -> None:
@@ -125,17 +136,15 @@ class Models:
         return list(self._served)
 
     def get(self, id: str) -> Served:
-        """The model of a name.
+        """Return the model of this name.
 
         Raises
         ------
-        ApiError
-            404: no model of that name is served.
+        UnknownModelError
+            No served model has this name.
         """
         if id not in self._served:
-            raise ApiError(
-                404, f"no model is called {id[:60]!r}: there is {', '.join(self.ids)}", "model", "model_not_found"
-            )
+            raise UnknownModelError(f"no model is called {id[:60]!r}{nearest(id[:60], self.ids)}")
         return self._served[id]
 
     def __iter__(self) -> Iterator[Served]:

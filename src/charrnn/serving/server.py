@@ -1,4 +1,4 @@
-"""Running the server: one socket, one process, and an orderly end."""
+"""Run the server: one socket, one process, and an orderly end."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ import uvicorn
 from starlette.applications import Starlette
 
 from charrnn.errors import ConfigError
-from charrnn.serving.connections import BACKLOG, connections
-from charrnn.serving.state import State
+from charrnn.serving.http.connections import BACKLOG, connections
+from charrnn.serving.service import Service
 
-SPARE = 3.0  # seconds after the grace for the last answers to be sent
-LAST_WORDS = 0.5  # seconds to tell the clients, when nothing is waited for
+LAST_ANSWERS = 3.0  # seconds after the grace period for sending the last answers
+FLUSH_SECONDS = 0.5  # for sending the last errors, when the server stops at once
 WAITING = 1024  # connections that the system keeps until they are accepted
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A listening socket.
+    """Return a listening socket.
 
     Raises
     ------
     ConfigError
-        The port is in use, or the host is not one of this machine.
+        The port is in use, or the host is not an address of this machine.
     """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -49,21 +49,21 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 class Server(uvicorn.Server):
-    """Ends as a user expects: the first signal lets texts in progress end, the second does not wait for them."""
+    """Stops as a user expects: the first signal lets texts in progress finish, the second ends them."""
 
     def __init__(self, app: Starlette, on_start: Callable[[], None], on_signal: Callable[[str], None]) -> None:
-        self.state: State = app.state.serving
+        self.service: Service = app.state.service
         self.on_start, self.on_signal = on_start, on_signal
         config = uvicorn.Config(
             app, log_level="error", access_log=False, server_header=False, lifespan="on", ws="none",
-            http=connections(self.state.limits.max_requests),
-            timeout_graceful_shutdown=int(self.state.limits.grace + SPARE), backlog=BACKLOG, loop="asyncio",
+            http=connections(self.service.limits.max_requests),
+            timeout_graceful_shutdown=int(self.service.limits.grace + LAST_ANSWERS), backlog=BACKLOG, loop="asyncio",
         )  # fmt: skip
         super().__init__(config)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """uvicorn would raise the signal again at the end; here it has been dealt with."""
+        """Handle signals here: uvicorn would raise them again at the end."""
         loop = asyncio.get_running_loop()
         previous = {number: signal.getsignal(number) for number in SIGNALS}
         for number in SIGNALS:
@@ -76,30 +76,30 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        for listener in sockets or ():  # the backlog above is how many are accepted in one go; more may wait
+        for listener in sockets or ():  # the backlog above is the number accepted in one go; more may wait
             listener.listen(WAITING)
         if self.started:
             self.on_start()
 
     def stop(self) -> None:
-        """Accept nothing more; let texts in progress end, for as long as the grace lasts."""
+        """Accept no new requests; let texts in progress finish in the grace period. A second call ends them."""
         loop = asyncio.get_running_loop()
         if self.should_exit:
             self.on_signal("stopping at once")
-            self.state.close()
-            loop.call_later(LAST_WORDS, setattr, self, "force_exit", True)
+            self.service.close()
+            loop.call_later(FLUSH_SECONDS, setattr, self, "force_exit", True)
             return
-        grace = self.state.limits.grace
-        writing = sum(engine.active + engine.queued for engine in self.state.engines())
+        grace = self.service.limits.grace
+        writing = sum(engine.active + engine.queued for engine in self.service.engines())
         if writing:
             texts = "1 text" if writing == 1 else f"{writing} texts"
             self.on_signal(f"stopping: {texts} in progress may take {grace:g} s more; again to stop at once")
-        self.state.closing = True
-        loop.call_later(grace, self.state.close)
+        self.service.closing = True
+        loop.call_later(grace, self.service.close)
         self.should_exit = True
 
     def end_of_file(self) -> None:
-        """Who started the server ends. It may have had the same Ctrl-C, which does not count twice."""
+        """The parent process has exited. It may have received the same Ctrl-C, so do not count this as a second one."""
         if not self.should_exit:
             self.stop()
 
@@ -111,7 +111,7 @@ def run_server(
     on_signal: Callable[[str], None],
     while_open: TextIO | None = None,
 ) -> None:
-    """Serve until SIGINT or SIGTERM, or the end of a file; `on_start` is called when requests are accepted."""
+    """Serve until SIGINT, SIGTERM or the end of `while_open`; call `on_start` once requests are accepted."""
 
     def start() -> None:
         on_start()
@@ -126,5 +126,5 @@ def run_server(
 
 def _at_end_of(file: TextIO, loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) -> None:
     file.read()
-    with contextlib.suppress(RuntimeError):  # the loop is closed already
+    with contextlib.suppress(RuntimeError):  # the loop is already closed
         loop.call_soon_threadsafe(stop)

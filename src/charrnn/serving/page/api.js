@@ -1,4 +1,4 @@
-// Everything that is asked of the server.
+// All requests to the server.
 
 export class Refused extends Error {
   constructor(status, error, retryAfter) {
@@ -12,7 +12,7 @@ export class Refused extends Error {
 
 export class Unreachable extends Error {}
 
-// A network that fails throws a TypeError, as a mistake in a script does: only what waits for the network is told so.
+// A failed network throws a TypeError, as a bug in a script does, so only calls that use the network are wrapped.
 async function reached(promise) {
   try {
     return await promise;
@@ -34,7 +34,7 @@ async function ask(path, body, signal) {
   try {
     error = (await response.json()).error ?? {};
   } catch {
-    // Not ours: the status alone has to do.
+    // The answer is not from this server: only its status is known.
   }
   throw new Refused(response.status, error, response.headers.get("Retry-After"));
 }
@@ -42,6 +42,7 @@ async function ask(path, body, signal) {
 const json = async (path, body, signal) => reached((await ask(path, body, signal)).json());
 const ofRun = (id, what) => `api/runs/${encodeURIComponent(id)}/${what}`;
 
+export const settings = async () => (await json("api/settings")).settings;
 export const runs = async () => (await json("api/runs")).runs;
 export const metrics = (id) => json(ofRun(id, "metrics"));
 export const samples = async (id) => (await json(ofRun(id, "samples"))).samples;
@@ -49,7 +50,7 @@ export const inspect = (body, signal) => json("api/inspect", body, signal);
 export const units = (body, signal) => json("api/units", body, signal);
 export const activations = (body, signal) => json("api/activations", body, signal);
 
-// The characters of a completion as they come, each with what else was likely.
+// The characters of a completion as they arrive, each with its likeliest alternatives.
 export async function* complete(body, signal) {
   const response = await ask("v1/completions", { ...body, stream: true, logprobs: 5 }, signal);
   for await (const event of events(response.body)) {
@@ -92,7 +93,7 @@ function* characters(choice) {
   }
 }
 
-// One character and what the model thought of it: alternatives are the five likeliest, best first.
+// One character with its surprise and the five likeliest characters, best first.
 export function record(character, nats, alternatives, kept, rank) {
   const five = [...alternatives].sort((a, b) => b[1] - a[1]).slice(0, 5);
   const place = five.findIndex(([c]) => c === character);

@@ -1,19 +1,20 @@
-// Begins: the runs there are, and which view is shown.
+// Starts the page: loads settings and runs, and switches between the views.
 
 import * as api from "./api.js";
 import * as read from "./read.js";
+import { load } from "./settings.js";
 import { chooseRun, forget, on, report, runBegan, state, trainingBegan } from "./store.js";
 import { close, hint } from "./strip.js";
 import * as training from "./training.js";
 import * as write from "./write.js";
 
 const EVERY = 3000; // milliseconds between looks at the runs, while one of them trains
-const SELDOM = 30000; // the same, while none does: one may begin to
+const SELDOM = 30000; // milliseconds between looks while no run trains, to notice one that begins
 const VIEWS = { write, read, training };
 
 const at = (id) => document.getElementById(id);
 let shown = null;
-let away = false; // whether the server was not to be reached
+let away = false; // the server could not be reached
 let timer = null;
 let looking = false;
 
@@ -31,7 +32,7 @@ function view() {
   at("strip").hidden = name === "training";
   at("skipping").hidden = !state.skip || name === "training";
   VIEWS[name].enter?.();
-  if (name === "training" && state.run) runs(); // it may have begun since
+  if (name === "training" && state.run) runs(); // training may have begun
 }
 
 function facts() {
@@ -46,7 +47,7 @@ function facts() {
   at("facts").textContent = parts.filter(Boolean).join(" · ");
 }
 
-// Looks at the runs, now and then again.
+// Lists the runs, and repeats this from time to time.
 async function runs() {
   if (looking) return;
   looking = true;
@@ -73,7 +74,7 @@ function listRuns() {
     select.replaceChildren(...ids.map((id) => new Option(id, id)));
   const now = state.runs.find((run) => run.id === state.run?.id);
   if (now) {
-    const begun = !state.run.cell && now.cell; // a run that trains has saved its first model
+    const begun = !state.run.cell && now.cell; // a run in training has saved its first model
     const training = !state.run.training && now.training;
     Object.assign(state.run, now);
     if (begun) runBegan();
@@ -98,6 +99,7 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && !write.stopAll()) close();
 });
 at("settings").open = matchMedia("(min-width: 56rem)").matches;
+await load().catch(report);
 Object.values(VIEWS).forEach((each) => each.start());
 view();
 await runs();

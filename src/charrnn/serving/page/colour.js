@@ -1,7 +1,7 @@
-// From a number to the name of a colour in style.css, and the choice of what to colour by.
+// Maps numbers to the colours in style.css, and offers the choice of what to colour by.
 
 export const STEPS = 8; // shades of a scale
-const LARGEST = 6; // nats: from there on, all surprise looks alike
+const LARGEST = 6; // nats: any larger surprise has the same colour
 
 export function level(mode, value) {
   if (mode === "surprise") return `s${Math.min(STEPS, Math.round((value / LARGEST) * STEPS))}`;
@@ -15,7 +15,7 @@ const MODES = [
   ["unit", "one hidden unit"],
 ];
 
-// Radio buttons, and a legend that says what the shades mean. `unitSelect` stands beside them where there is one.
+// Makes radio buttons and a legend of the shades, and places `unitSelect`, if given, beside them.
 export function colourChoice(container, name, mode, changed, unitSelect) {
   const field = document.createElement("fieldset");
   const legend = document.createElement("legend");

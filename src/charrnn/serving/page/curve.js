@@ -2,7 +2,7 @@
 
 const NS = "http://www.w3.org/2000/svg";
 const HEIGHT = 300;
-const BEGINNING = 0.04; // share of a run that may lie above the figure
+const BEGINNING = 0.04; // the share of a run whose losses may lie above the figure
 const MARGIN = { top: 14, right: 64, bottom: 40, left: 56 };
 
 function make(tag, attributes, words) {
@@ -12,7 +12,7 @@ function make(tag, attributes, words) {
   return element;
 }
 
-// Round numbers between two values, about `count` of them.
+// About `count` round numbers between two values.
 function ticks(from, to, count) {
   const rough = (to - from) / count;
   const power = 10 ** Math.floor(Math.log10(rough));
@@ -48,7 +48,7 @@ export class Curve {
     if (!all.length || !width) return;
     const most = Math.max(...all.map((p) => p[0]), this.step ?? 0);
     const low = Math.min(...all.map((p) => p[2]));
-    // The first steps fall so far that all the rest would lie at the bottom: the curve comes in from above.
+    // The loss falls so far in the first steps that the rest would be flat: cut them off at the top.
     const later = all.filter((p) => p[0] > BEGINNING * most).map((p) => p[2]);
     const high = Math.max(low + 0.1, ...(val.length ? [...later, ...val.map((p) => p[2])] : all.map((p) => p[2])));
     const train = whole.filter((p) => p[2] <= high);

@@ -1,16 +1,16 @@
-// The view that reads: any text, scored and coloured, and the list of hidden units by what they follow.
+// The view Read: any text, scored and coloured, and the hidden units with the features that they follow.
 
 import * as api from "./api.js";
 import { colourChoice } from "./colour.js";
-import { chooseUnit, findUnits, forget, most, on, onUnknown, Remark, report, sameUnit, state, unitsOnce } from "./store.js";
+import { chooseUnit, findUnits, forget, most, on, onUnknown, UserError, report, sameUnit, state, unitsOnce } from "./store.js";
 import { gone, show } from "./strip.js";
 import { CharacterText } from "./text.js";
 
 const PAUSE = 300; // milliseconds without a key before the text is read
-const LONG_PAUSE = 1000; // and before units are looked for in it again
+const LONG_PAUSE = 1000; // milliseconds without a key before units are searched in it again
 const LONGEST = 20000; // characters
 const LISTED = 60; // units
-const FEWEST = 200; // characters that a search for units takes
+const FEWEST = 200; // characters that a search for units needs
 
 const at = (id) => document.getElementById(id);
 const entry = at("text");
@@ -99,7 +99,7 @@ function choice(unit) {
   const input = document.createElement("input");
   const [feature, line, number, place] = ["span", "i", "span", "small"].map((tag) => document.createElement(tag));
   Object.assign(input, { type: "radio", name: "unit", checked: sameUnit(unit, state.unit) });
-  input.addEventListener("click", () => { // not "change": the first one is chosen already, and can still be pressed
+  input.addEventListener("click", () => { // not "change": the first one is already chosen, but can still be pressed
     chooseUnit(unit);
     setMode("unit");
   });
@@ -127,17 +127,17 @@ function listFeatures() {
 function noteUnits() {
   const found = state.units;
   at("units-on").value = found && !found.own ? "text" : "own";
-  const text = found?.text === entry.value ? "of the text" : "of the text that stood beside before";
+  const text = found?.text === entry.value ? "of the text" : "of the earlier text";
   at("units-note").textContent = found
-    ? "Correlation with simple features: what fits best in the first half " +
+    ? "Correlation with simple features: the best one in the first half " +
       `of ${found.characters.toLocaleString("en")} characters ${found.own ? "of the model’s own writing" : text}, measured in the second.`
     : "";
 }
 
-// Says that units are looked for, until they are found or not.
+// Shows that a search runs, until it ends.
 async function look(find, again) {
   const mine = (looks += 1);
-  at("units-note").textContent = "Looking …";
+  at("units-note").textContent = "Searching …";
   try {
     await find();
   } catch (error) {
@@ -150,7 +150,7 @@ function search() {
   const own = at("units-on").value === "own";
   if (!own && !enough()) {
     noteUnits();
-    report(new Remark(`A search for units takes a text of at least ${FEWEST} characters.`));
+    report(new UserError(`A search for units needs a text of at least ${FEWEST} characters.`));
     return;
   }
   look(() => findUnits(own ? "" : entry.value), search);
@@ -158,14 +158,14 @@ function search() {
 
 const enough = () => Array.from(entry.value).length >= FEWEST;
 
-// Units that were found in the text beside: there is another one now.
+// The units were found in the text of this view, and it has changed.
 function searchAgain() {
   if (!state.units || state.units.own || state.units.text === entry.value) return;
   if (enough()) look(() => findUnits(entry.value), searchAgain);
   else noteUnits();
 }
 
-// A text to begin with, the last sample of the run; but never into the hands of who types already.
+// Fills in the last sample of the run, unless the user is already typing.
 async function firstText() {
   const run = state.run;
   const samples = await api.samples(run.id).catch(() => []);

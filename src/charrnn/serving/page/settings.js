@@ -1,36 +1,45 @@
-// What can be set before a character is drawn, with what it does in a phrase.
+// The settings of a text. The server lists how characters may be drawn; length and seed are the page's own.
 
-export const SETTINGS = [
-  { key: "temperature", name: "Temperature", min: 0, max: 2, step: 0.05, start: 0.8,
-    phrase: "below 1 safer, above 1 wilder" },
-  { key: "top_p", name: "Top-p", min: 0.05, max: 1, step: 0.05, start: 0.95, off: 1,
-    phrase: "draws from the nucleus of this share" },
-  { key: "top_k", name: "Top-k", min: 0, max: 40, step: 1, start: 0, off: 0,
-    phrase: "draws from so many of the likeliest" },
-  { key: "min_p", name: "Min-p", min: 0, max: 0.5, step: 0.01, start: 0, off: 0,
-    phrase: "drops all below this × the likeliest" },
-  { key: "max_tokens", name: "Length", min: 50, max: 2000, step: 50, start: 400,
-    phrase: "characters to write" },
-  { key: "seed", name: "Seed", min: 0, max: 100, step: 1, start: 1,
-    phrase: "equal seeds write equal texts" },
+import * as api from "./api.js";
+
+const OWN = [
+  { key: "max_tokens", name: "Length", min: 50, max: 2000, step: 50, start: 400, phrase: "characters to write" },
+  { key: "seed", name: "Seed", min: 0, max: 100, step: 1, start: 1, phrase: "equal seeds write equal texts" },
 ];
+const PARTS = 5; // "Add other settings" tries the inner fifths of the first slider
 
-export const defaults = () => Object.fromEntries(SETTINGS.map(({ key, start }) => [key, start]));
+let sampling = [];
+let settings = OWN;
+
+// Asks the server for its settings. Call this before anything else.
+export async function load() {
+  sampling = (await api.settings()).map(({ name, low, high, step, start, off, words }) => ({
+    key: name, name: label(name), min: low, max: high, step, start, off, phrase: words,
+  }));
+  settings = [...sampling, ...OWN];
+}
+
+// "top_p" is shown as "Top-p".
+const label = (name) => (name.charAt(0).toUpperCase() + name.slice(1)).replaceAll("_", "-");
+
+export const defaults = () => Object.fromEntries(settings.map(({ key, start }) => [key, start]));
 
 const shown = (setting, value) => (value === setting.off ? "off" : String(value));
 
-// "temperature 0.8, top-p 0.95, seed 1": what is off goes without saying.
+// "temperature 0.8, top-p 0.95, seed 1", without settings that are off.
 export function summary(values) {
-  return SETTINGS.filter(({ key, off }) => key !== "max_tokens" && values[key] !== off)
+  return settings
+    .filter(({ key, off }) => key !== "max_tokens" && values[key] !== off)
     .map(({ key, name }) => `${name.toLowerCase()} ${values[key]}`)
     .join(", ");
 }
 
-const TEMPERATURES = [0.4, 0.8, 1.2, 1.6];
-
-// Settings that differ from all `others` in the temperature, or in the seed alone.
-export function otherTemperature(values, others) {
-  const choices = TEMPERATURES.map((temperature) => ({ ...values, temperature }));
+// Settings that differ from all `others` in the first sampling setting, or in the seed alone.
+export function otherSettings(values, others) {
+  const [first] = sampling;
+  if (!first) return nextSeed(values, others);
+  const part = (k) => Number((first.min + ((first.max - first.min) * k) / PARTS).toPrecision(6));
+  const choices = [1, 2, 3, 4].map((k) => ({ ...values, [first.key]: part(k) }));
   return choices.find((choice) => isNew(choice, others)) ?? choices[0];
 }
 
@@ -41,12 +50,12 @@ export function nextSeed(values, others) {
   return choice;
 }
 
-// Whatever its length: of two texts alike the longer begins with the shorter.
+// Two columns that differ in length only would write the same text.
 const isNew = (values, others) => others.every((other) => summary(other) !== summary(values));
 
-// Makes the sliders; returns a function that shows other values in them, and the greatest length there may be.
+// Makes the sliders. Returns a function that shows other values in them, and sets the longest length.
 export function sliders(container, changed) {
-  const made = SETTINGS.map((setting) => {
+  const made = settings.map((setting) => {
     const row = document.createElement("p");
     row.className = "slider";
     const id = `set-${setting.key}`;
@@ -74,7 +83,7 @@ export function sliders(container, changed) {
   });
   return (values, longest = Infinity) =>
     made.forEach(([show, input], i) => {
-      const { key, min, max } = SETTINGS[i];
+      const { key, min, max } = settings[i];
       if (key === "max_tokens") {
         input.max = Math.min(max, longest);
         input.min = Math.min(min, input.max);

@@ -1,4 +1,4 @@
-// What the views share: the run that is looked at, its hidden units, and a place for what went wrong.
+// The state that the views share: the chosen run, its hidden units, and the last error.
 
 import * as api from "./api.js";
 
@@ -20,7 +20,7 @@ export function chooseRun(id) {
 export const runBegan = () => tell("run");
 export const trainingBegan = () => tell("training");
 
-// Whether characters that the model does not know are left out of what is sent. The page says so as long as they are.
+// Leaves unknown characters out of requests, or stops doing so. The page shows a note while it does.
 export function leaveOut(skip) {
   state.skip = skip;
   skipping.hidden = !skip;
@@ -29,14 +29,14 @@ export function leaveOut(skip) {
 
 export const onUnknown = () => (state.skip ? "skip" : "error");
 
-// A text as the server will read it.
+// The text as the server will read it.
 export function asRead(text) {
   if (!state.skip || !state.run?.vocabulary) return text;
   const known = new Set(state.run.vocabulary);
   return Array.from(text).filter((character) => known.has(character)).join("");
 }
 
-// What the server accepts of a kind, but no more than suits a page.
+// The server's limit of this kind, but at most `suits`.
 export const most = (kind, suits) => Math.min(suits, state.run?.limits?.[kind] ?? suits);
 
 export function chooseUnit(unit) {
@@ -47,7 +47,7 @@ export function chooseUnit(unit) {
 export const sameUnit = (a, b) => Boolean(a && b && a.layer === b.layer && a.unit === b.unit);
 export const unitName = ({ layer, unit }) => `layer ${layer + 1}, unit ${unit}`;
 
-// The units of the run, sorted; found in a text, or without one in what the model writes itself. The last search counts.
+// Finds the units of the run in a text, or without one in a text that the model writes. Only the latest search counts.
 let searching = null;
 export function findUnits(text = "") {
   searching?.stop.abort();
@@ -73,10 +73,10 @@ export function unitsOnce() {
 const message = document.getElementById("message");
 const skipping = document.getElementById("skipping");
 
-// What a person can mend, in words.
-export class Remark extends Error {}
+// A problem that the user can fix.
+export class UserError extends Error {}
 
-// Says what went wrong. `again` is called with unknown characters left out, where that is the remedy.
+// Shows an error. `again` retries without unknown characters, if that is the remedy.
 export function report(error, again) {
   if (error?.name === "AbortError") return;
   message.hidden = false;
@@ -93,11 +93,11 @@ export function report(error, again) {
 
 function sentence(error) {
   if (error instanceof api.Unreachable) return "The server cannot be reached: is it still running?";
-  if (!(error instanceof api.Refused || error instanceof Remark)) {
+  if (!(error instanceof api.Refused || error instanceof UserError)) {
     console.error(error);
-    return `This page made a mistake: ${error.message}. Load it again, please.`;
+    return `This page has an error: ${error.message}. Please reload it.`;
   }
-  // The remedy behind the last colon is for programs: here it is a button.
+  // The remedy after the last colon is for programs: here it is a button.
   const words = error.code === "unknown_character" ? error.message.replace(/: [^:]*$/, "") : error.message;
   const wait = error.retryAfter ? ` Try again in ${error.retryAfter} s.` : "";
   return words.charAt(0).toUpperCase() + words.slice(1).replace(/\.?$/, ".") + wait;

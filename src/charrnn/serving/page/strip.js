@@ -1,10 +1,10 @@
-// The strip at the foot of the page: the character in question, and what else could have stood there.
+// The strip at the foot of the page: one character, and its alternatives.
 
 const which = document.getElementById("which");
 const bars = document.getElementById("bars");
 const said = document.getElementById("said");
 const strip = document.getElementById("strip");
-const WELCOME = "Point at a character, or move through the text with the arrow keys, to see what else could have stood there.";
+const WELCOME = "Point at a character, or move through the text with the arrow keys, to see its alternatives.";
 let shown = null; // the text whose character is shown
 
 export function hint() {
@@ -15,12 +15,12 @@ export function hint() {
   strip.hidden = false;
 }
 
-// A text is no more: nor is any of its characters.
+// A text has been cleared: do not show its character any more.
 export function gone(text) {
   if (shown === text) hint();
 }
 
-// Puts the strip away until a character is pointed at again. The keys go on from where they were.
+// Hides the strip until a character is pointed at again, and returns the focus to the text.
 export function close() {
   if (!shown || strip.hidden) return;
   if (strip.contains(document.activeElement)) shown.refocus();
@@ -45,7 +45,7 @@ function place(rank) {
   return ORDINAL[rank] ? (rank > 1 ? `${ORDINAL[rank]} likeliest` : ORDINAL[rank]) : `${rank}th likeliest`;
 }
 
-// `vocabulary` is the number of characters the model knows.
+// `vocabulary` is the number of characters that the model knows.
 export function show(text, index, vocabulary, aloud) {
   shown = text;
   strip.hidden = false;
@@ -60,7 +60,7 @@ export function show(text, index, vocabulary, aloud) {
 
 function describe(record, value, vocabulary) {
   const facts = [];
-  if (record.nats === null) facts.push("Nothing stands before it to predict it from");
+  if (record.nats === null) facts.push("It is the first character, so nothing predicts it");
   else {
     const nats = record.nats.toFixed(2);
     const bits = (record.nats / Math.LN2).toFixed(2);

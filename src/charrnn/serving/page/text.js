@@ -1,4 +1,4 @@
-// A text in which every character can be pointed at, or reached with the arrow keys.
+// A text whose characters can be pointed at, or reached with the arrow keys.
 
 import { level } from "./colour.js";
 
@@ -16,7 +16,7 @@ export class CharacterText {
     element.classList.add("text");
     element.setAttribute("role", "group");
     element.setAttribute("aria-label", label);
-    // Not "pointerover": it also comes when the text moves below a pointer that rests. A finger taps, and moves to scroll.
+    // Not "pointerover", which also fires when text moves under a resting pointer. A moving finger scrolls.
     element.addEventListener("pointermove", (event) => event.pointerType !== "touch" && this.point(event.target));
     element.addEventListener("pointerleave", () => (this.over = null));
     element.addEventListener("click", (event) => event.target.index !== undefined && event.target.focus({ preventScroll: true }));
@@ -57,7 +57,7 @@ export class CharacterText {
     this.element.append(fragment);
   }
 
-  // Colour by "none", "surprise" or "unit"; the values of the unit, one for each character, or null until they come.
+  // Colours by "none", "surprise" or "unit". `values` are the unit's, one for each character; null until they arrive.
   colour(mode, values = null) {
     this.mode = mode;
     this.values = values;
@@ -91,7 +91,7 @@ export class CharacterText {
     if (!this.quiet) this.inspect(this, target.index, true);
   }
 
-  // Gives the keys back to the character that had them, without looking into it.
+  // Returns the focus to the current character, without showing it.
   refocus() {
     this.quiet = true;
     this.spans[this.current]?.focus({ preventScroll: true });

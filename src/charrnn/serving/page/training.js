@@ -1,4 +1,4 @@
-// The view of a run: its learning curve, and what it wrote on the way. While the run trains, both are kept up to date.
+// The view Training: the learning curve of a run and its samples, updated while it trains.
 
 import * as api from "./api.js";
 import { Curve } from "./curve.js";
@@ -41,7 +41,7 @@ async function look() {
 
 function words(found) {
   if (!found.train.length) {
-    if (found.training) return "Training now: the first figures come soon.";
+    if (found.training) return "Training now: no figures yet.";
     return state.run.has_folder
       ? "No learning curve: no figures have been written in the folder of this run."
       : "This is a model file alone: the curve and the samples are kept in the folder of a run.";

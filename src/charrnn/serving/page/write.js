@@ -1,15 +1,15 @@
-// The view that writes: a prompt, and columns of text, each with settings of its own.
+// The view Write: a prompt, and columns of text, each with its own settings.
 
 import * as api from "./api.js";
 import { colourChoice } from "./colour.js";
-import { defaults, nextSeed, otherTemperature, sliders, summary } from "./settings.js";
+import { defaults, nextSeed, otherSettings, sliders, summary } from "./settings.js";
 import { asRead, chooseUnit, forget, most, on, onUnknown, report, sameUnit, state, unitName, unitsOnce } from "./store.js";
 import { gone, show } from "./strip.js";
 import { CharacterText } from "./text.js";
 
 const MOST = 4; // columns
 const LONGEST_PROMPT = 8000; // characters
-const MEMORY = 4000; // characters before the next one that are sent along when going on
+const MEMORY = 4000; // characters sent as the prompt to continue from
 const LONGEST = 20000; // characters that are coloured by a unit
 const LISTED = 40; // units to choose from
 
@@ -18,6 +18,7 @@ const [prompt, go, stop, goOn] = ["prompt", "go", "stop", "continue"].map(at);
 const columns = [];
 let chosen = null;
 let mode = "surprise";
+let showSettings = null;
 
 class Column {
   constructor(settings) {
@@ -42,7 +43,7 @@ class Column {
     this.prompt = "";
     this.writing = null;
     this.colouring = null;
-    this.rounds = 0; // how often it has gone on
+    this.rounds = 0; // how often it has been continued
   }
 
   name(number, alone) {
@@ -55,7 +56,7 @@ class Column {
     this.head.hidden = alone;
   }
 
-  // Nothing stands there but what a text begins with.
+  // Shows only the prompt.
   clear(before = "") {
     this.halt();
     gone(this.text);
@@ -70,7 +71,7 @@ class Column {
     return this.run(prompt.value, 0, clicked);
   }
 
-  // Goes on from what stands there, with the next seed: the same one would repeat its chances.
+  // Continues the text with the next seed: the same seed would draw the same random numbers.
   more(clicked) {
     const from = Array.from(this.prompt + this.text.string).slice(-most("max_prompt", MEMORY));
     return this.run(from.join(""), this.rounds + 1, clicked);
@@ -89,7 +90,7 @@ class Column {
     let first = null;
     const flush = () => {
       frame = 0;
-      if (this.writing !== writing) return; // another text has begun
+      if (this.writing !== writing) return; // a newer text has begun
       this.text.append(waiting);
       waiting = [];
       if (first === null) {
@@ -125,19 +126,19 @@ class Column {
     this.colour();
   }
 
-  // What has come stays.
+  // Stops writing, and keeps the characters that have arrived.
   stop() {
     this.writing?.abort();
   }
 
-  // What still comes is forgotten.
+  // Stops writing, and ignores characters that still arrive.
   halt() {
     this.writing?.abort();
     this.colouring?.abort();
     this.writing = null;
   }
 
-  // While text streams in, the unit's colours follow, but not at every character.
+  // While text streams in, updates the unit's colours from time to time.
   soon() {
     if (mode !== "unit" || this.timer || this.colouring) return;
     this.timer = setTimeout(() => {
@@ -153,7 +154,7 @@ class Column {
       this.text.colour(mode);
       return;
     }
-    const { records } = this.text; // another text has other records; of the same, more may come while we wait
+    const { records } = this.text; // a new text has a new list; the same list may grow while we wait
     const written = records.length;
     const text = Array.from((this.prompt || run.begins_after) + this.text.string).slice(-most("max_text", LONGEST)).join("");
     const colouring = new AbortController();
@@ -171,11 +172,6 @@ class Column {
     }
   }
 }
-
-const showSettings = sliders(at("sliders"), (key, value) => {
-  chosen.settings[key] = value;
-  names();
-});
 
 function names() {
   columns.forEach((column, i) => column.name(i + 1, columns.length === 1));
@@ -224,13 +220,13 @@ function buttons() {
   if (at("status").textContent !== words) at("status").textContent = words;
 }
 
-// Whether there was anything to stop.
+// Returns whether anything was being written.
 export function stopAll() {
   columns.forEach((column) => column.stop());
   return columns.some((column) => column.writing);
 }
 
-// Columns write side by side. What goes wrong with one of them, and the remedy, mostly concerns all.
+// Runs several columns side by side. An error of one, and its remedy, mostly concerns all.
 function together(those, act, clicked) {
   forget();
   if (!state.run) return;
@@ -286,6 +282,10 @@ export function start() {
     buttons();
     if (mode === "unit") unitsOnce().catch(report);
   });
+  showSettings = sliders(at("sliders"), (key, value) => {
+    chosen.settings[key] = value;
+    names();
+  });
   addColumn(defaults());
   go.addEventListener("click", writeAll);
   prompt.addEventListener("keydown", (event) => {
@@ -294,5 +294,5 @@ export function start() {
   stop.addEventListener("click", stopAll);
   goOn.addEventListener("click", goOnAll);
   at("add-sample").addEventListener("click", () => another(nextSeed));
-  at("add-setting").addEventListener("click", () => another(otherTemperature));
+  at("add-setting").addEventListener("click", () => another(otherSettings));
 }

@@ -1,4 +1,7 @@
-"""Connections that cannot be held open for nothing: they are few enough, and those that ask for nothing are closed."""
+"""Connections with limits: they are few enough, and one that sends no request is closed.
+
+uvicorn has no such limits, so this overrides the event handlers of its HTTP/1.1 protocol, which are asyncio's own.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,8 @@ try:
 except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
-HEAD_SECONDS = 10.0  # for a client to send the whole head of a request
-CLOSING_SECONDS = 60.0  # for it to read the rest of an answer
+HEAD_SECONDS = 10.0  # the time limit for sending the whole head of a request
+CLOSING_SECONDS = 60.0  # the time limit for reading the rest of an answer
 SPARE = 100  # connections beyond the requests that are answered at the same time
 BACKLOG = 16  # connections accepted in one go
 FILES = 164  # file descriptors for everything else, such as connections that are being closed or are not yet counted
@@ -21,7 +24,7 @@ MOST_FILES = 65_536
 
 
 class Connection(H11Protocol):
-    """A connection of which no more than `most` are open; where another comes, the one that idles longest goes."""
+    """A connection, of which at most `most` are open: a further one replaces the one that has idled longest."""
 
     most = 1 << 30
 
@@ -59,12 +62,12 @@ class Connection(H11Protocol):
             self._timer = self.loop.call_later(HEAD_SECONDS, self._close)
 
     def _close(self) -> None:
-        """What has been answered may still be read, though not for ever."""
+        """Close, but give the client some time to read what has been answered."""
         self.transport.close()
         self._timer = self.loop.call_later(CLOSING_SECONDS, self._drop)
 
     def _drop(self) -> None:
-        self.connections.discard(self)  # at once, so that the next is not counted with it
+        self.connections.discard(self)  # at once, so that the next connection is not counted with it
         self.transport.abort()
 
     def _stop_timer(self) -> None:
@@ -74,13 +77,13 @@ class Connection(H11Protocol):
 
 
 def connections(max_requests: int) -> type[Connection]:
-    """The kind of connection for a number of requests at the same time, and for the files that may be open."""
-    kind: dict[str, Any] = {"most": max(1, min(max_requests + SPARE, open_files() - FILES))}
-    return type("LimitedConnection", (Connection,), kind)
+    """Return a Connection class limited by `max_requests` and by the number of files that may be open."""
+    limit: dict[str, Any] = {"most": max(1, min(max_requests + SPARE, open_files() - FILES))}
+    return type("LimitedConnection", (Connection,), limit)
 
 
 def open_files() -> int:
-    """The number of file descriptors that this process may have, after asking for as many as are allowed."""
+    """Raise this process's limit on open files as far as allowed, and return it."""
     if resource is None:
         return MOST_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -89,6 +92,6 @@ def open_files() -> int:
         try:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
             soft = wanted
-        except (OSError, ValueError):  # what there is must do
+        except (OSError, ValueError):  # fall back to the current limit
             pass
     return MOST_FILES if soft == resource.RLIM_INFINITY else soft

@@ -1,0 +1,1 @@
+"""The addresses of the API: what each accepts, does and answers."""

@@ -1,0 +1,101 @@
+"""The body of `POST /v1/completions`: the fields that clients of OpenAI's API know, and the sampling settings."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from pydantic import Field, create_model
+
+from charrnn.generation import SamplingConfig, make_sampling
+from charrnn.generation.filters import sampling_settings
+from charrnn.language_model import LanguageModel
+from charrnn.serving.api.errors import characters_of
+from charrnn.serving.api.fields import UNKNOWN_FIELD, Body, Text, Whole, model_field, of_setting, texts, unsupported
+from charrnn.serving.http.errors import ApiError
+from charrnn.serving.limits import Limits
+
+MOST_LIKELY = 5  # the largest value of logprobs
+LARGEST_SEED = (1 << 63) - 1
+LOGPROBS_WEIGHT = 10  # a character with log-probabilities takes this many times the memory of one without
+UNSUPPORTED = {  # fields of other servers, with the value that changes nothing
+    "best_of": 1, "suffix": "", "presence_penalty": 0, "frequency_penalty": 0, "logit_bias": {},
+}  # fmt: skip
+
+
+class StreamOptions(Body):
+    inside: ClassVar[str] = "stream_options"
+    include_usage: bool = Field(False, description="send a last event with the numbers of characters")
+
+
+class CompletionRequest(Body):
+    """A checked completion request. `completion_request` adds limits, and the fields that are not listed here."""
+
+    model: str | None
+    prompt: list[str]
+    max_tokens: int
+    n: int
+    stream: bool = Field(False, description="send the text as it is written, as server-sent events")
+    stream_options: StreamOptions | None = Field(None, description="only with stream")
+    stop: list[str]
+    seed: Whole | None = Field(
+        None, ge=0, le=LARGEST_SEED, description="equal seeds give equal texts; by default each request differs"
+    )
+    logprobs: Whole | None = Field(
+        None, ge=0, le=MOST_LIKELY,
+        description="report log-probabilities, and this many of the likeliest characters at each position",
+    )  # fmt: skip
+    echo: bool = Field(False, description="begin the text with the prompt")
+    on_unknown: str
+    user: Text | None = Field(None, max_length=1000, description="ignored")
+
+    @property
+    def sampling(self) -> SamplingConfig:
+        return make_sampling({name: getattr(self, name) for name in sampling_settings()})
+
+    @property
+    def with_usage(self) -> bool:
+        return self.stream_options is not None and self.stream_options.include_usage
+
+    def check_size(self, limits: Limits) -> None:
+        """Raise ApiError 400 if the request is too large ever to be answered, however often it is tried again."""
+        if self.stream_options is not None and not self.stream:
+            raise ApiError(400, "stream_options has no effect without stream: leave it out", "stream_options")
+        count = len(self.prompt) * self.n
+        most = min(limits.max_choices, limits.max_streams + limits.max_queue)
+        if count > most:
+            message = f"{len(self.prompt)} prompts x n {self.n} are {count:,} texts: one request may ask for {most:,}"
+            raise ApiError(400, message, "n")
+        characters = self.n * sum(map(len, self.prompt)) if self.echo else 0
+        if not self.stream:  # a stream is sent as it is written: the server does not hold it
+            characters += count * self.max_tokens
+        counted = ""
+        if self.logprobs is not None:
+            characters *= LOGPROBS_WEIGHT
+            counted = f" (each counts {LOGPROBS_WEIGHT} times with logprobs)"
+        if characters > limits.max_answer:
+            message = (
+                f"{count:,} texts of these lengths are {characters:,} characters{counted}: one answer may have "
+                f"{limits.max_answer:,}; lower n or max_tokens, or set stream"
+            )
+            raise ApiError(400, message, "max_tokens", "too_long")
+
+    def prompts_in_vocabulary(self, model: LanguageModel) -> list[str]:
+        """Return the prompts, without unknown characters if these are to be skipped."""
+        vocabulary = model.vocabulary
+        with characters_of("prompt"):
+            return [vocabulary.decode(vocabulary.encode(prompt, self.on_unknown)) for prompt in self.prompt]
+
+
+def completion_request(ids: list[str], limits: Limits) -> type[CompletionRequest]:
+    """Return the body of a server with these models and limits."""
+    fields: dict[str, Any] = {
+        "model": model_field(ids),
+        "prompt": (texts(1, limits.max_choices, 0, limits.max_prompt), Field([""], description="one text or several")),
+        "max_tokens": (Whole, Field(16, ge=0, le=limits.max_length, description="the most characters to write")),
+        "n": (Whole, Field(1, ge=1, le=limits.max_choices, description="texts for each prompt")),
+        "stop": (texts(0, 16, 1, 100), Field([], description="end before any of these strings")),
+        "on_unknown": UNKNOWN_FIELD,
+        **{name: of_setting(setting) for name, setting in sampling_settings().items()},
+        **{name: unsupported(value) for name, value in UNSUPPORTED.items()},
+    }
+    return create_model("CompletionRequest", __base__=CompletionRequest, **fields)

@@ -1,0 +1,171 @@
+"""The addresses that the page asks for: its sliders, the runs, and a look inside a model over a text."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+from weakref import WeakKeyDictionary
+
+from pydantic import Field
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from charrnn.generation.filters import sampling_settings
+from charrnn.inspection.units import LEAST, activation, find_units, inspect_text
+from charrnn.language_model import LanguageModel
+from charrnn.serving.api.errors import characters_of
+from charrnn.serving.api.fields import Text, TextBody, Whole, text_body
+from charrnn.serving.api.operations import Count, Operation, described, many, record
+from charrnn.serving.api.run_records import LearningCurve, Run, Samples, describe, learning_curve, samples
+from charrnn.serving.http.errors import ApiError
+from charrnn.serving.models import Served
+from charrnn.serving.service import Service
+
+MAX_TEXT = 20_000  # characters to inspect at a time: their activations fit into memory many times over
+OWN_SAMPLES, OWN_LENGTH, OWN_TEMPERATURE = 8, 2_000, 0.8  # the text that a model writes, to find its units in it
+
+
+SliderSetting = record(
+    "SliderSetting", name=str, low=float, high=float, step=float, start=float,
+    off=described(float | None, "the value that switches the setting off, if there is one"), words=str,
+)  # fmt: skip
+Settings = record("Settings", settings=many(SliderSetting))
+Runs = record("Runs", runs=many(Run))
+Alternative = Annotated[list[str | float], Field(min_length=2, max_length=2)]
+Inspection = record(
+    "Inspection", text=described(str, "without the characters that were left out"),
+    nats=described(list[float | None], "the surprise at each character; null at the first"),
+    ranks=described(list[Count | None], "1 where the likeliest character stands"),
+    alternatives=described(list[list[Alternative]], "the likeliest characters at each position, with probabilities"),
+    characters=described(Count, "the number of scored characters: all after the first"),
+    nats_per_char=float | None, bits_per_char=float | None, perplexity=float | None,
+)  # fmt: skip
+Unit = record("Unit", layer=Count, unit=Count, feature=str, correlation=float)
+Units = record(
+    "Units", own=described(bool, "whether they were found in a text that the model wrote itself"),
+    characters=described(Count, "the length of the text they were found in"), units=many(Unit),
+)  # fmt: skip
+VALUES = described(list[float], "after each character, between -1 and 1")
+Activations = record("Activations", text=str, layer=Count, unit=Count, values=VALUES)
+Answer = dict[str, Any]
+
+
+class ActivationsBody(TextBody):
+    layer: Whole = Field(ge=0, description="the layer, from 0")
+    unit: Whole = Field(ge=0, description="the unit in the layer, from 0")
+
+
+def operations(service: Service) -> list[Operation]:
+    longest = min(service.limits.max_text, MAX_TEXT)
+
+    async def list_settings(request: Request) -> Response:
+        return JSONResponse({"settings": sliders()})
+
+    async def list_runs(request: Request) -> Response:
+        runs = await service.read(lambda: [describe(served, service.limits, longest) for served in service.models])
+        return JSONResponse({"runs": runs})
+
+    def of_run(read: Callable[[Served], Any]) -> Callable[[Request], Awaitable[Response]]:
+        async def run(request: Request) -> Response:
+            served = service.models.get(request.path_params["id"])
+            return await service.read(lambda: JSONResponse(read(served)))
+
+        return run
+
+    def over_text(compute: Callable[[LanguageModel, Any], Any]) -> Callable[[Request, TextBody], Awaitable[Response]]:
+        async def run(request: Request, body: Any) -> Response:
+            served = service.models.get(body.model)
+            model = await service.read(lambda: served.model)
+
+            def answer() -> Response:
+                with characters_of("text"):
+                    return JSONResponse(compute(model, body))
+
+            return await service.compute(request, answer)
+
+        return run
+
+    model = Text, Field(description="the name of a model")
+    some = Field(description="the text to inspect", max_length=longest)
+    words = f"the text to find units in, at least {LEAST} characters; if empty, the model writes one"
+    inspect = text_body("InspectRequest", model, some)
+    units = text_body("UnitsRequest", model, Field("", description=words, max_length=longest))
+    activations = text_body("ActivationsRequest", model, some, ActivationsBody)
+    return [
+        Operation("GET", "/api/settings", "listSettings", "List the sampling settings that have a slider.",
+                  list_settings, "The settings, in the order in which they apply.", Settings),
+        Operation("GET", "/api/runs", "listRuns", "List the runs with their facts.", list_runs, "The runs.", Runs),
+        Operation("GET", "/api/runs/{id}/metrics", "getMetricsOfRun", "Return the learning curve of a run so far.",
+                  of_run(learning_curve), "The curve.", LearningCurve),
+        Operation("GET", "/api/runs/{id}/samples", "getSamplesOfRun", "Return the samples written during training.",
+                  of_run(samples), "The samples, by step.", Samples),
+        Operation("POST", "/api/inspect", "inspectText", "Show how well a model predicts each character.",
+                  over_text(_inspect), "The inspection.", Inspection, inspect),
+        Operation("POST", "/api/units", "findUnits", "List hidden units by the feature of the text that they follow.",
+                  over_text(_units), "The units, the most interpretable first.", Units, units),
+        Operation("POST", "/api/activations", "getActivations", "Return the values of one hidden unit over a text.",
+                  over_text(_activations), "Its values.", Activations, activations),
+    ]  # fmt: skip
+
+
+def sliders() -> list[Answer]:
+    """Return the sampling settings that have a slider. A default at the end of a slider switches the setting off."""
+    return [
+        {
+            "name": name, "low": s.low, "high": s.high, "step": s.step, "start": s.start,
+            "off": setting.default if setting.default in (s.low, s.high) else None, "words": s.words,
+        }
+        for name, setting in sampling_settings().items()
+        if (s := setting.slider) is not None
+    ]  # fmt: skip
+
+
+def _inspect(model: LanguageModel, body: TextBody) -> Answer:
+    seen = inspect_text(model, body.text, on_unknown=body.on_unknown)
+    score = seen.score if len(seen.text) > 1 else None
+    return {
+        "text": seen.text,
+        "nats": [None if nats is None else _rounded(nats) for nats in seen.nats],
+        "ranks": seen.ranks,
+        "alternatives": [[[a.character, _rounded(a.probability)] for a in place] for place in seen.alternatives],
+        "characters": score.characters if score else 0,
+        "nats_per_char": score.nats_per_char if score else None,
+        "bits_per_char": score.bits_per_char if score else None,
+        "perplexity": score.perplexity if score else None,
+    }
+
+
+_own_units: WeakKeyDictionary[LanguageModel, Answer] = WeakKeyDictionary()
+
+
+def _units(model: LanguageModel, body: TextBody) -> Answer:
+    """Find units in the text, or without one in a text that the model writes; that text is always the same, so kept."""
+    if body.text:
+        return _found(model, body.text, body.on_unknown, own=False)
+    if model not in _own_units:
+        texts = model.generate_many(OWN_SAMPLES, length=OWN_LENGTH, temperature=OWN_TEMPERATURE, seed=1)
+        _own_units[model] = _found(model, (2 * model.default_prompt()).join(texts), "error", own=True)
+    return _own_units[model]
+
+
+def _found(model: LanguageModel, given: str, on_unknown: str, own: bool) -> Answer:
+    units = [
+        {"layer": u.layer, "unit": u.unit, "feature": u.feature, "correlation": _rounded(u.correlation)}
+        for u in find_units(model, given, on_unknown)
+    ]
+    return {"own": own, "characters": len(given), "units": units}
+
+
+def _activations(model: LanguageModel, body: ActivationsBody) -> Answer:
+    config = model.network.config
+    for name, value, count in (("layer", body.layer, config.num_layers), ("unit", body.unit, config.hidden_size)):
+        if value >= count:
+            raise ApiError(400, f"{name} {value} does not exist: there are 0 to {count - 1}", name)
+    known = model.vocabulary.decode(model.vocabulary.encode(body.text, body.on_unknown))
+    values = [round(float(value), 3) for value in activation(model, known, body.layer, body.unit)]
+    return {"text": known, "layer": body.layer, "unit": body.unit, "values": values}
+
+
+def _rounded(value: float) -> float:
+    """Round to six significant digits: more than anyone can see, and half the bytes."""
+    return float(f"{value:.6g}")

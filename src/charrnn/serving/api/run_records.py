@@ -1,0 +1,132 @@
+"""A run as its folder records it: its facts, its learning curve, and the samples written during training."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from charrnn.errors import CharRNNError
+from charrnn.serving.api.operations import Count, described, many, record
+from charrnn.serving.http.errors import ApiError
+from charrnn.serving.limits import Limits
+from charrnn.serving.models import Served, UnsavedModelError
+from charrnn.units import bits
+
+POINTS = 600  # of a curve: more than a screen can show
+SAMPLES = 200  # stages of a run
+SAMPLE_LENGTH = 4_000  # characters of a sample
+SAMPLE_FILE = re.compile(r"step_(\d+)\.txt")
+
+PageLimits = record("PageLimits", max_prompt=Count, max_length=Count, max_text=Count)
+Run = record(
+    "Run", id=str, cell=str | None, num_layers=Count | None, hidden_size=Count | None, parameters=Count | None,
+    vocabulary=described(str | None, "all characters that the model knows"),
+    text=described(str | None, "the name of the text it was trained on"), step=Count | None,
+    nats_per_char=described(float | None, "the best loss on its validation split"),
+    begins_after=described(str | None, "the character that stands in for an empty prompt"),
+    bits_per_char=float | None, split=Literal["validation"],
+    training=described(bool, "whether a process is training in its folder now"),
+    has_folder=described(bool, "whether there can be a curve and samples"),
+    limits=described(PageLimits, "characters of a prompt, of a text to write, and of a text to inspect"),
+)  # fmt: skip
+Point = Annotated[list[float], Field(min_length=3, max_length=3)]
+Curve = described(list[Point], "step, epoch and nats per character")
+LearningCurve = record(
+    "LearningCurve", training=bool, step=Count | None, epoch=float | None, seconds=float | None, train=Curve, val=Curve
+)
+Samples = record("Samples", samples=many(record("Sample", step=Count, text=str)))
+MODEL_FACTS = (
+    "cell", "num_layers", "hidden_size", "parameters", "vocabulary", "text", "step", "nats_per_char", "begins_after"
+)  # fmt: skip
+
+
+def describe(served: Served, limits: Limits, max_text: int) -> dict[str, Any]:
+    """Return the facts of a run. Those of its model are None until it has saved one."""
+    facts: dict[str, Any] = dict.fromkeys(MODEL_FACTS)
+    try:
+        model = served.model
+    except UnsavedModelError:
+        pass
+    else:
+        config, provenance = model.network.config, model.provenance
+        facts.update(
+            cell=config.cell,
+            num_layers=config.num_layers,
+            hidden_size=config.hidden_size,
+            parameters=len(model.params.vector),
+            vocabulary=model.vocabulary.characters,
+            text=provenance.get("text"),
+            step=provenance.get("step"),
+            nats_per_char=_finite(provenance.get("val_nats_per_char")),
+            begins_after=model.default_prompt(),
+        )
+    loss = facts["nats_per_char"]
+    return {
+        "id": served.id,
+        **facts,
+        "bits_per_char": None if loss is None else bits(loss),
+        "split": "validation",
+        "training": served.training,
+        "has_folder": served.folder is not None,
+        "limits": {"max_prompt": limits.max_prompt, "max_length": limits.max_length, "max_text": max_text},
+    }
+
+
+def learning_curve(served: Served) -> dict[str, Any]:
+    """Return the losses as [step, epoch, nats], thinned to at most POINTS."""
+    records = _records(served)
+    last = records[-1] if records else {}
+    return {
+        "training": served.training,
+        "step": last.get("step"),
+        "epoch": last.get("epoch"),
+        "seconds": last.get("seconds"),
+        "train": _thinned(_curve(records, "train_loss")),
+        "val": _thinned(_curve(records, "val_loss")),
+    }
+
+
+def samples(served: Served) -> dict[str, Any]:
+    """Return the samples in the order of their steps, thinned to at most SAMPLES."""
+    folder = served.folder
+    found = []
+    if folder is not None and folder.samples.is_dir():
+        for path in folder.samples.iterdir():
+            match = SAMPLE_FILE.fullmatch(path.name)
+            if match and not path.is_symlink():
+                found.append((int(match[1]), path))
+    texts = []
+    for step, path in _thinned(sorted(found), SAMPLES):
+        try:
+            texts.append({"step": step, "text": path.read_text("utf-8")[:SAMPLE_LENGTH]})
+        except (OSError, UnicodeError):  # noqa: PERF203 (gone or damaged: the others are still worth showing)
+            continue
+    return {"samples": texts}
+
+
+def _records(served: Served) -> list[dict[str, Any]]:
+    if served.folder is None:
+        return []
+    try:
+        return served.folder.read_metrics()
+    except CharRNNError as error:
+        raise ApiError(500, str(error), code="damaged_run") from None
+
+
+def _curve(records: Sequence[dict[str, Any]], key: str) -> list[list[float]]:
+    return [[r["step"], r["epoch"], value] for r in records if (value := _finite(r.get(key))) is not None]
+
+
+def _finite(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+
+
+def _thinned(points: list[Any], most: int = POINTS) -> list[Any]:
+    """Return at most `most` points, evenly spaced, always including the last."""
+    if len(points) <= most:
+        return points
+    return [points[round(k * (len(points) - 1) / (most - 1))] for k in range(most)]
