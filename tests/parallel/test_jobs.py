@@ -1,4 +1,4 @@
-"""Jobs on this machine's processes: results, errors as values, workers that die, and Ctrl-C."""
+"""Jobs in processes of this machine: results, errors as values, workers that die, and Ctrl-C."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_one_job_at_a_time_runs_here_and_several_in_processes() -> None:
 
 
 class _Empty(Backend, Executor):
-    """An backend all of whose workers are gone; one comes back when it has been looked for so many times."""
+    """A backend all of whose workers are gone; one comes back after `looks` looks."""
 
     def __init__(self, looks: float) -> None:
         self.looks = looks

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import math
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from charrnn.errors import ConfigError, RunError
 from charrnn.sweeps import METHODS, make_spec, read_spec
+from charrnn.sweeps.samplers import _rounded
 from charrnn.sweeps.space import Range
 from tests.sweeps.conftest import as_toml
 
@@ -122,6 +124,17 @@ def test_a_grid_is_every_combination_in_order(small: dict[str, Any], tmp_path: P
     assert list(grid[0]) == ["dropout", "hidden_size"]
 
 
+def test_a_large_grid_starts_at_once_and_keeps_no_study(small: dict[str, Any], tmp_path: Path) -> None:
+    small |= {"settings": {}, "search": {"hidden_size": list(range(1, 317)), "seq_len": list(range(1, 317))}}
+    begun = time.monotonic()
+    spec = make_spec(small)
+    grid = METHODS["grid"](spec.search, None, 0, tmp_path)
+    assert grid.count == 316**2
+    assert grid.settings(316**2 - 1) == {"hidden_size": 316, "seq_len": 316}
+    assert time.monotonic() - begun < 5
+    assert not (tmp_path / "study.journal").exists()
+
+
 def test_random_settings_are_those_of_the_seed_and_differ_from_one_another(
     small: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -167,5 +180,5 @@ def test_runs_whose_settings_were_not_kept_are_refused(small: dict[str, Any], tm
 
 def test_a_range_keeps_its_ends() -> None:
     narrow = Range(0.12345678, 0.12345679)
-    assert all(0.12345678 <= narrow.rounded(value) <= 0.12345679 for value in (0.12345678, 0.123456785, 0.12345679))
+    assert all(0.12345678 <= _rounded(narrow, value) <= 0.12345679 for value in (0.12345678, 0.123456785, 0.12345679))
     assert math.isclose(Range(0.1, 0.7, step=0.2).values[-1], 0.7)

@@ -1,4 +1,4 @@
-"""Sweeps on this machine: what is written, what is taken up again, what fails, and that backends do not matter."""
+"""Sweeps on this machine: what is written, what is resumed, what fails, and that backends do not matter."""
 
 from __future__ import annotations
 
@@ -352,7 +352,7 @@ def test_a_recipe_that_has_changed_is_another_sweep(small: dict[str, Any], tmp_p
             sweep(wanted, out=out, jobs=1, callback=QUIET)
 
 
-def test_a_finished_sweep_whose_best_run_is_gone_is_still_told_of(
+def test_a_finished_sweep_whose_best_run_is_gone_is_still_reported(
     small: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
@@ -392,7 +392,7 @@ def test_an_error_in_writing_the_results_does_not_hide_an_interruption(
     assert "the results so far are not written: no space left" in lines.getvalue()
 
 
-def test_reading_a_large_text_is_told_of(
+def test_the_progress_of_reading_a_large_text_is_reported(
     small: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CHARRNN_CACHE", str(tmp_path / "cache"))

@@ -14,8 +14,15 @@ from charrnn.cli.options import echo_json, json_option, quiet_option
 from charrnn.interrupts import Interrupted
 from charrnn.sweeps import Sweep
 from charrnn.sweeps import sweep as run_sweep
-from charrnn.sweeps.callback import LineSweepCallback, SweepCallback, loss_words, record_line, settings_words
-from charrnn.sweeps.folder import FAILED, FINISHED, PRUNED, count_states
+from charrnn.sweeps.callback import (
+    LineSweepCallback,
+    SweepCallback,
+    loss_words,
+    other_counts,
+    record_line,
+    settings_words,
+)
+from charrnn.sweeps.folder import FINISHED, count_states
 
 
 @click.command(
@@ -47,16 +54,7 @@ A specification:
 @click.option("--retry-failed", is_flag=True, help="Run the failed runs again.")
 @quiet_option
 @json_option
-def sweep(
-    spec: Path,
-    out: Path | None,
-    jobs: int | None,
-    dask: str | None,
-    slurm: bool,
-    retry_failed: bool,
-    quiet: bool,
-    as_json: bool,
-) -> None:
+def sweep(spec: Path, quiet: bool, as_json: bool, **options: Any) -> None:
     """Train with many settings and rank them by validation loss.
 
     SPEC.toml names the settings to search and the method: all of a grid, settings drawn at random, or those that
@@ -65,9 +63,7 @@ def sweep(
     A run that fails is recorded, and the others continue.
     """
     try:
-        done = run_sweep(
-            spec, out=out, jobs=jobs, dask=dask, slurm=slurm, retry_failed=retry_failed, callback=_make_callback(quiet)
-        )
+        done = run_sweep(spec, callback=_make_callback(quiet), **options)
     except Interrupted as stopped:
         click.echo(f"charrnn: interrupted: {stopped}", err=True)
         sys.exit(128 + stopped.signal)
@@ -91,10 +87,8 @@ def _make_callback(quiet: bool) -> SweepCallback:
 
 
 def _summary(done: Sweep) -> str:
-    counts = count_states(done.records)
-    words = [f"{counts[FINISHED]} runs finished"]
-    words += [f"{counts[PRUNED]} ended early"] if counts[PRUNED] else []
-    words += [f"{counts[FAILED]} failed"] if counts[FAILED] else []
+    finished = count_states(done.records)[FINISHED]
+    words = ", ".join([f"{finished} runs finished", *other_counts(done.records)])
     lines = []
     if done.best is not None:
         first = done.ranking[0]
@@ -105,7 +99,7 @@ def _summary(done: Sweep) -> str:
                 f"{first.finished} seeds"
             )
         lines.append(f"best run: {record_line(done.best)}; ready to use: {done.path / 'best'}")
-    return "\n".join([*lines, f"{', '.join(words)}; written: {done.path / 'README.md'}"])
+    return "\n".join([*lines, f"{words}; written: {done.path / 'README.md'}"])
 
 
 def _as_json(done: Sweep) -> dict[str, Any]:

@@ -14,9 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from charrnn.runs.folder import RunFolder
-from charrnn.sweeps.callback import SweepCallback, record_line, settings_words
-from charrnn.sweeps.folder import FAILED, FINISHED, PRUNED, Record, count_states
-from charrnn.training.callback import Tenths
+from charrnn.sweeps.callback import SweepCallback, other_counts, record_line, settings_words
+from charrnn.sweeps.folder import FAILED, FINISHED, Record
+from charrnn.training.callback import LineCallback
 from charrnn.units import bits
 
 BEST_SHOWN = 5
@@ -33,12 +33,12 @@ class _Running:
     last: Mapping[str, Any] | None = None
 
 
-class TableSweepCallback(SweepCallback):
+class TableSweepCallback(LineCallback, SweepCallback):
     """Draws a table twice a second, from the files of the runs."""
 
     def __init__(self, console: Console | None = None) -> None:
+        super().__init__()
         self.console = console or Console(stderr=True, highlight=False)
-        self.tenths = Tenths(self.on_message)
         self.total = 0
         self.records: dict[int, Record] = {}
         self.running: dict[int, _Running] = {}
@@ -48,9 +48,6 @@ class TableSweepCallback(SweepCallback):
 
     def on_message(self, text: str) -> None:
         self.console.print(Text(text, "dim"))
-
-    def on_reading(self, what: str, share: float) -> None:
-        self.tenths(what, share)
 
     def on_open(self, total: int, records: Mapping[int, Record]) -> None:
         self.total, self.records = total, dict(records)
@@ -72,11 +69,8 @@ class TableSweepCallback(SweepCallback):
     def table(self) -> Table:
         """The table as it stands."""
         records = list(self.records.values())  # a run may end meanwhile
-        counts = count_states(records)
-        words = [f"{len(records)} of {self.total} runs done"]
-        words += [f"{counts[PRUNED]} ended early"] if counts[PRUNED] else []
-        words += [f"{counts[FAILED]} failed"] if counts[FAILED] else []
-        table = Table(title=", ".join(words), title_justify="left", expand=False)
+        title = ", ".join([f"{len(records)} of {self.total} runs done", *other_counts(records)])
+        table = Table(title=title, title_justify="left", expand=False)
         for name, justify in (("run", "right"), ("settings", "left"), ("seed", "right"), ("step", "right")):
             table.add_column(name, justify=justify)  # type: ignore[arg-type]  # one of rich's words
         table.add_column("validation\n(nats/char)", justify="right")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from charrnn.sweeps.folder import FAILED, PRUNED, Record
+from charrnn.sweeps.folder import FAILED, PRUNED, Record, count_states
 from charrnn.training.callback import Callback, LineCallback
 from charrnn.units import bits
 
@@ -53,6 +53,13 @@ def show(value: Any) -> str:
 def loss_words(loss: float) -> str:
     """A loss in nats per character, with the same in bits."""
     return f"{loss:.4f} nats ({bits(loss):.4f} bits) per character"
+
+
+def other_counts(records: Iterable[Record]) -> list[str]:
+    """The numbers of runs that did not finish, in words, where there are any."""
+    counts = count_states(records)
+    words = {PRUNED: "ended early", FAILED: "failed"}
+    return [f"{counts[state]} {each}" for state, each in words.items() if counts[state]]
 
 
 def record_line(record: Record, best: bool = False) -> str:

@@ -14,13 +14,14 @@ from typing import Any
 
 from charrnn.errors import RunError
 from charrnn.randomness import stream
-from charrnn.sweeps.space import Search, Settings
+from charrnn.sweeps.space import Choices, Dimension, Search, Settings
 
 JOURNAL = "study.journal"
 STUDY = "charrnn"
 REPORTS = 20  # of a run's losses to the study: at twentieths of its budget, so that steps of any size compare
 TRIED_FIRST = 5  # settings that are complete before any is ended early
 LEAST_REPORTS = 4  # of a run before it may be ended early
+DIGITS = 4  # of a number drawn at random from a range
 MISSES = 1000  # draws in a row that were drawn before: there are no other settings, or hardly any
 
 
@@ -76,7 +77,7 @@ class Study(Method):
         assert trials is not None
         self.search, self.seed, self.count = search, seed, trials
         self.study = _open_study(folder)
-        self.distributions = {name: each.distribution() for name, each in search.items()}
+        self.distributions = {name: _distribution(each) for name, each in search.items()}
 
     def settings(self, number: int) -> Settings | None:
         from optuna.trial import TrialState, create_trial
@@ -116,7 +117,7 @@ class Random(Study):
         draws, tried = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed)), [t.params for t in trials]
         for _ in range(MISSES):
             drawn = draws.ask(self.distributions).params
-            chosen = {name: each.rounded(drawn[name]) for name, each in self.search.items()}
+            chosen = {name: _rounded(each, drawn[name]) for name, each in self.search.items()}
             if chosen not in tried:
                 return chosen
         return None
@@ -157,6 +158,25 @@ class Pruner:
         self.reported = report
         self.trial.report(val_loss, report)
         return bool(self.trial.should_prune())
+
+
+def _distribution(each: Dimension) -> Any:
+    """A list or a range as Optuna describes it."""
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    if isinstance(each, Choices):
+        return CategoricalDistribution(each.values)
+    high = each.high if each.step is None else each.values[-1]
+    if each.whole:
+        return IntDistribution(int(each.low), int(high), each.log, int(each.step or 1))
+    return FloatDistribution(each.low, high, each.log, each.step)
+
+
+def _rounded(each: Dimension, value: Any) -> Any:
+    """A drawn number with four digits, so that it can be read and typed; values of lists and steps as they are."""
+    if isinstance(each, Choices) or each.whole:
+        return value
+    return min(max(float(f"{value:.{DIGITS if each.step is None else 12}g}"), each.low), each.high)
 
 
 def _optuna() -> Any:

@@ -14,7 +14,6 @@ from charrnn.settings import check_value, check_values, nearest
 
 RECIPE = "recipe"  # not a field of a configuration, but it can be searched
 RANGE_KEYS = ("low", "high", "log", "step")
-DIGITS = 4  # of a number drawn from a range
 Settings = dict[str, Any]
 
 
@@ -35,14 +34,6 @@ class Choices:
         """The axis of a figure: numbers in ascending order, words in the order given."""
         numbers = all(isinstance(value, int | float) for value in self.values)
         return {"values": sorted(self.values) if numbers else list(self.values)}
-
-    def distribution(self) -> Any:
-        from optuna.distributions import CategoricalDistribution
-
-        return CategoricalDistribution(self.values)
-
-    def rounded(self, value: Any) -> Any:
-        return value
 
 
 @dataclass(frozen=True)
@@ -74,22 +65,6 @@ class Range:
         return {key: value for key, value in asdict(self).items() if key in RANGE_KEYS}
 
     scale = as_json  # the axis of a figure
-
-    def distribution(self) -> Any:
-        """The range as Optuna describes it."""
-        from optuna.distributions import FloatDistribution, IntDistribution
-
-        high = self.high if self.step is None else self.values[-1]
-        if self.whole:
-            return IntDistribution(int(self.low), int(high), self.log, int(self.step or 1))
-        return FloatDistribution(self.low, high, self.log, self.step)
-
-    def rounded(self, value: float) -> float:
-        """A drawn number with four digits, so that it can be read and typed; whole numbers and steps as they are."""
-        if self.whole:
-            return value
-        value = float(f"{value:.{DIGITS if self.step is None else 12}g}")
-        return min(max(value, self.low), self.high)
 
 
 Dimension = Choices | Range

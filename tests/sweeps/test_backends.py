@@ -65,7 +65,7 @@ def cluster(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]
 
 
 class _Killer(SweepCallback):
-    """Kills a worker in the midst of a run, as soon as so many others have ended."""
+    """Kills a worker in the midst of a run, as soon as `after` others have ended."""
 
     def __init__(self, client: Any, process: subprocess.Popen[bytes], after: int) -> None:
         self.client, self.process, self.after, self.count, self.at = client, process, after, 0, -1
