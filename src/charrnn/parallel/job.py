@@ -49,21 +49,20 @@ class Outcome:
     blamed: int = 0  # deaths that this job certainly caused
 
 
-def call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> dict[str, Any]:
-    """Run a job in this process, with one thread of linear algebra; an exception is returned as a value."""
-    with blas_threads(1):
-        try:
-            return {"value": function(*arguments)}
-        except Exception as error:
-            message = " ".join(str(error).split())
-            return {"failure": [type(error).__name__, message, traceback.format_exc()]}
+def call(function: Callable[..., Any], arguments: tuple[Any, ...], in_worker: bool) -> dict[str, Any]:
+    """Run a job with one thread of linear algebra; an exception is returned as a value.
 
-
-def call_in_worker(function: Callable[..., Any], arguments: tuple[Any, ...]) -> dict[str, Any]:
-    """The same in a worker, where an interruption is a value, too: the process that gave the job handles it."""
+    So is an interruption in a worker, for the process that gave the job to handle.
+    """
     try:
-        return call(function, arguments)
+        with blas_threads(1):
+            return {"value": function(*arguments)}
+    except Exception as error:
+        message = " ".join(str(error).split())
+        return {"failure": [type(error).__name__, message, traceback.format_exc()]}
     except KeyboardInterrupt as error:
+        if not in_worker:
+            raise
         if _orphaned.is_set():
             os._exit(1)
         return {"interrupted": str(error)}

@@ -13,7 +13,7 @@ from typing import Any
 
 from charrnn.interrupts import Interrupted, StopRequest
 from charrnn.parallel.backend import Backend
-from charrnn.parallel.job import Failure, Job, Outcome, call, call_in_worker
+from charrnn.parallel.job import Failure, Job, Outcome, call
 
 POLL_S = 0.2
 TRIES = 3  # of a job whose workers die
@@ -92,8 +92,8 @@ class _Pool:
         while (taken := self._next()) is not None:
             if self.executor is None:
                 self.executor = self.backend.start()
-            run = call if self.backend.here else call_in_worker
-            self.running[self.executor.submit(run, taken.job.function, taken.job.arguments)] = taken
+            job = taken.job
+            self.running[self.executor.submit(call, job.function, job.arguments, not self.backend.here)] = taken
 
     def _next(self) -> Outcome | None:
         alone = any(taken.deaths >= SUSPECT for taken in self.running.values())

@@ -67,7 +67,7 @@ class Grid(Method):
         return self.all[number]
 
 
-class Study(Method):
+class Sampled(Method):
     """Settings that a sampler of Optuna chooses. A new sampler is made for every number, so that a resumed sweep tries
     what it would have tried."""
 
@@ -77,25 +77,26 @@ class Study(Method):
         assert trials is not None
         self.search, self.seed, self.count = search, seed, trials
         self.study = _open_study(folder)
+        begun = (trial.params for trial in self.study.get_trials(deepcopy=False))
+        self.known: list[Settings] = [{name: params[name] for name in search} for params in begun]
         self.distributions = {name: _distribution(each) for name, each in search.items()}
 
     def settings(self, number: int) -> Settings | None:
         from optuna.trial import TrialState, create_trial
 
-        trials = self.study.get_trials(deepcopy=False)
-        if number < len(trials):
-            return {name: trials[number].params[name] for name in self.search}
-        chosen = self._propose(int(stream(self.seed, "search", number).integers(2**31)), trials)
-        if chosen is None:
-            self.count = number
-        else:  # one line of the journal, whole or not there
+        if number == len(self.known):
+            chosen = self._propose(int(stream(self.seed, "search", number).integers(2**31)))
+            if chosen is None:
+                self.count = number
+                return None
             trial = create_trial(state=TrialState.RUNNING, params=chosen, distributions=self.distributions)
-            self.study.add_trial(trial)
-        return chosen
+            self.study.add_trial(trial)  # one line of the journal, whole or not there
+            self.known.append(chosen)
+        return self.known[number]
 
     @abstractmethod
-    def _propose(self, seed: int, trials: list[Any]) -> Settings | None:
-        """Settings to try after those of the trials; None if none can be found."""
+    def _propose(self, seed: int) -> Settings | None:
+        """The next settings to try; None if none can be found."""
 
     def tell(self, number: int, pruned: bool, loss: float | None) -> None:
         """Report the outcome of a setting; one that failed counts as one of the worst, so that others are proposed."""
@@ -105,33 +106,33 @@ class Study(Method):
         self.study.tell(number, value, state, skip_if_finished=True)
 
 
-class Random(Study):
+class Random(Sampled):
     """Settings at random, each once."""
 
     def __init__(self, search: Search, trials: int | None, seed: int, folder: Path | None) -> None:
         super().__init__(search, trials, seed, folder)
         self.count = int(min(self.count, math.prod(each.size for each in search.values())))
 
-    def _propose(self, seed: int, trials: list[Any]) -> Settings | None:
+    def _propose(self, seed: int) -> Settings | None:
         optuna = _optuna()
-        draws, tried = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed)), [t.params for t in trials]
+        draws = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed))
         for _ in range(MISSES):
             drawn = draws.ask(self.distributions).params
             chosen = {name: _rounded(each, drawn[name]) for name, each in self.search.items()}
-            if chosen not in tried:
+            if chosen not in self.known:
                 return chosen
         return None
 
 
-class Tpe(Study):
+class Tpe(Sampled):
     """Settings that a tree-structured Parzen estimator proposes, from the outcomes so far."""
 
     prunes = seeds_in_turn = True
 
-    def _propose(self, seed: int, trials: list[Any]) -> Settings | None:
+    def _propose(self, seed: int) -> Settings | None:
         optuna = _optuna()
         copy = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed, constant_liar=True))
-        copy.add_trials(trials)
+        copy.add_trials(self.study.get_trials(deepcopy=False))
         return dict(copy.ask(self.distributions).params)
 
 
