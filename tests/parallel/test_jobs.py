@@ -1,4 +1,4 @@
-"""Jobs on this machine's processes: results, errors as values, workers that die, and Ctrl-C."""
+"""Jobs in processes of this machine: results, errors as values, workers that die, and Ctrl-C."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_one_job_at_a_time_runs_here_and_several_in_processes() -> None:
 
 
 class _Empty(Backend, Executor):
-    """An backend all of whose workers are gone; one comes back when it has been looked for so many times."""
+    """A backend all of whose workers are gone; one comes back after `looks` looks."""
 
     def __init__(self, looks: float) -> None:
         self.looks = looks
@@ -139,7 +139,7 @@ class _Empty(Backend, Executor):
 
     def stop(self, executor: Executor, now: bool) -> None: ...
 
-    def lacks(self, executor: Executor) -> str:
+    def waiting_reason(self, executor: Executor) -> str:
         self.looks -= 1
         if not self.looks:
             self.future.set_result({"value": 5})
@@ -181,8 +181,8 @@ class _Submits:
         return self.value
 
 
-def test_a_cancelled_job_does_not_end_the_thread_that_watches_those_of_slurm() -> None:
-    executor = _Submitted(_Submits())
+def test_a_cancelled_job_does_not_keep_those_of_slurm_from_being_watched() -> None:
+    executor = _Submitted(_Submits(), 1)
     executor.submit(work.square, 2).cancel()
     time.sleep(0.6)  # until it has looked
     assert executor.submit(work.square, 3).result(timeout=10) == 9

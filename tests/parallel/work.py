@@ -23,7 +23,7 @@ def fail(number: int) -> int:
 
 
 def die_until(folder: str, name: str, times: int) -> str:
-    """Kill the worker so many times; each is a file."""
+    """Kill the worker `times` times; each is a file."""
     for number in range(times):
         mark = Path(folder, f"{name}-{number}")
         if not mark.exists():

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import math
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from charrnn.errors import ConfigError
+from charrnn.errors import ConfigError, RunError
 from charrnn.sweeps import METHODS, make_spec, read_spec
-from charrnn.sweeps.methods.random import Random
+from charrnn.sweeps.samplers import _rounded
 from charrnn.sweeps.space import Range
 from tests.sweeps.conftest import as_toml
 
@@ -108,45 +110,75 @@ def test_files_are_looked_for_beside_the_specification(small: dict[str, Any], te
     assert make_spec({**small, "text": "tinyshakespeare"}).text == ("tinyshakespeare",)
 
 
-def test_a_grid_is_every_combination_in_order(small: dict[str, Any]) -> None:
+def tried(values: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
+    """All settings that a sweep tries in a new folder."""
+    spec = make_spec(values)
+    method = METHODS[spec.method](spec.search, spec.trials, spec.seed, folder)
+    return list(itertools.takewhile(lambda chosen: chosen is not None, map(method.settings, range(method.count))))
+
+
+def test_a_grid_is_every_combination_in_order(small: dict[str, Any], tmp_path: Path) -> None:
     small["search"] = {"dropout": {"low": 0.1, "high": 0.35, "step": 0.1}, "rnn_size": {"low": 4, "high": 8, "step": 4}}
-    grid = METHODS["grid"](make_spec(small), Path())
-    found = [tuple(grid.settings(number).values()) for number in range(grid.count)]
-    assert found == [(0.1, 4), (0.1, 8), (0.2, 4), (0.2, 8), (0.3, 4), (0.3, 8)]
-    assert list(grid.settings(0)) == ["dropout", "hidden_size"]
+    grid = tried(small, tmp_path)
+    assert [tuple(each.values()) for each in grid] == [(0.1, 4), (0.1, 8), (0.2, 4), (0.2, 8), (0.3, 4), (0.3, 8)]
+    assert list(grid[0]) == ["dropout", "hidden_size"]
 
 
-def test_random_settings_are_those_of_the_seed_and_differ_from_one_another(small: dict[str, Any]) -> None:
+def test_a_large_grid_starts_at_once_and_keeps_no_study(small: dict[str, Any], tmp_path: Path) -> None:
+    small |= {"settings": {}, "search": {"hidden_size": list(range(1, 317)), "seq_len": list(range(1, 317))}}
+    begun = time.monotonic()
+    spec = make_spec(small)
+    grid = METHODS["grid"](spec.search, None, 0, tmp_path)
+    assert grid.count == 316**2
+    assert grid.settings(316**2 - 1) == {"hidden_size": 316, "seq_len": 316}
+    assert time.monotonic() - begun < 5
+    assert not (tmp_path / "study.journal").exists()
+
+
+def test_random_settings_are_those_of_the_seed_and_differ_from_one_another(
+    small: dict[str, Any], tmp_path: Path
+) -> None:
     small |= {"method": "random", "trials": 40, "seed": 3, "settings": {"steps": 10}}
     small["search"] = {
         "hidden_size": {"low": 10, "high": 1000, "log": True},
         "learning_rate": {"low": 1e-3, "high": 1e-1, "log": True},
         "seq_len": {"low": 5, "high": 9}, "dropout": {"low": 0.0, "high": 0.5}, "cell": ["rnn", "gru"],
-        "batch_size": {"low": 2, "high": 9, "step": 3},
+        "batch_size": {"low": 2, "high": 9, "step": 3}, "grad_clip": {"low": 0.1, "high": 0.7, "step": 0.2},
     }  # fmt: skip
-    one = Random(make_spec(small), Path()).all
-    assert one == Random(make_spec(small), Path()).all
-    assert one[:10] == Random(make_spec({**small, "trials": 10}), Path()).all
-    assert one != Random(make_spec({**small, "seed": 4}), Path()).all
+    folders = [tmp_path / str(number) for number in range(4)]
+    for folder in folders:
+        folder.mkdir()
+    one = tried(small, folders[0])
+    assert one == tried(small, folders[0])  # from the study
+    assert one == tried(small, folders[1])
+    assert one[:10] == tried({**small, "trials": 10}, folders[2])
+    assert one != tried({**small, "seed": 4}, folders[3])
     assert len({tuple(each.values()) for each in one}) == 40
     assert {each["batch_size"] for each in one} == {2, 5, 8}
     assert {each["seq_len"] for each in one} == {5, 6, 7, 8, 9}
     assert {each["cell"] for each in one} == {"rnn", "gru"}
+    assert {each["grad_clip"] for each in one} == {0.1, 0.3, 0.5, 0.7}
     sizes = [each["hidden_size"] for each in one]
     assert all(isinstance(size, int) and 10 <= size <= 1000 for size in sizes)
     assert 10 < sum(size < 100 for size in sizes) < 30  # half of a range of two decades is below its middle one
     assert all(0 <= each["dropout"] <= 0.5 and float(f"{each['dropout']:.4g}") == each["dropout"] for each in one)
 
 
-def test_a_small_space_is_drawn_from_until_it_is_empty(small: dict[str, Any]) -> None:
-    drawn = Random(make_spec({**small, "method": "random", "trials": 9}), Path()).all
-    assert len(drawn) == 4
+def test_a_small_space_is_drawn_from_until_it_is_empty(small: dict[str, Any], tmp_path: Path) -> None:
+    small |= {"method": "random", "trials": 9}
+    assert len(tried(small, tmp_path)) == 4
+    (tmp_path / "narrow").mkdir()
+    small["search"] = {"dropout": {"low": 0.1234, "high": 0.1236}}  # of four digits each
+    assert sorted(each["dropout"] for each in tried(small, tmp_path / "narrow")) == [0.1234, 0.1235, 0.1236]
+
+
+def test_runs_whose_settings_were_not_kept_are_refused(small: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "runs/000").mkdir(parents=True)
+    with pytest.raises(RunError, match=r"has runs but no 'study.journal' with their settings"):
+        tried({**small, "method": "random", "trials": 2}, tmp_path)
 
 
 def test_a_range_keeps_its_ends() -> None:
-    import numpy as np
-
-    rng = np.random.default_rng(0)
-    drawn = [Range(0.12345678, 0.12345679).draw(rng) for _ in range(9)]
-    assert all(0.12345678 <= value <= 0.12345679 for value in drawn)
-    assert math.isclose(Range(0.1, 0.7, step=0.2).values()[-1], 0.7)
+    narrow = Range(0.12345678, 0.12345679)
+    assert all(0.12345678 <= _rounded(narrow, value) <= 0.12345679 for value in (0.12345678, 0.123456785, 0.12345679))
+    assert math.isclose(Range(0.1, 0.7, step=0.2).values[-1], 0.7)

@@ -1,7 +1,8 @@
-"""Sweeps on this machine: what is written, what is taken up again, what fails, and that backends do not matter."""
+"""Sweeps on this machine: what is written, what is resumed, what fails, and that backends do not matter."""
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
 import os
@@ -20,7 +21,7 @@ from charrnn.interrupts import Interrupted
 from charrnn.runs.folder import RunFolder
 from charrnn.sweeps import sweep
 from charrnn.sweeps.callback import LineSweepCallback, SweepCallback
-from charrnn.sweeps.folder import SweepFolder, progress
+from charrnn.sweeps.folder import SweepFolder
 from charrnn.sweeps.trial import run_trial
 from tests.cli.conftest import Run, charrnn  # noqa: F401  (a fixture)
 from tests.sweeps.conftest import SETTINGS, TEXT, as_toml, command, rows
@@ -54,7 +55,7 @@ def test_a_grid_through_the_command_line(charrnn: Run, small: dict[str, Any], te
     assert f"{found['best']['val_nats_per_char']:.4f} nats" in page
     assert (folder / "search.png").read_bytes().startswith(b"\x89PNG")
     again = charrnn("sweep", "rates.toml")
-    assert "8 of 8 runs are there already" in again.err
+    assert "8 of 8 runs already done" in again.err
     assert "best setting: hidden_size" in again.out
 
 
@@ -118,9 +119,9 @@ def test_several_workers_share_a_study(small: dict[str, Any], tmp_path: Path) ->
         {**small, "search": {"hidden_size": {"low": 2, "high": 30}}}, out=tmp_path / "o", jobs=2, callback=QUIET
     )
     assert [record["number"] for record in done.records] == list(range(8))
-    from charrnn.sweeps.methods.tpe import _study
+    from charrnn.sweeps.samplers import _open_study
 
-    trials = _study(tmp_path / "o").trials
+    trials = _open_study(tmp_path / "o").trials
     assert len(trials) == 4
     for trial in trials:
         losses = [r["val_nats_per_char"] for r in done.records if r["setting"] == trial.number]
@@ -215,7 +216,7 @@ def test_nothing_is_lost_when_a_sweep_is_stopped(
     process = subprocess.Popen(arguments, stderr=subprocess.PIPE)
     second = tmp_path / "out/runs/001"
     deadline = time.monotonic() + 60
-    while progress(second).get("step", 0) < 100 and time.monotonic() < deadline:
+    while RunFolder(second).latest().get("step", 0) < 100 and time.monotonic() < deadline:
         assert process.poll() is None, process.communicate()
         time.sleep(0.02)
     process.send_signal(number)
@@ -224,7 +225,7 @@ def test_nothing_is_lost_when_a_sweep_is_stopped(
     if number != signal.SIGKILL:
         assert err.decode().splitlines()[-1].startswith("charrnn: interrupted: ")
         assert "Traceback" not in err.decode()
-    assert 100 <= progress(second)["step"] < LONG["steps"]
+    assert 100 <= RunFolder(second).latest()["step"] < LONG["steps"]
     subprocess.run(arguments, check=True, capture_output=True)
     assert rows(tmp_path / "out") == undisturbed["rows"]
     assert metrics(tmp_path / "out") == undisturbed["metrics"]
@@ -351,7 +352,7 @@ def test_a_recipe_that_has_changed_is_another_sweep(small: dict[str, Any], tmp_p
             sweep(wanted, out=out, jobs=1, callback=QUIET)
 
 
-def test_a_finished_sweep_whose_best_run_is_gone_is_still_told_of(
+def test_a_finished_sweep_whose_best_run_is_gone_is_still_reported(
     small: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
@@ -379,7 +380,7 @@ def test_an_error_in_writing_the_results_does_not_hide_an_interruption(
     def fail(*_: object) -> None:
         raise RunError("no space left")
 
-    monkeypatch.setattr("charrnn.sweeps.run.write_results", fail)
+    monkeypatch.setattr(importlib.import_module("charrnn.sweeps.sweep"), "write_results", fail)
     lines = io.StringIO()
 
     class Ender(LineSweepCallback):
@@ -391,7 +392,7 @@ def test_an_error_in_writing_the_results_does_not_hide_an_interruption(
     assert "the results so far are not written: no space left" in lines.getvalue()
 
 
-def test_reading_a_large_text_is_told_of(
+def test_the_progress_of_reading_a_large_text_is_reported(
     small: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CHARRNN_CACHE", str(tmp_path / "cache"))

@@ -10,8 +10,8 @@ from typing import Any
 from rich.console import Console
 
 from charrnn.cli.sweep_table import TableSweepCallback
+from charrnn.runs.folder import RunFolder
 from charrnn.sweeps import sweep
-from charrnn.sweeps.folder import progress
 
 
 def test_the_table_shows_what_runs_and_what_is_best(small: dict[str, Any], tmp_path: Path) -> None:
@@ -63,8 +63,8 @@ def test_a_run_may_end_while_the_table_is_drawn() -> None:
 
 
 def test_how_far_a_run_is_when_it_has_written_nothing(tmp_path: Path) -> None:
-    assert progress(tmp_path) == {}
+    assert RunFolder(tmp_path).latest() == {}
     (tmp_path / "metrics.jsonl").touch()
-    assert progress(tmp_path) == {}
+    assert RunFolder(tmp_path).latest() == {}
     (tmp_path / "metrics.jsonl").write_text('{"st')
-    assert progress(tmp_path) == {}
+    assert RunFolder(tmp_path).latest() == {}

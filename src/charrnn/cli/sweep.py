@@ -14,9 +14,15 @@ from charrnn.cli.options import echo_json, json_option, quiet_option
 from charrnn.interrupts import Interrupted
 from charrnn.sweeps import Sweep
 from charrnn.sweeps import sweep as run_sweep
-from charrnn.sweeps.callback import LineSweepCallback, SweepCallback, record_line, settings_words
-from charrnn.sweeps.folder import FAILED, FINISHED, PRUNED
-from charrnn.units import bits
+from charrnn.sweeps.callback import (
+    LineSweepCallback,
+    SweepCallback,
+    loss_words,
+    other_counts,
+    record_line,
+    settings_words,
+)
+from charrnn.sweeps.folder import FINISHED, count_states
 
 
 @click.command(
@@ -45,30 +51,19 @@ A specification:
 @click.option("--jobs", type=click.IntRange(1), help=f"Runs at a time [default: cores, here {os.cpu_count() or 1}].")
 @click.option("--dask", metavar="ADDRESS", help="Run on the workers of this dask.distributed scheduler.")
 @click.option("--slurm", is_flag=True, help="Run as jobs of Slurm, at most --jobs at a time.")
-@click.option("--retry-failed", is_flag=True, help="Run those again that have failed.")
+@click.option("--retry-failed", is_flag=True, help="Run the failed runs again.")
 @quiet_option
 @json_option
-def sweep(
-    spec: Path,
-    out: Path | None,
-    jobs: int | None,
-    dask: str | None,
-    slurm: bool,
-    retry_failed: bool,
-    quiet: bool,
-    as_json: bool,
-) -> None:
+def sweep(spec: Path, quiet: bool, as_json: bool, **options: Any) -> None:
     """Train with many settings and rank them by validation loss.
 
-    SPEC.toml says what is searched, and how: all of a grid, settings drawn at random, or those that Optuna proposes.
-    Any setting of charrnn train may be searched. Writes every run, a table (CSV), a figure and a README into its
-    folder, where `best` is the best run. Ctrl-C saves and stops; the same command goes on. A run that fails is
-    recorded, and the others go on.
+    SPEC.toml names the settings to search and the method: all of a grid, settings drawn at random, or those that
+    Optuna proposes. Any setting of charrnn train can be searched. Writes every run, a table (CSV), a figure and a
+    README into its folder, where `best` is the best run. Ctrl-C saves and stops; the same command resumes the sweep.
+    A run that fails is recorded, and the others continue.
     """
     try:
-        done = run_sweep(
-            spec, out=out, jobs=jobs, dask=dask, slurm=slurm, retry_failed=retry_failed, callback=_make_callback(quiet)
-        )
+        done = run_sweep(spec, callback=_make_callback(quiet), **options)
     except Interrupted as stopped:
         click.echo(f"charrnn: interrupted: {stopped}", err=True)
         sys.exit(128 + stopped.signal)
@@ -91,30 +86,24 @@ def _make_callback(quiet: bool) -> SweepCallback:
     return TableSweepCallback()
 
 
-def _counts(done: Sweep) -> dict[str, int]:
-    return {state: sum(r["state"] == state for r in done.records) for state in (FINISHED, PRUNED, FAILED)}
-
-
 def _summary(done: Sweep) -> str:
-    counts = _counts(done)
-    words = [f"{counts[FINISHED]} runs finished"]
-    words += [f"{counts[PRUNED]} ended early"] if counts[PRUNED] else []
-    words += [f"{counts[FAILED]} failed"] if counts[FAILED] else []
+    finished = count_states(done.records)[FINISHED]
+    words = ", ".join([f"{finished} runs finished", *other_counts(done.records)])
     lines = []
     if done.best is not None:
         first = done.ranking[0]
         assert first.mean is not None
         if first.finished > 1:
             lines.append(
-                f"best setting: {settings_words(first.settings)}: validation {first.mean:.4f} nats "
-                f"({bits(first.mean):.4f} bits) per character, mean of {first.finished} seeds"
+                f"best setting: {settings_words(first.settings)}: validation {loss_words(first.mean)}, mean of "
+                f"{first.finished} seeds"
             )
         lines.append(f"best run: {record_line(done.best)}; ready to use: {done.path / 'best'}")
-    return "\n".join([*lines, f"{', '.join(words)}; written: {done.path / 'README.md'}"])
+    return "\n".join([*lines, f"{words}; written: {done.path / 'README.md'}"])
 
 
 def _as_json(done: Sweep) -> dict[str, Any]:
     records = [{k: v for k, v in record.items() if k != "report"} for record in done.records]
     best = None if done.best is None else {**done.best, "run": str(done.path / "best")}
     ranking = [asdict(each) for each in done.ranking]
-    return {"sweep": str(done.path), **_counts(done), "best": best, "ranking": ranking, "runs": records}
+    return {"sweep": str(done.path), **count_states(done.records), "best": best, "ranking": ranking, "runs": records}

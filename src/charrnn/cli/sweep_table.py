@@ -1,4 +1,4 @@
-"""The live table of a sweep on a terminal: what is running, how far it is, and the best so far."""
+"""The live table of a sweep on a terminal: the runs in training, their progress, and the best so far."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from charrnn.sweeps.callback import SweepCallback, record_line, settings_words
-from charrnn.sweeps.folder import FAILED, FINISHED, PRUNED, Record, progress
-from charrnn.training.callback import Tenths
+from charrnn.runs.folder import RunFolder
+from charrnn.sweeps.callback import SweepCallback, other_counts, record_line, settings_words
+from charrnn.sweeps.folder import FAILED, FINISHED, Record
+from charrnn.training.callback import LineCallback
 from charrnn.units import bits
 
 BEST_SHOWN = 5
@@ -32,12 +33,12 @@ class _Running:
     last: Mapping[str, Any] | None = None
 
 
-class TableSweepCallback(SweepCallback):
-    """A table that is drawn anew twice a second, from what the runs have written into their folders."""
+class TableSweepCallback(LineCallback, SweepCallback):
+    """Draws a table twice a second, from the files of the runs."""
 
     def __init__(self, console: Console | None = None) -> None:
+        super().__init__()
         self.console = console or Console(stderr=True, highlight=False)
-        self.tenths = Tenths(self.on_message)
         self.total = 0
         self.records: dict[int, Record] = {}
         self.running: dict[int, _Running] = {}
@@ -47,9 +48,6 @@ class TableSweepCallback(SweepCallback):
 
     def on_message(self, text: str) -> None:
         self.console.print(Text(text, "dim"))
-
-    def on_reading(self, what: str, share: float) -> None:
-        self.tenths(what, share)
 
     def on_open(self, total: int, records: Mapping[int, Record]) -> None:
         self.total, self.records = total, dict(records)
@@ -70,11 +68,9 @@ class TableSweepCallback(SweepCallback):
 
     def table(self) -> Table:
         """The table as it stands."""
-        states = [record["state"] for record in list(self.records.values())]
-        counts = [f"{len(states)} of {self.total} runs done"]
-        counts += [f"{states.count(PRUNED)} ended early"] if PRUNED in states else []
-        counts += [f"{states.count(FAILED)} failed"] if FAILED in states else []
-        table = Table(title=", ".join(counts), title_justify="left", expand=False)
+        records = list(self.records.values())  # a run may end meanwhile
+        title = ", ".join([f"{len(records)} of {self.total} runs done", *other_counts(records)])
+        table = Table(title=title, title_justify="left", expand=False)
         for name, justify in (("run", "right"), ("settings", "left"), ("seed", "right"), ("step", "right")):
             table.add_column(name, justify=justify)  # type: ignore[arg-type]  # one of rich's words
         table.add_column("validation\n(nats/char)", justify="right")
@@ -87,7 +83,7 @@ class TableSweepCallback(SweepCallback):
                 f"{number:03}", run.settings, str(run.seed), f"{last['step']:,}" if last else "", *_losses(loss),
                 f"running {time.monotonic() - run.begun:.0f} s",
             )  # fmt: skip
-        finished = [record for record in list(self.records.values()) if record["state"] == FINISHED]
+        finished = [record for record in records if record["state"] == FINISHED]
         for rank, record in enumerate(sorted(finished, key=lambda r: float(r["val_nats_per_char"]))[:BEST_SHOWN]):
             table.add_row(
                 f"{record['number']:03}", settings_words(record["settings"]), str(record["seed"]),
@@ -97,11 +93,11 @@ class TableSweepCallback(SweepCallback):
         return table
 
     def _look(self, run: _Running) -> Mapping[str, Any]:
-        """The last record of a run, with the latest validation loss that was measured."""
+        """The last record of a run, with the latest validation loss."""
         now = time.monotonic()
         if now - run.looked > LOOK_S:
             run.looked = now
-            last = progress(run.path)
+            last = RunFolder(run.path).latest()
             before = run.last or {}
             run.last = {**last, "val_loss": last.get("val_loss") or before.get("val_loss")} if last else before
         return run.last or {}

@@ -1,4 +1,4 @@
-"""What a search has found: every run and the best so far, and the settings as lines over parallel axes."""
+"""The figure of a search: every run and the best so far, and the settings as lines over parallel axes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SPAN = 6.0  # losses are shown up to so many times the median's distance from the best; those above, at the edge
+SPAN = 6.0  # losses are shown up to this multiple of the median's distance from the best; those above, at the edge
 MOST_TICKS = 8
 LABEL = {"facecolor": "white", "edgecolor": "none", "pad": 0.8, "alpha": 0.8}  # readable where lines pass
 
@@ -22,14 +22,14 @@ LABEL = {"facecolor": "white", "edgecolor": "none", "pad": 0.8, "alpha": 0.8}  #
 def draw_search(
     records: Sequence[Mapping[str, Any]], scales: Mapping[str, Mapping[str, Any]], best: int | None, seeds: int
 ) -> Figure:
-    """The figure.
+    """Draw the figure.
 
     Parameters
     ----------
     records : sequence of mappings
         `number`, `setting`, `settings`, `state` and, where it has one, `val_nats_per_char` of each run.
     scales : mapping
-        Of each searched setting, its `values`, or `low`, `high` and `log`.
+        The `values` of each searched setting, or its `low`, `high` and `log`.
     best : int, optional
         The best setting.
     seeds : int
@@ -127,7 +127,7 @@ def _draw_settings(
 
 
 def position(value: Any, scale: Mapping[str, Any]) -> float:
-    """Where on its axis, from 0 to 1, a setting's value stands; values of a list stand at equal distances."""
+    """The place of a setting's value on its axis, from 0 to 1; the values of a list are at equal distances."""
     if "values" in scale:
         return 0.5 if len(scale["values"]) == 1 else scale["values"].index(value) / (len(scale["values"]) - 1)
     low, high = scale["low"], scale["high"]
@@ -137,7 +137,7 @@ def position(value: Any, scale: Mapping[str, Any]) -> float:
 
 
 def ticks(scale: Mapping[str, Any]) -> list[tuple[float, str]]:
-    """Places on an axis and what stands there."""
+    """The places on an axis that are marked, and their labels."""
     if "values" in scale:
         values = scale["values"]
         every = -(-len(values) // MOST_TICKS)

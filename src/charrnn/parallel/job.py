@@ -1,4 +1,4 @@
-"""A job, what became of it, and the few lines that run it inside a worker."""
+"""A job, its outcome, and the few lines that run it inside a worker."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 from charrnn.threads import blas_threads
 
 POLL_S = 0.5
-LAST_WORDS_S = 60.0  # for a job that is saving, after the process that wanted its result is gone
+SAVING_S = 60.0  # for a job to save after the process that started it is gone
 
 
 @dataclass(frozen=True)
@@ -40,30 +40,29 @@ class Failure:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a job: its value, or a failure."""
+    """The outcome of a job: its value, or a failure."""
 
     job: Job
     value: Any = None
     failure: Failure | None = None
-    deaths: int = 0  # of workers that had it
-    blamed: int = 0  # those that were certainly its doing, and not that of another job at the time
+    deaths: int = 0  # of workers while they ran it
+    blamed: int = 0  # deaths that this job certainly caused
 
 
-def call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> dict[str, Any]:
-    """Run a job in this process, with one thread of linear algebra; what it raises is returned as a value."""
-    with blas_threads(1):
-        try:
-            return {"value": function(*arguments)}
-        except Exception as error:
-            message = " ".join(str(error).split())
-            return {"failure": [type(error).__name__, message, traceback.format_exc()]}
+def call(function: Callable[..., Any], arguments: tuple[Any, ...], in_worker: bool) -> dict[str, Any]:
+    """Run a job with one thread of linear algebra; an exception is returned as a value.
 
-
-def call_in_worker(function: Callable[..., Any], arguments: tuple[Any, ...]) -> dict[str, Any]:
-    """The same in a worker, where an interruption, too, is a value: it is for the process that gave the job to act."""
+    So is an interruption in a worker, for the process that gave the job to handle.
+    """
     try:
-        return call(function, arguments)
+        with blas_threads(1):
+            return {"value": function(*arguments)}
+    except Exception as error:
+        message = " ".join(str(error).split())
+        return {"failure": [type(error).__name__, message, traceback.format_exc()]}
     except KeyboardInterrupt as error:
+        if not in_worker:
+            raise
         if _orphaned.is_set():
             os._exit(1)
         return {"interrupted": str(error)}
@@ -73,23 +72,23 @@ _orphaned = threading.Event()
 
 
 def begin_worker(parent: int) -> None:
-    """Prepare a worker process: Ctrl-C is its parent's to hear, and it does not outlive its parent."""
+    """Prepare a worker process: it leaves Ctrl-C to its parent, and does not outlive it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if os.name == "posix":
         threading.Thread(target=_follow, args=(parent,), daemon=True).start()
 
 
 def begin_rank() -> None:
-    """Prepare a rank of MPI: an idle one would die of Ctrl-C, and all others with it. Training hears it by itself."""
+    """Prepare a rank of MPI: Ctrl-C would end an idle one, and all others with it. Training handles it by itself."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
 
 
 def _follow(parent: int) -> None:
-    """When the parent is gone, end this process as `kill` would: training hears it, saves and stops."""
+    """When the parent is gone, end this process as `kill` would: training saves and stops."""
     while os.getppid() == parent:
         time.sleep(POLL_S)
     _orphaned.set()
     os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(LAST_WORDS_S)
+    time.sleep(SAVING_S)
     os._exit(1)

@@ -1,13 +1,13 @@
-"""Jobs of a Slurm cluster, through submitit, in the shape of a standard executor.
+"""Jobs of a Slurm cluster, through submitit, as a standard executor.
 
-submitit passes a job and its result through files of its own in the folder it is given; those are not ours to read.
+submitit passes a job and its result through files of its own in the folder it is given; charrnn does not read them.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor, Future
+from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +19,14 @@ USUAL = {"timeout_min": 24 * 60, "cpus_per_task": 1, "mem_gb": 2, "name": "charr
 
 
 class Slurm(Backend):
-    """Slurm's jobs.
+    """Jobs of Slurm.
 
     Parameters
     ----------
     folder : Path
         Where submitit keeps its files; it must be on a file system that all machines share.
     workers : int
-        How many jobs may be submitted at a time.
+        The number of jobs that may be submitted at a time.
     parameters : mapping
         Those of submitit's `AutoExecutor.update_parameters`, over ours; and `cluster`, which is "slurm", or "local" for
         processes of this machine that are treated like jobs of a cluster.
@@ -50,7 +50,7 @@ class Slurm(Backend):
             executor.update_parameters(**parameters)
         except (TypeError, ValueError, NameError, AssertionError) as error:
             raise ConfigError(f"submitit does not take these of [slurm]: {' '.join(str(error).split())}") from None
-        return _Submitted(executor)
+        return _Submitted(executor, self.workers)
 
     def at_a_time(self, executor: Executor) -> int:
         return self.workers
@@ -62,38 +62,32 @@ class Slurm(Backend):
         return type(error).__name__ in ("UncompletedJobError", "FailedJobError")
 
 
-class _Submitted(Executor):
-    """submitit's jobs as futures; a thread looks which are done."""
+class _Submitted(ThreadPoolExecutor):
+    """submitit's jobs as futures: a thread waits for each."""
 
-    def __init__(self, inner: Any) -> None:
+    def __init__(self, inner: Any, workers: int) -> None:
+        super().__init__(workers)
         self.inner = inner
-        self.jobs: dict[Future[Any], Any] = {}
-        self.closed = threading.Event()
-        self.thread = threading.Thread(target=self._watch, daemon=True)
-        self.thread.start()
+        self.lock = threading.Lock()  # submitit is not made for threads
+        self.cancelled = threading.Event()
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        future.set_running_or_notify_cancel()  # nobody but the watching thread ends it
-        self.jobs[future] = self.inner.submit(fn, *args, **kwargs)
-        return future
+        with self.lock:
+            job = self.inner.submit(fn, *args, **kwargs)
+        return super().submit(self._result, job)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        while wait and not cancel_futures and self.jobs:
-            self.closed.wait(POLL_S)
-        self.closed.set()
-        self.thread.join()
-        for job in self.jobs.values():
-            job.cancel(check=False)
-        self.jobs.clear()
+        if cancel_futures:
+            self.cancelled.set()
+        super().shutdown(wait, cancel_futures=cancel_futures)
 
-    def _watch(self) -> None:
-        while not self.closed.wait(POLL_S):
-            for future, job in list(self.jobs.items()):
-                try:
-                    if not job.done():
-                        continue
-                    future.set_result(job.result())
-                except Exception as error:
-                    future.set_exception(error)
-                del self.jobs[future]
+    def _result(self, job: Any) -> Any:
+        while not self._is_done(job):
+            if self.cancelled.wait(POLL_S):
+                job.cancel(check=False)
+                raise CancelledError
+        return job.result()
+
+    def _is_done(self, job: Any) -> bool:
+        with self.lock:
+            return bool(job.done())

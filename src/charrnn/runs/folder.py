@@ -7,7 +7,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 Record = dict[str, Any]
+TAIL_BYTES = 1 << 15  # read from the end of metrics.jsonl to see how far a run is
 
 
 class RunFolder:
@@ -134,6 +135,23 @@ class RunFolder:
                 if number < len(lines):
                     raise RunError(f"'{self.metrics}' is damaged at line {number}") from None
         return records
+
+    def latest(self) -> Record:
+        """The last record, with the latest validation loss near it; empty if there is none. Quick, also in training."""
+        try:
+            with self.metrics.open("rb") as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL_BYTES))
+                lines = file.read().splitlines()
+        except OSError:
+            return {}
+        records: list[Record] = []
+        for line in lines:
+            with suppress(ValueError):  # the first may be cut off, and the last half written
+                record = json.loads(line)
+                if isinstance(record, dict) and "step" in record:
+                    records.append(record)
+        losses = [record["val_loss"] for record in records if record.get("val_loss") is not None]
+        return {**records[-1], "val_loss": losses[-1] if losses else None} if records else {}
 
     def clean(self, step: int) -> None:
         """Drop the records after a checkpoint's step, and the files that a crash left half written."""

@@ -1,13 +1,12 @@
-"""The sweep's folder: what each file in it is, and how a sweep finds there what it has done before."""
+"""The sweep's folder: its files, and how a sweep finds in them the runs that it has already done."""
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,13 @@ from charrnn.sweeps.spec import Spec
 from charrnn.version import __version__
 
 Record = dict[str, Any]
-TAIL_BYTES = 1 << 15  # of a run's records, to see how far it is
 FINISHED, PRUNED, FAILED = "finished", "pruned", "failed"
+
+
+def count_states(records: Iterable[Record]) -> dict[str, int]:
+    """The number of runs in each state."""
+    states = [record["state"] for record in records]
+    return {state: states.count(state) for state in (FINISHED, PRUNED, FAILED)}
 
 
 class SweepFolder:
@@ -28,7 +32,7 @@ class SweepFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.spec = path / "sweep.json"
-        self.session = path / "session"  # names the process whose runs may go on
+        self.session = path / "session"  # names the process whose runs may continue
         self.records = path / "records"
         self.runs = path / "runs"
         self.table = path / "results.csv"
@@ -38,12 +42,12 @@ class SweepFolder:
     @classmethod
     @contextmanager
     def hold(cls, path: Path, spec: Spec, text: Mapping[str, Any]) -> Iterator[SweepFolder]:
-        """The folder of a sweep, new or one that the same sweep was begun in; no other process has it meanwhile.
+        """The folder of a sweep, new or with the same sweep begun in it, locked against other processes.
 
         Raises
         ------
         RunError, ConfigError
-            There is something else in it, or another sweep, or another process has it.
+            It holds something else or another sweep, or another process has it.
         """
         folder = cls(path.resolve())
         if path.exists() and not path.is_dir():
@@ -76,55 +80,55 @@ class SweepFolder:
             if begun.get("recipes", {}).get(name, content) != content:
                 raise ConfigError(
                     f"the recipe '{name}' is not what it was when the sweep in '{self.path}' was begun: choose another "
-                    "--out, or put back what stood in it"
+                    "--out, or restore the recipe"
                 )
         numbers = [int(run.name) for run in self.runs.glob("*") if run.name.isdigit()]
         settings = max(numbers, default=-1) // len(spec.seeds) + 1
-        if trials is not None and trials < settings:  # more of them may be wanted than at first
+        if trials is not None and trials < settings:  # it may be raised
             raise ConfigError(
-                f"trials {trials} is too small: {settings} settings were begun in '{self.path}'; give at least so "
-                "many, or choose another --out"
+                f"trials {trials} is too small: {settings} settings were begun in '{self.path}'; give at least "
+                f"{settings}, or choose another --out"
             )
 
     def run(self, number: int) -> Path:
-        """Where a run keeps its files."""
+        """The folder of a run."""
         return self.runs / f"{number:03}"
 
     def begin_session(self) -> str:
-        """From now on runs go on only for this process; those that another has left behind save and stop."""
+        """From now on runs continue only for this process; those of an earlier one save and stop."""
         name = secrets.token_hex(8)
         write_atomic(self.session, name.encode())
         return name
 
     def end_session(self) -> None:
-        """Ask the runs that are going on to save and stop."""
+        """Ask the runs in training to save and stop."""
         self.session.unlink(missing_ok=True)
 
     def is_session(self, name: str) -> bool:
-        """Whether a session has neither ended nor been taken over."""
+        """Whether a session has neither ended nor been replaced."""
         try:
             return self.session.read_text() == name
         except OSError:
             return False
 
     def keep(self, record: Record) -> None:
-        """What became of a run, by its number."""
+        """Write the record of a run."""
         write_json(self.records / f"{record['number']:03}.json", record)
 
     def forget(self, record: Record) -> None:
-        """Let a run be run again; it goes on from its checkpoint, if it has one."""
+        """Delete a record, so that its run is run again, from its checkpoint if it has one."""
         (self.records / f"{record['number']:03}.json").unlink()
 
     def known(self) -> dict[int, Record]:
-        """What became of the runs so far."""
-        records = [read_json(path) for path in sorted(self.records.glob("*.json"))]
+        """The records of all runs that are done, in the order of their numbers."""
         try:
-            return {int(record["number"]): record for record in sorted(records, key=lambda r: int(r["number"]))}
+            records = {int(record["number"]): record for record in map(read_json, self.records.glob("*.json"))}
         except (KeyError, TypeError, ValueError):
             raise RunError(f"'{self.records}' is damaged: a record lacks its number") from None
+        return dict(sorted(records.items()))
 
     def name_best(self, number: int) -> None:
-        """Make `best` the folder of a run: a link, or where links are not to be had, a copy."""
+        """Make `best` a link to the folder of a run, or a copy where links cannot be made."""
         part = self.path / ".best.part"
         if part.is_symlink() or part.is_file():
             part.unlink()
@@ -138,25 +142,5 @@ class SweepFolder:
             shutil.rmtree(self.best, ignore_errors=True)
             try:
                 shutil.copytree(self.run(number), self.best)
-            except OSError as error:  # such as all of copytree's own
+            except OSError as error:  # copytree's own errors are among them
                 raise RunError(f"cannot copy '{self.run(number)}' to '{self.best}': {error}") from None
-
-
-def progress(run: Path) -> Mapping[str, Any]:
-    """The last record of a run that is going on, with the latest validation loss near it; empty where there is none."""
-    try:
-        with RunFolder(run).metrics.open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL_BYTES))
-            lines = file.read().splitlines()
-    except OSError:
-        return {}
-    records: list[Mapping[str, Any]] = []
-    for line in lines:
-        with suppress(ValueError):  # the first may be half a line, and the last not yet whole
-            record = json.loads(line)
-            if isinstance(record, dict) and "step" in record:
-                records.append(record)
-    if not records:
-        return {}
-    losses = [record["val_loss"] for record in records if record.get("val_loss") is not None]
-    return {**records[-1], "val_loss": losses[-1] if losses else None}

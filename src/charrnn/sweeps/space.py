@@ -4,24 +4,41 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
-
-import numpy as np
 
 from charrnn.config import known_settings
 from charrnn.errors import ConfigError
 from charrnn.recipes import read_recipe
-from charrnn.settings import check_values, nearest
+from charrnn.settings import check_value, check_values, nearest
 
-RECIPE = "recipe"  # not a field of a configuration, and yet something to choose
+RECIPE = "recipe"  # not a field of a configuration, but it can be searched
 RANGE_KEYS = ("low", "high", "log", "step")
-DIGITS = 4  # of a number drawn from a range
+Settings = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Choices:
+    """The values of a list."""
+
+    values: tuple[Any, ...]
+
+    @property
+    def size(self) -> float:
+        return len(self.values)
+
+    def as_json(self) -> list[Any]:
+        return list(self.values)
+
+    def scale(self) -> dict[str, Any]:
+        """The axis of a figure: numbers in ascending order, words in the order given."""
+        numbers = all(isinstance(value, int | float) for value in self.values)
+        return {"values": sorted(self.values) if numbers else list(self.values)}
 
 
 @dataclass(frozen=True)
 class Range:
-    """Numbers from `low` to `high`, both included: evenly or by their logarithm, and in steps if there is one."""
+    """Numbers from `low` to `high`, both included: evenly or by their logarithm, and in steps if `step` is given."""
 
     low: float
     high: float
@@ -29,36 +46,39 @@ class Range:
     step: float | None = None
     whole: bool = False
 
-    def draw(self, rng: np.random.Generator) -> float:
-        """A number from the range; those that are not whole have four digits, so that they can be read and typed."""
-        if self.step is not None:
-            values = self.values()
-            return values[rng.integers(len(values))]
-        if self.log:
-            value = math.exp(rng.uniform(math.log(self.low), math.log(self.high)))
-        elif self.whole:
-            return int(rng.integers(int(self.low), int(self.high), endpoint=True))
-        else:
-            value = rng.uniform(self.low, self.high)
-        value = round(value) if self.whole else float(f"{value:.{DIGITS}g}")
-        return min(max(value, self.low), self.high)
-
-    def values(self) -> list[float]:
+    @property
+    def values(self) -> tuple[float, ...]:
         """Every number of a range in steps."""
         assert self.step is not None
         count = math.floor((self.high - self.low) / self.step + 1e-9) + 1
         values = [float(f"{self.low + k * self.step:.12g}") for k in range(count)]
-        return [int(value) for value in values] if self.whole else values
+        return tuple(int(value) if self.whole else value for value in values)
+
+    @property
+    def size(self) -> float:
+        """The number of values: infinite for real numbers without steps."""
+        if self.step is None:
+            return self.high - self.low + 1 if self.whole else math.inf
+        return len(self.values)
 
     def as_json(self) -> dict[str, Any]:
-        return {"low": self.low, "high": self.high, "log": self.log, "step": self.step}
+        return {key: value for key, value in asdict(self).items() if key in RANGE_KEYS}
+
+    scale = as_json  # the axis of a figure
 
 
-Dimension = tuple[Any, ...] | Range
+Dimension = Choices | Range
+Search = Mapping[str, Dimension]
 
 
 def check_setting(name: str, value: Any) -> tuple[str, Any]:
-    """A setting's proper name, and the value if there is such a setting and it may have it."""
+    """The proper name of a setting, and its value as the setting's type.
+
+    Raises
+    ------
+    ConfigError
+        There is no such setting, or it cannot have this value.
+    """
     if name == RECIPE:
         read_recipe(value if isinstance(value, str) else repr(value))
         return name, value
@@ -69,7 +89,7 @@ def check_setting(name: str, value: Any) -> tuple[str, Any]:
 
 
 def dimension(name: str, wanted: Any) -> tuple[str, Dimension]:
-    """The proper name of a searched setting, and its values, from what stands in the specification."""
+    """The proper name of a searched setting, and its values, as the specification gives them."""
     if isinstance(wanted, Mapping):
         return _range(name, wanted)
     if not isinstance(wanted, list | tuple):
@@ -79,12 +99,11 @@ def dimension(name: str, wanted: Any) -> tuple[str, Dimension]:
         )
     if not wanted:
         raise ConfigError(f"{name} has no values to choose from")
-    checked = [check_setting(name, value) for value in wanted]
-    values = tuple(value for _, value in checked)
+    names, values = zip(*(check_setting(name, value) for value in wanted), strict=True)
     for number, value in enumerate(values):
         if value in values[:number]:
             raise ConfigError(f"{name} names {value!r} twice")
-    return checked[0][0], values
+    return names[0], Choices(values)
 
 
 def _range(name: str, wanted: Mapping[str, Any]) -> tuple[str, Range]:
@@ -94,16 +113,13 @@ def _range(name: str, wanted: Mapping[str, Any]) -> tuple[str, Range]:
     for key in ("low", "high"):
         if key not in wanted:
             raise ConfigError(f"{name}: a range needs low and high; {key} is missing")
-    proper, low = check_setting(name, wanted["low"])
-    _, high = check_setting(name, wanted["high"])
-    kinds = {name: setting.kind for name, setting in known_settings().items()}
-    if not kinds.get(proper, "str").startswith(("int", "float")):
+    (proper, low), (_, high) = (check_setting(name, wanted[key]) for key in ("low", "high"))
+    kind = "str" if proper == RECIPE else known_settings()[proper].kind
+    if kind not in ("int", "float"):
         raise ConfigError(f'{name}: a range is for numbers; list the values: {name} = ["{low}", "{high}"]')
     if low >= high:
         raise ConfigError(f"{name}: low {low} must be below high {high}")
-    log, step, whole = wanted.get("log", False), wanted.get("step"), kinds[proper].startswith("int")
-    if not isinstance(log, bool):
-        raise ConfigError(f"{name}: log must be true or false, not {log!r}")
+    log, step, whole = check_value(f"{name}: log", wanted.get("log", False), "bool"), wanted.get("step"), kind == "int"
     if log and low <= 0:
         raise ConfigError(f"{name}: with log, low {low} must be above 0")
     if step is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,8 +12,8 @@ from typing import Any
 from charrnn.errors import CharRNNError, ConfigError
 from charrnn.recipes import read_recipe
 from charrnn.settings import check_value, nearest
-from charrnn.sweeps.methods import METHODS
-from charrnn.sweeps.space import RECIPE, Dimension, Range, check_setting, dimension
+from charrnn.sweeps.samplers import METHODS
+from charrnn.sweeps.space import RECIPE, Range, Search, check_setting, dimension
 from charrnn.text.library import LIBRARY
 from charrnn.text.reading import STDIN
 
@@ -23,19 +24,18 @@ else:
 
 KEYS = ("text", "method", "trials", "seeds", "seed", "pruning", "settings", "search", "slurm")
 MOST_SETTINGS = 100_000
-Settings = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Spec:
-    """A sweep: what is trained on, what is searched and how.
+    """A sweep: the text to train on, the settings to search and the method of search.
 
     Attributes
     ----------
     text : tuple of str
         Files by their full paths, or the name of a library text; empty for the bundled novel.
     trials : int, optional
-        How many settings are tried, by the methods that choose them.
+        The number of settings to try, for the methods that choose them.
     seeds : tuple of int
         Each setting is trained with each of these.
     seed : int
@@ -49,22 +49,21 @@ class Spec:
     seed: int
     pruning: bool
     settings: Mapping[str, Any]
-    search: Mapping[str, Dimension]
+    search: Search
     slurm: Mapping[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
-        """What decides the runs: everything but where they are run."""
-        search = {k: d.as_json() if isinstance(d, Range) else list(d) for k, d in self.search.items()}
+        """Everything that decides the results; not where the runs are run."""
         return {
             "text": list(self.text), "method": self.method, "trials": self.trials, "seeds": list(self.seeds),
-            "seed": self.seed, "pruning": self.pruning, "settings": dict(self.settings), "search": search,
-            "recipes": self._recipes(),
+            "seed": self.seed, "pruning": self.pruning, "settings": dict(self.settings),
+            "search": {name: each.as_json() for name, each in self.search.items()}, "recipes": self._recipes(),
         }  # fmt: skip
 
     def _recipes(self) -> dict[str, Any]:
-        """What stands in the recipes now: their files may change."""
-        searched = self.search.get(RECIPE, ())
-        names = [self.settings[RECIPE]] if RECIPE in self.settings else searched if isinstance(searched, tuple) else ()
+        """The content of the recipes now: their files may change."""
+        fixed = (self.settings[RECIPE],) if RECIPE in self.settings else ()
+        names: tuple[Any, ...] = self.search[RECIPE].values if RECIPE in self.search else fixed
         recipes = {name: read_recipe(name) for name in names}
         return {
             k: {"settings": dict(r.settings), "sizes": [dict(size) for size in r.sizes]} for k, r in recipes.items()
@@ -72,7 +71,7 @@ class Spec:
 
 
 def read_spec(path: str | Path) -> Spec:
-    """The specification in a TOML file; files named in it are looked for in its folder."""
+    """The specification in a TOML file; the files that it names are looked for in its folder."""
     path = Path(path)
     try:
         values = tomllib.loads(path.read_text("utf-8"))
@@ -95,7 +94,7 @@ def make_spec(values: Mapping[str, Any], folder: Path | None = None) -> Spec:
     values : mapping
         As in a specification's TOML file.
     folder : Path, optional
-        Where files that are named without a full path are looked for; the current folder by default.
+        Where files without a full path are looked for; the current folder by default.
 
     Raises
     ------
@@ -110,32 +109,31 @@ def make_spec(values: Mapping[str, Any], folder: Path | None = None) -> Spec:
     for name, table in tables.items():
         if not isinstance(table, Mapping):
             raise ConfigError(f"{name} must be a table, not {table!r}")
-    for name in ("settings", "search"):
-        if RECIPE in tables[name]:
-            tables[name] = {**tables[name], RECIPE: _recipe(tables[name][RECIPE], folder)}
-    method = check_value("method", values.get("method", "grid"), "str", choices=tuple(METHODS))
+        if RECIPE in table:
+            tables[name] = {**table, RECIPE: _recipe(table[RECIPE], folder)}
+    name = check_value("method", values.get("method", "grid"), "str", choices=tuple(METHODS))
+    method = METHODS[name]
     search = dict(_checked("search", tables["search"], dimension))
     settings = dict(_checked("settings", tables["settings"], check_setting))
-    for name in search:
-        if name in settings:
-            raise ConfigError(f"{name} stands in [settings] and in [search]: leave one out")
+    for searched in search:
+        if searched in settings:
+            raise ConfigError(f"{searched} stands in [settings] and in [search]: leave one out")
     if not search:
         raise ConfigError("there is nothing to search: give a table [search], such as hidden_size = [64, 128]")
-    if not METHODS[method].by_trials:
+    if not method.counts_trials:
         _check_grid(search, values)
     elif values.get("trials") is None:
-        raise ConfigError(f"method '{method}' needs to know how many settings to try, such as: trials = 20")
-    prunes = METHODS[method].prunes
-    if not prunes and "pruning" in values:
+        raise ConfigError(f"method '{name}' needs to know how many settings to try, such as: trials = 20")
+    if not method.prunes and "pruning" in values:
         others = " or ".join(f"'{name}'" for name, each in METHODS.items() if each.prunes)
-        raise ConfigError(f"pruning has no effect with method '{method}': it goes with method {others}")
+        raise ConfigError(f"pruning has no effect with method '{name}': it goes with method {others}")
     return Spec(
         _sources(values.get("text", ()), folder),
-        method,
+        name,
         check_value("trials", values.get("trials"), "int | None", least=1, most=MOST_SETTINGS),
         _seeds(values.get("seeds", [0])),
         check_value("seed", values.get("seed", 0), "int", least=0),
-        check_value("pruning", values.get("pruning", prunes), "bool"),
+        check_value("pruning", values.get("pruning", method.prunes), "bool"),
         settings,
         search,
         dict(tables["slurm"]),
@@ -165,13 +163,11 @@ def _recipe(wanted: Any, folder: Path) -> Any:
     return str(folder / wanted) if isinstance(wanted, str) and wanted.endswith(".toml") else wanted
 
 
-def _check_grid(search: Mapping[str, Dimension], values: Mapping[str, Any]) -> None:
+def _check_grid(search: Search, values: Mapping[str, Any]) -> None:
     for name, each in search.items():
         if isinstance(each, Range) and each.step is None:
             raise ConfigError(f"search.{name}: a grid needs a list of values, or a range with a step")
-    count = 1
-    for each in search.values():
-        count *= len(each.values() if isinstance(each, Range) else each)
+    count = math.prod(int(each.size) for each in search.values())
     if count > MOST_SETTINGS:
         raise ConfigError(f"the grid has {count:,} settings, more than {MOST_SETTINGS:,}: search by method 'random'")
     if values.get("trials") is not None:
@@ -188,7 +184,7 @@ def _seeds(wanted: Any) -> tuple[int, ...]:
 
 
 def _sources(wanted: Any, folder: Path) -> tuple[str, ...]:
-    sources = [wanted] if isinstance(wanted, str) else list(wanted) if isinstance(wanted, list | tuple) else [wanted]
+    sources = list(wanted) if isinstance(wanted, list | tuple) else [wanted]
     for source in sources:
         if not isinstance(source, str) or not source:
             raise ConfigError(f"text must be a file's name or a list of them, not {wanted!r}")

@@ -1,11 +1,10 @@
-"""One run of a sweep, inside a worker: train, or go on with what was begun, and say how it ended."""
+"""One run of a sweep, inside a worker: train, or resume what was begun, and return the outcome."""
 
 from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,13 @@ from charrnn.errors import CharRNNError, RunError
 from charrnn.runs.files import read_arrays
 from charrnn.runs.folder import RunFolder
 from charrnn.sweeps.folder import FINISHED, PRUNED, SweepFolder
-from charrnn.sweeps.methods.tpe import Judge
+from charrnn.sweeps.samplers import Pruner
 from charrnn.training.callback import Callback, Evaluated, ProgressReport
 from charrnn.training.train import Run, train
 
 STOPPED = "stopped"
 LISTEN_S = 0.2  # between looks whether the sweep still wants the run
-FOLDER_S = 60.0  # for a process that was left behind to save and to leave the run folder
+FOLDER_S = 60.0  # for a process of an earlier session to save and to leave the run folder
 
 
 def run_trial(order: Mapping[str, Any]) -> dict[str, Any]:
@@ -29,56 +28,53 @@ def run_trial(order: Mapping[str, Any]) -> dict[str, Any]:
     ----------
     order : mapping
         `sweep` (the folder), `session`, `number`, `text`, `recipe`, `settings`, and `trial`: its number in the study
-        that decides whether it is worth going on, or None.
+        whose pruner may end it early, or None.
 
     Returns
     -------
     dict
-        `state`, and what was measured; losses in nats per character.
+        `state`, and the results; losses in nats per character.
     """
     sweep = SweepFolder(Path(order["sweep"]))
     folder = RunFolder(sweep.run(order["number"]))
-    judge = None if order["trial"] is None else Judge(sweep.path, order["trial"])
-    callback = _TrialCallback(sweep, order["session"], folder, judge)
+    pruner = None if order["trial"] is None else Pruner(sweep.path, order["trial"])
     try:
-        measured = _measured(_train(folder, order, callback))
-        return {"state": FINISHED, **measured, "splits": folder.read_config().get("splits")}
+        run = _train(folder, order, _TrialCallback(sweep, order["session"], pruner))
     except _Stop as stop:
-        best = callback.best_so_far()
-        return {"state": stop.state, **best}
+        return {"state": stop.state, **_best_so_far(folder)}
+    assert run.val is not None
+    return {
+        "state": FINISHED,
+        "val_nats_per_char": run.val.nats_per_char,
+        "test_nats_per_char": run.test.nats_per_char if run.test else None,
+        "best_step": run.best_step,
+        "step": run.step,
+        "epoch": run.epoch,
+        "seconds": round(run.seconds, 3),
+        "ended": run.ended,
+        "parameters": len(run.model.params.vector),
+        "splits": folder.read_config().get("splits"),
+    }
 
 
-def _train(folder: RunFolder, order: Mapping[str, Any], callback: _TrialCallback) -> Run:
+def _train(folder: RunFolder, order: Mapping[str, Any], callback: Callback) -> Run:
     if folder.path.exists():
-        with _held(folder):
-            if not _is_whole(folder):
+        deadline = time.monotonic() + FOLDER_S
+        while folder.in_training() and time.monotonic() < deadline:
+            time.sleep(LISTEN_S)
+        with folder.lock():
+            if not _can_be_resumed(folder):
                 shutil.rmtree(folder.path)
     if folder.path.exists():
         return train(resume=folder.path, callback=callback)
     return train(order["text"], out=folder.path, recipe=order["recipe"], callback=callback, **order["settings"])
 
 
-@contextmanager
-def _held(folder: RunFolder) -> Iterator[None]:
-    """The folder's lock, as soon as no other process trains in it."""
-    deadline = time.monotonic() + FOLDER_S
-    with ExitStack() as held:
-        while True:
-            try:
-                held.enter_context(folder.lock())
-                break
-            except RunError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(LISTEN_S)
-        yield
+def _can_be_resumed(folder: RunFolder) -> bool:
+    """Whether a run's files are whole; one that was never begun, or is damaged (by a full disk, say), is done again.
 
-
-def _is_whole(folder: RunFolder) -> bool:
-    """Whether a run can be gone on with; if it was never begun, or is damaged (by a full disk, say), it is done again.
-
-    Only what stands in its files counts. What else keeps it from going on, such as a text that is not there, or a file
-    that cannot be read now, is no reason to lose what was trained.
+    Only the content of its files counts. Anything else that prevents resuming, such as a missing text or a file that
+    cannot be read now, is no reason to lose what was trained.
     """
     if not (folder.checkpoint.is_file() and folder.config.is_file()):
         return False
@@ -93,22 +89,8 @@ def _is_whole(folder: RunFolder) -> bool:
     return True
 
 
-def _measured(run: Run) -> dict[str, Any]:
-    assert run.val is not None
-    return {
-        "val_nats_per_char": run.val.nats_per_char,
-        "test_nats_per_char": run.test.nats_per_char if run.test else None,
-        "best_step": run.best_step,
-        "step": run.step,
-        "epoch": run.epoch,
-        "seconds": round(run.seconds, 3),
-        "ended": run.ended,
-        "parameters": len(run.model.params.vector),
-    }
-
-
 class _Stop(Exception):  # noqa: N818  (no error)
-    """Training is to end here; it saves first."""
+    """Ends training, which saves first."""
 
     def __init__(self, state: str) -> None:
         super().__init__(state)
@@ -116,10 +98,10 @@ class _Stop(Exception):  # noqa: N818  (no error)
 
 
 class _TrialCallback(Callback):
-    """Says nothing; listens whether the run is still wanted, and has it judged."""
+    """Prints nothing; ends a run that the sweep no longer wants, or that its pruner gives up."""
 
-    def __init__(self, sweep: SweepFolder, session: str, folder: RunFolder, judge: Judge | None) -> None:
-        self.sweep, self.session, self.folder, self.judge = sweep, session, folder, judge
+    def __init__(self, sweep: SweepFolder, session: str, pruner: Pruner | None) -> None:
+        self.sweep, self.session, self.pruner = sweep, session, pruner
         self.listened_at = 0.0
         self.val_loss: float | None = None
 
@@ -133,23 +115,23 @@ class _TrialCallback(Callback):
             self.listened_at = now
             if not self.sweep.is_session(self.session):
                 raise _Stop(STOPPED)
-        if self.judge and self.val_loss is not None and progress.share < 1:
+        if self.pruner and self.val_loss is not None and progress.share < 1:
             val_loss, self.val_loss = self.val_loss, None
-            if self.judge.is_hopeless(progress.share, val_loss):
+            if self.pruner.report(progress.share, val_loss):
                 raise _Stop(PRUNED)
 
-    def best_so_far(self) -> dict[str, Any]:
-        """The best validation loss of a run that was ended early, and where it stood."""
-        try:
-            records = self.folder.read_metrics()
-        except CharRNNError:
-            return {}
-        evaluated = [r for r in records if r.get("val_loss") is not None]
-        if not evaluated:
-            return {}
-        best = min(evaluated, key=lambda r: r["val_loss"])
-        last = records[-1]
-        return {
-            "val_nats_per_char": best["val_loss"], "best_step": best["step"], "step": last["step"],
-            "epoch": last["epoch"], "seconds": last["seconds"],
-        }  # fmt: skip
+
+def _best_so_far(folder: RunFolder) -> dict[str, Any]:
+    """The best validation loss of a run that was ended early, and the step where it ended."""
+    try:
+        records = folder.read_metrics()
+    except CharRNNError:
+        return {}
+    evaluated = [record for record in records if record.get("val_loss") is not None]
+    if not evaluated:
+        return {}
+    best, last = min(evaluated, key=lambda r: r["val_loss"]), records[-1]
+    return {
+        "val_nats_per_char": best["val_loss"], "best_step": best["step"],
+        **{name: last[name] for name in ("step", "epoch", "seconds")},
+    }  # fmt: skip

@@ -1,29 +1,39 @@
-"""Which backend carries out a sweep."""
+"""The backend that a user asks for. A new one is a class elsewhere, and a line here."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from charrnn.errors import ConfigError
-from charrnn.parallel import Backend, local_backend
-from charrnn.parallel.executors import Dask, Mpi
+from charrnn.parallel.backend import Backend, Dask, Mpi, local_backend
 from charrnn.parallel.slurm import Slurm
 from charrnn.parallel.team import launched_as_one_of_several
-from charrnn.sweeps.spec import Spec
 
 
-def choose_backend(folder: Path, spec: Spec, jobs: int | None, dask: str | None, slurm: bool) -> Backend:
-    """The one that was asked for; MPI's ranks where this process is the first of them; else this machine's cores."""
-    if dask and slurm:
+def choose_backend(jobs: int | None, dask: str | None, slurm: Mapping[str, Any] | None, folder: Path) -> Backend:
+    """The backend asked for; MPI's ranks if this process is the first of several; else the cores of this machine.
+
+    Parameters
+    ----------
+    jobs : int, optional
+        Jobs at a time.
+    dask : str, optional
+        The address of a dask.distributed scheduler.
+    slurm : mapping, optional
+        Parameters for jobs of Slurm, whose files go into `folder`.
+    """
+    if dask and slurm is not None:
         raise ConfigError("--dask and --slurm are two places to run: leave one out")
     if dask:
         if jobs is not None:
             raise ConfigError(f"jobs {jobs} has no effect with --dask: as many are run as the cluster has threads")
         return Dask(dask)
     cores = os.cpu_count() or 1
-    if slurm:
-        return Slurm(folder.resolve() / "slurm", jobs or cores, spec.slurm)
+    if slurm is not None:
+        return Slurm(folder, jobs or cores, slurm)
     if Mpi.launched():
         if jobs is not None:
             raise ConfigError(f"jobs {jobs} has no effect with MPI: every rank but the first carries out a run")

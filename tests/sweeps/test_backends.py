@@ -17,11 +17,11 @@ from typing import Any
 import pytest
 
 from charrnn.errors import ConfigError, RunError
-from charrnn.parallel.executors import Dask, Mpi
+from charrnn.parallel.backend import Dask, Mpi
 from charrnn.runs.files import read_arrays
+from charrnn.runs.folder import RunFolder
 from charrnn.sweeps import sweep
 from charrnn.sweeps.callback import SweepCallback
-from charrnn.sweeps.folder import progress
 from tests.sweeps.conftest import as_toml, command, rows
 
 QUIET = SweepCallback()
@@ -65,7 +65,7 @@ def cluster(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]
 
 
 class _Killer(SweepCallback):
-    """Kills a worker in the midst of a run, as soon as so many others have ended."""
+    """Kills a worker in the midst of a run, as soon as `after` others have ended."""
 
     def __init__(self, client: Any, process: subprocess.Popen[bytes], after: int) -> None:
         self.client, self.process, self.after, self.count, self.at = client, process, after, 0, -1
@@ -113,14 +113,14 @@ def test_a_dask_cluster_whose_workers_are_gone(cluster: tuple[str, list[subproce
     address, workers = cluster
     backend = Dask(address)
     executor = backend.start()
-    assert backend.lacks(executor) == ""
+    assert backend.waiting_reason(executor) == ""
     for worker in workers:
         worker.kill()
     deadline = time.monotonic() + 30
-    while not (lacks := backend.lacks(executor)):
+    while not (reason := backend.waiting_reason(executor)):
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    assert lacks == f"no workers: waiting for 'dask worker {address}'"
+    assert reason == f"no workers: waiting for 'dask worker {address}'"
     backend.stop(executor, now=True)
 
 
@@ -128,7 +128,7 @@ def test_a_dask_cluster_that_is_not_there(
     small: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("distributed")
-    monkeypatch.setattr("charrnn.parallel.executors.CONNECT_S", 1)
+    monkeypatch.setattr("charrnn.parallel.backend.CONNECT_S", 1)
     with pytest.raises(RunError, match=r"no dask scheduler answers at 'tcp://127.0.0.1:9' .*: start one with"):
         sweep(small, out=tmp_path / "out", dask="tcp://127.0.0.1:9", callback=QUIET)
     with pytest.raises(RunError, match=r"no dask scheduler answers at 'nonsense://x'"):
@@ -170,7 +170,7 @@ def test_ctrl_c_on_the_ranks_of_mpi_one_of_which_is_idle(small: dict[str, Any], 
     assert "charrnn: interrupted: 0 of 1 runs are done" in err.decode()
     assert "Traceback" not in err.decode()
     _, header = read_arrays(run / "checkpoint.safetensors")
-    assert header["progress"]["step"] >= progress(run)["step"] > 0
+    assert header["progress"]["step"] >= RunFolder(run).latest()["step"] > 0
 
 
 def test_as_jobs_that_submitit_runs_on_this_machine(small: dict[str, Any], tmp_path: Path) -> None:
