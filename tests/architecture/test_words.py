@@ -43,23 +43,6 @@ QUOTED = {
 PAGES = sorted({*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "benchmarks" / "README.md"} - QUOTED)
 SOURCES = sorted([*PACKAGE.rglob("*.py"), *(PACKAGE / "serving" / "page").iterdir(), *PACKAGE.rglob("*.toml")])
 # Still to be reworded; the list goes with the last of them.
-UNFINISHED = """
-    docs/playground.md
-    docs/serving.md docs/sweeps.md src/charrnn/batching/chunked.py src/charrnn/batching/sequential.py
-    src/charrnn/cli/live.py src/charrnn/cli/sample.py src/charrnn/cli/sweep_table.py src/charrnn/cli/train.py
-    src/charrnn/figures/search.py src/charrnn/ngrams/ngram.py
-    src/charrnn/parallel/mpi.py src/charrnn/parallel/pool.py
-    src/charrnn/parallel/team.py src/charrnn/randomness.py
-    src/charrnn/runs/training_state.py src/charrnn/serving/answers.py src/charrnn/serving/connections.py
-    src/charrnn/serving/engine.py src/charrnn/serving/errors.py src/charrnn/serving/openai_api.py
-    src/charrnn/serving/page/api.js src/charrnn/serving/page/settings.js src/charrnn/serving/page_api.py
-    src/charrnn/serving/run_records.py src/charrnn/serving/writing.py src/charrnn/studies/lab.py
-    src/charrnn/studies/progress.py src/charrnn/sweeps/callback.py src/charrnn/sweeps/folder.py
-    src/charrnn/sweeps/methods/tpe.py src/charrnn/sweeps/run.py src/charrnn/sweeps/trial.py
-    src/charrnn/text/reading.py src/charrnn/training/callback.py src/charrnn/training/mpi.py
-    src/charrnn/training/optimizers.py src/charrnn/training/resolve.py src/charrnn/training/session.py
-    src/charrnn/training/train.py
-""".split()  # noqa: SIM905
 WORDS = (tokenize.STRING, tokenize.COMMENT, getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING))
 
 
@@ -85,13 +68,7 @@ def found(path: Path) -> list[str]:
     ]
 
 
-def expected(path: Path) -> object:
-    name = path.relative_to(ROOT).as_posix()
-    marks = [pytest.mark.xfail(strict=False, reason="to be reworded")] if name in UNFINISHED else []
-    return pytest.param(path, id=name, marks=marks)
-
-
-@pytest.mark.parametrize("path", [expected(path) for path in [*PAGES, *SOURCES]])
+@pytest.mark.parametrize("path", [*PAGES, *SOURCES], ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_no_sentence_needs_reading_twice(path: Path) -> None:
     assert found(path) == []
 

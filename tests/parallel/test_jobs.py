@@ -50,7 +50,7 @@ def test_a_job_whose_worker_died_is_tried_again_and_one_that_kills_every_worker_
     failure = done["always"].failure
     assert failure is not None
     assert failure.kind == "WorkerDied"
-    assert failure.message.startswith("3 workers died of it, perhaps of too little memory: ")
+    assert failure.message.startswith("3 workers died running it, perhaps for lack of memory: ")
     assert done["always"].blamed == 3
     assert done["twice"].blamed <= 2
 

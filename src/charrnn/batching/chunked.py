@@ -1,4 +1,4 @@
-"""Chunked: the text is cut into chunks, and the chunks are shuffled anew every epoch.
+"""Chunked: the text is cut into chunks, and the chunks are shuffled again every epoch.
 
 Inside a chunk, order and state are kept, window after window; at its start the state is fresh. The lanes take the
 chunks of each epoch's shuffle in turn, and a new shuffle follows where one runs out, so that every chunk is read

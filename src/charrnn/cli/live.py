@@ -37,7 +37,7 @@ class LiveServer:
             check_installed()
             from charrnn.serving.server import bind
 
-            bind(LOCAL_HOST, self.port).close()  # a port that is in use is said before anything else
+            bind(LOCAL_HOST, self.port).close()  # a port in use is an error before anything else
 
     def begin(self, run: Path) -> None:
         """The run folder is there: serve it."""

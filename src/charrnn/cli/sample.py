@@ -13,7 +13,7 @@ import click
 
 from charrnn.cli.options import config_options, echo_json, given, json_option, on_unknown_option, quiet_option
 from charrnn.errors import ConfigError
-from charrnn.generation.filters import make_sampling, sampling_settings
+from charrnn.generation.filters import GREEDY, make_sampling, sampling_settings
 from charrnn.language_model import load
 from charrnn.text.reading import STDIN, read_files
 
@@ -33,7 +33,7 @@ Examples:
 @click.option(
     "--length", type=click.IntRange(0), default=500, show_default=True, help="Characters to generate after the prompt."
 )
-@config_options(sampling_settings())
+@config_options({**sampling_settings(), GREEDY.name: GREEDY})
 @click.option("--stop", multiple=True, metavar="STRING", help="Stop before this string; may be repeated.")
 @click.option(
     "--num-samples", type=click.IntRange(1), default=1, show_default=True, help="Samples to generate, side by side."

@@ -105,12 +105,12 @@ FILTERS: dict[str, Rule] = {
     "top_p": top_p,
     "min_p": min_p,
 }
-GREEDY_FLAG = Setting("greedy", "bool", "always take the likeliest character", False)
+GREEDY = Setting("greedy", "bool", "always take the likeliest character", False)  # as temperature 0
 
 
 def sampling_settings() -> dict[str, Setting]:
-    """The settings of every rule, and `greedy`, by name."""
-    return {**{name: each.setting for name, each in FILTERS.items()}, "greedy": GREEDY_FLAG}
+    """The setting of every rule, by name."""
+    return {name: each.setting for name, each in FILTERS.items()}
 
 
 class SamplingConfig:
@@ -123,7 +123,7 @@ class SamplingConfig:
     """
 
     def __init__(self, **values: Any) -> None:
-        known = sampling_settings()
+        known = {**sampling_settings(), GREEDY.name: GREEDY}
         self._values = {**{name: each.default for name, each in known.items()}, **check_values(known, values)}
         self.greedy: bool = self._values.pop("greedy")
         if self.greedy:

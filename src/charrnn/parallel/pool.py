@@ -139,7 +139,7 @@ class _Pool:
         if taken.blamed < TRIES or self.stopping:
             self.again.append(taken)
         else:
-            reason = f"{TRIES} workers died of it, perhaps of too little memory: {' '.join(why.split())[:300]}"
+            reason = f"{TRIES} workers died running it, perhaps for lack of memory: {' '.join(why.split())[:300]}"
             yield replace(taken, failure=Failure("WorkerDied", reason))
 
     def release(self, now: bool) -> None:
