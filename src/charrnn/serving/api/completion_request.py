@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, create_model
 
@@ -10,7 +10,17 @@ from charrnn.generation import SamplingConfig, make_sampling
 from charrnn.generation.filters import sampling_settings
 from charrnn.language_model import LanguageModel
 from charrnn.serving.api.errors import characters_of
-from charrnn.serving.api.fields import UNKNOWN_FIELD, Body, Text, Whole, model_field, of_setting, texts, unsupported
+from charrnn.serving.api.fields import (
+    UNKNOWN_FIELD,
+    WHOLE,
+    Body,
+    Text,
+    Whole,
+    model_field,
+    of_setting,
+    texts,
+    unsupported,
+)
 from charrnn.serving.http.errors import ApiError
 from charrnn.serving.limits import Limits
 
@@ -37,16 +47,15 @@ class CompletionRequest(Body):
     stream: bool = Field(False, description="send the text as it is written, as server-sent events")
     stream_options: StreamOptions | None = Field(None, description="only with stream")
     stop: list[str]
-    seed: Whole | None = Field(
-        None, ge=0, le=LARGEST_SEED, description="equal seeds give equal texts; by default each request differs"
+    seed: Annotated[int, Field(ge=0, le=LARGEST_SEED), WHOLE] | None = Field(
+        None, description="equal seeds give equal texts; by default each request differs"
     )
-    logprobs: Whole | None = Field(
-        None, ge=0, le=MOST_LIKELY,
-        description="report log-probabilities, and this many of the likeliest characters at each position",
-    )  # fmt: skip
+    logprobs: Annotated[int, Field(ge=0, le=MOST_LIKELY), WHOLE] | None = Field(
+        None, description="report log-probabilities, and this many of the likeliest characters at each position"
+    )
     echo: bool = Field(False, description="begin the text with the prompt")
     on_unknown: str
-    user: Text | None = Field(None, max_length=1000, description="ignored")
+    user: Annotated[Text, Field(max_length=1000)] | None = Field(None, description="ignored")
 
     @property
     def sampling(self) -> SamplingConfig:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -24,8 +23,9 @@ Score = record(
 
 def operations(service: Service) -> list[Operation]:
     models = service.models
-    text = Field(description="the text to score", min_length=2, max_length=service.limits.max_text)
-    score_request = text_body("ScoreRequest", model_field(models.ids), text)
+    score_request = text_body(
+        "ScoreRequest", model_field(models.ids), 2, service.limits.max_text, description="the text to score"
+    )
 
     async def list_models(request: Request) -> Response:
         return JSONResponse({"object": "list", "data": [_described(served) for served in service.models]})

@@ -52,7 +52,7 @@ Answer = dict[str, Any]
 
 class ActivationsBody(TextBody):
     layer: Whole = Field(ge=0, description="the layer, from 0")
-    unit: Whole = Field(ge=0, description="the unit in the layer, from 0")
+    unit: Whole = Field(ge=0, description="the unit in it, from 0")
 
 
 def operations(service: Service) -> list[Operation]:
@@ -86,11 +86,11 @@ def operations(service: Service) -> list[Operation]:
         return run
 
     model = Text, Field(description="the name of a model")
-    some = Field(description="the text to inspect", max_length=longest)
+    text: dict[str, Any] = {"description": "the text to inspect"}
     words = f"the text to find units in, at least {LEAST} characters; if empty, the model writes one"
-    inspect = text_body("InspectRequest", model, some)
-    units = text_body("UnitsRequest", model, Field("", description=words, max_length=longest))
-    activations = text_body("ActivationsRequest", model, some, ActivationsBody)
+    inspect = text_body("InspectRequest", model, 0, longest, **text)
+    units = text_body("UnitsRequest", model, 0, longest, default="", description=words)
+    activations = text_body("ActivationsRequest", model, 0, longest, ActivationsBody, **text)
     return [
         Operation("GET", "/api/settings", "listSettings", "List the sampling settings that have a slider.",
                   list_settings, "The settings, in the order in which they apply.", Settings),
