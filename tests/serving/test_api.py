@@ -397,7 +397,7 @@ def test_an_error_inside_gives_nothing_away(run_path: Path, caplog: pytest.LogCa
 
 
 def test_a_guard_that_fails_gives_nothing_away(run_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("charrnn.serving.guard._host_name", lambda host: 1 / 0)
+    monkeypatch.setattr("charrnn.serving.guard._split", lambda address: 1 / 0)
     with client_of(run_path) as client:
         answer = client.get("/v1/models")
     assert error_of(answer, 500)["code"] == "internal_error"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from charrnn.serving.limits import Limits, make_limits
 from charrnn.settings import settings_of
 
 LOCAL_HOST, DEFAULT_PORT = "127.0.0.1", 8000
+PACKAGES = ("prometheus_client", "pydantic", "starlette", "uvicorn")
 
 
 @click.command(
@@ -89,13 +91,9 @@ def serve(
 
 def check_installed() -> None:
     """Raise ConfigError if a package that serving needs is missing."""
-    try:
-        import prometheus_client  # noqa: F401
-        import pydantic  # noqa: F401
-        import starlette  # noqa: F401
-        import uvicorn  # noqa: F401
-    except ImportError:
-        raise ConfigError("serving needs more packages: pip install 'charrnn[serve]'") from None
+    missing = [name for name in PACKAGES if find_spec(name) is None]
+    if missing:
+        raise ConfigError(f"serving needs {' and '.join(missing)}: pip install 'charrnn[serve]'")
 
 
 def _warning(host: str, api_key: str | None) -> str:

@@ -101,8 +101,8 @@ def _representable(value: Any) -> Any:
 WHOLE = BeforeValidator(_whole)
 Whole = Annotated[int, WHOLE]
 Number = Annotated[float, BeforeValidator(_representable)]
-# Any string of Python: pydantic's own type refuses half a surrogate pair, which JSON can hold. Limits of its length have
-# to be given in an Annotated type: pydantic ignores those of a default value.
+# Any string of Python: pydantic's own type refuses half a surrogate pair, which JSON can hold. Put limits of its length
+# into an Annotated type: pydantic ignores those of a default value.
 Text = InstanceOf[str]
 
 
