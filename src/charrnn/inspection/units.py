@@ -206,8 +206,8 @@ def _outputs(ws: Any) -> Array:
     return np.asarray(ws.outputs)
 
 
-# cell → the values to show of a layer's workspace after a forward pass, (T, B, H), between −1 and 1: its outputs, but of
-# a cell that keeps its memory elsewhere, the memory.
+# cell → the values of a layer's workspace to show after a forward pass, (T, B, H), between −1 and 1. The default is the
+# outputs; a cell that keeps its memory elsewhere shows the memory.
 SHOWN: dict[str, Callable[[Any], Array]] = {
     "lstm": lambda ws: ws.saved[-1],  # tanh of the cell
     "qrnn": lambda ws: ws.cells[1:],  # a weighted mean of values of tanh
