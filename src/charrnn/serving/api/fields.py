@@ -21,7 +21,6 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     WithJsonSchema,
-    create_model,
     model_validator,
 )
 from pydantic.fields import FieldInfo
@@ -37,7 +36,7 @@ NULL = {"type": "null"}
 class Body(BaseModel):
     """The body of a request, or an object inside it."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, defer_build=True)
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
     inside: ClassVar[str] = ""  # the field that holds this object
 
     @model_validator(mode="before")
@@ -155,23 +154,6 @@ def model_field(ids: Collection[str]) -> tuple[Any, Any]:
 
 
 UNKNOWN_FIELD = choice(ON_UNKNOWN), Field("error", description="what to do with characters that the vocabulary lacks")
-
-
-class TextBody(Body):
-    """A request about a text; `text_body` adds limits."""
-
-    model: str | None
-    text: str
-    on_unknown: str
-
-
-def text_body(
-    title: str, model: tuple[Any, Any], least: int, most: int, base: type[TextBody] = TextBody, **field: Any
-) -> type[TextBody]:
-    """Return the body of a request about a text of `least` to `most` characters; `field` describes the text."""
-    text = Annotated[Text, Field(min_length=least, max_length=most)]
-    fields: dict[str, Any] = {"model": model, "text": (text, Field(**field)), "on_unknown": UNKNOWN_FIELD}
-    return create_model(title, __base__=base, **fields)
 
 
 # Errors
