@@ -1,7 +1,7 @@
-"""What can be said of each character of a text without any network: what a hidden unit may turn out to follow.
+"""Simple features of a text, which a hidden unit may turn out to follow.
 
-A feature is a number for every character that has just been read: 1 or 0 where it is a question of yes or no, else a
-count on a logarithmic scale, since what is far away matters less. A new feature is one line in FEATURES.
+A feature is a number for each character that has just been read: 1 or 0 for a yes-or-no question, else a count on a
+logarithmic scale, since distant characters matter less. A new feature is one line in FEATURES.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def _flags(text: str, is_so: Callable[[str], bool]) -> Array:
 
 
 def _counts(text: str, restarts: Callable[[str], bool]) -> Array:
-    """log(1 + characters since the last one where it starts again)."""
+    """log(1 + the number of characters since the last that restarts the count)."""
     counts, count = np.empty(len(text), np.float32), 0
     for i, c in enumerate(text):
         count = 0 if restarts(c) else count + 1
@@ -31,7 +31,7 @@ def _counts(text: str, restarts: Callable[[str], bool]) -> Array:
 
 
 def inside_quotes(text: str) -> Array:
-    """From an opening quotation mark to the character before the closing one; a blank line ends every quotation."""
+    """1 from an opening quotation mark to the character before the closing one; a blank line ends any quotation."""
     inside, states, before = False, np.empty(len(text), np.float32), ""
     for i, c in enumerate(text):
         if c == '"':
@@ -54,7 +54,7 @@ def inside_brackets(text: str) -> Array:
 
 
 def inside_capitalised_word(text: str) -> Array:
-    """In a word whose first letter is a capital."""
+    """1 in a word whose first letter is a capital."""
     capital, before, states = False, " ", np.empty(len(text), np.float32)
     for i, c in enumerate(text):
         if c.isalpha() and not before.isalpha():
@@ -65,7 +65,7 @@ def inside_capitalised_word(text: str) -> Array:
 
 
 def indentation(text: str) -> Array:
-    """log(1 + white space at the beginning of the line), of the line so far."""
+    """log(1 + the white space at the beginning of the line so far)."""
     states, depth, at_start = np.empty(len(text), np.float32), 0, True
     for i, c in enumerate(text):
         if c == "\n":
@@ -79,7 +79,7 @@ def indentation(text: str) -> Array:
 
 
 def after_blank(text: str) -> Array:
-    """The first letter of a word."""
+    """1 at the first letter of a word."""
     return np.fromiter(
         (c.isalpha() and not before.isalpha() for before, c in zip(" " + text, text, strict=False)),
         np.float32,
@@ -91,7 +91,7 @@ def _is_punctuation(c: str) -> bool:
     return unicodedata.category(c)[0] in "PS"
 
 
-# In words → the feature. The words complete “this unit follows …”.
+# The words of a feature complete “this unit follows …”.
 FEATURES: dict[str, Callable[[str], Array]] = {
     "inside quotation marks": inside_quotes,
     "inside brackets": inside_brackets,
@@ -114,5 +114,5 @@ FEATURES: dict[str, Callable[[str], Array]] = {
 
 
 def feature_matrix(text: str, names: Iterable[str] = FEATURES) -> Array:
-    """Every feature at every character, (N, K) float32."""
+    """Return the features at every character, (N, K) float32."""
     return np.stack([FEATURES[name](text) for name in names], axis=1)
