@@ -174,6 +174,10 @@ class LanguageModel:
         ids = self.vocabulary.encode(check_value("prompt", prompt, "str"), on_unknown)
         return ids if len(ids) else self.vocabulary.encode(self.default_prompt())
 
+    def stop_matcher(self, stop: str | Sequence[str]) -> StopMatcher:
+        """A matcher of stop strings, mended as texts are; one that has nothing left then can never occur."""
+        return StopMatcher(tuple(filter(None, map(self.vocabulary.mend, stop_strings(stop)))))
+
     def _encode(self, text: str, on_unknown: str) -> Array:
         if isinstance(text, str) and os.path.splitext(text)[1] and os.path.isfile(text):
             raise TextError(
@@ -195,8 +199,7 @@ class LanguageModel:
         sampling: dict[str, Any],
     ) -> Iterator[list[str]]:
         """Write samples side by side: yield what each character, and then the end, adds to the text of each sample."""
-        stops = tuple(filter(None, map(self.vocabulary.mend, stop_strings(stop))))
-        matchers = [StopMatcher(stops) for _ in samples]
+        matchers = [self.stop_matcher(stop) for _ in samples]
         config = make_sampling(sampling)
         check_value("length", length, "int", least=0)
         seed = check_value("seed", seed, "int | None", least=0)

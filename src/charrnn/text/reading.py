@@ -59,8 +59,8 @@ def check_sources(sources: Sequence[str]) -> None:
         unlike = "\n" in source or "\0" in source or longest > LONGEST_NAME or source.count(" ") >= MANY_SPACES
         if unlike and not os.path.exists(source):  # False for names that no file can have
             raise TextError(
-                f"{source[:40]!r}… looks like the text itself ({len(source):,} characters): write it to a file, and give "
-                "the file's name"
+                f"{source[:40]!r}… looks like the text itself ({len(source):,} characters): write it to a file, and "
+                "name that"
             )
 
 
@@ -105,8 +105,10 @@ def _decoded(source: str, encoding: str, remarks: list[str]) -> Iterator[str]:
         if nul >= 0:
             nul += characters - len(held)
             wide = wide_encoding(data)
-            remedy = f"; {looks_like(wide)}" if wide else ""
-            raise TextError(f"'{source}' looks like a binary file: it has a zero byte, at character {nul:,}{remedy}")
+            kind, remedy = (
+                (f"is not {encoding} text", f"; {looks_like(wide)}") if wide else ("looks like a binary file", "")
+            )
+            raise TextError(f"'{source}' {kind}: it has a zero byte, at character {nul:,}{remedy}")
         characters += len(text) - len(held)
         held = "\r" if data and text.endswith("\r") else ""
         text = text[: len(text) - len(held)]
