@@ -59,10 +59,10 @@ def mark_of(data: bytes) -> tuple[bytes, tuple[str, ...]]:
 def wide_encoding(data: bytes) -> str | None:
     """Return which UTF-16 or UTF-32 the bytes are, without a mark; None if they are neither.
 
-    Such a text has spaces or line ends, and bytes that plain ASCII has not: zero for every Latin letter, or high ones.
+    Such a text has spaces or line ends, and in many places bytes that no ASCII text has, very low or high ones.
     """
     data = data[:LOOKED_AT]
-    if not data.count(0) or max(data.count(0), sum(byte >= 0x80 for byte in data)) < len(data) / 8:
+    if not data.count(0) or sum(byte < 9 or byte >= 0x80 for byte in data) < len(data) / 8:
         return None
     for encoding, size in WITHOUT_MARK.items():
         try:

@@ -185,12 +185,12 @@ def _check_beginning(data: bytes, source: str, encoding: str) -> None:
     if mark and encoding.removesuffix("-sig") not in marked:
         kind = marked[0].upper()
         raise TextError(f"'{source}' begins with a {kind} byte order mark: read it with --encoding {marked[0]}")
-    if data and not mark and encoding.startswith(("utf-16", "utf-32")):
-        # Without a mark, Python takes the machine's byte order; and almost any bytes are UTF-16 of some kind.
-        native = {"utf-16": f"utf-16-{sys.byteorder[0]}e", "utf-32": f"utf-32-{sys.byteorder[0]}e"}
-        likely = wide_encoding(data) or ("utf-8" if b"\0" not in data and (data.isascii() or is_utf8(data)) else None)
-        if likely not in (None, native.get(encoding, encoding)):
-            raise TextError(f"'{source}' is not {encoding} text: {looks_like(str(likely))}")
+    if data and not mark and encoding.startswith(("utf-16", "utf-32")):  # almost any bytes are UTF-16 of some kind
+        likely = wide_encoding(data) or (
+            "utf-8" if b"\0" not in data and (data.isascii() or is_utf8(data)) else encoding
+        )
+        if likely != encoding:
+            raise TextError(f"'{source}' is not {encoding} text: {looks_like(likely)}")
 
 
 def _known(encoding: str) -> str:
