@@ -10,7 +10,7 @@ from charrnn.settings import check_path
 from charrnn.text.corpus import Corpus
 from charrnn.text.library import read_text
 from charrnn.text.mapped import Say, Tell, is_large, large_corpus
-from charrnn.text.reading import STDIN, check_sources
+from charrnn.text.reading import check_sources
 
 
 def source_list(text: str | Path | Sequence[str | Path]) -> list[str]:
@@ -29,7 +29,7 @@ def source_list(text: str | Path | Sequence[str | Path]) -> list[str]:
         sources = [text]
     if not sources:
         raise ConfigError("text is an empty list: name a file, or leave it out")
-    return [str(check_path("text", source)) if source != STDIN else STDIN for source in sources]
+    return [str(check_path("text", source)) for source in sources]
 
 
 def open_corpus(sources: Sequence[str], encoding: str, say: Say, tell: Tell) -> tuple[Corpus, str]:
