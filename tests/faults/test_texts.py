@@ -178,6 +178,9 @@ def test_the_command_line_mends_prompts_in_every_form(tmp_path: Path, model: Lan
     command = ("sample", "model.safetensors", "--length", 30, "--seed", 1, "--quiet", "--prompt")
     assert run(tmp_path, *command, "FILE:prompt.txt")[:2] == (0, expected)
     assert run(tmp_path, *command, "\ufeffThe\r\ncat")[:2] == (0, expected)
+    (tmp_path / "wide.txt").write_bytes("The\r\ncat".encode("utf-16-be"))
+    assert b"read it with --encoding utf-16-be" in run(tmp_path, *command, "FILE:wide.txt")[2]
+    assert run(tmp_path, *command, "FILE:wide.txt", "--encoding", "utf-16-be")[:2] == (0, expected)
     with (tmp_path / "prompt.txt").open("rb") as prompt:
         assert run(tmp_path, *command, "-", stdin=prompt)[:2] == (0, expected)
 

@@ -29,6 +29,7 @@ Examples:
 )
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--prompt", "--start-text", "--prime-text", default="", help="Text to continue; FILE:path or - reads it.")
+@click.option("--encoding", default="utf-8", show_default=True, help="The encoding of a prompt's file.")
 @click.option(
     "--length", type=click.IntRange(0), default=500, show_default=True, help="Characters to generate after the prompt."
 )
@@ -44,6 +45,7 @@ Examples:
 def sample(
     run: Path,
     prompt: str,
+    encoding: str,
     length: int,
     stop: tuple[str, ...],
     num_samples: int,
@@ -59,7 +61,7 @@ def sample(
     printed before it and does not count in --length.
     """
     model = load(run)
-    prompt = model.vocabulary.mend(_read_prompt(prompt, quiet))
+    prompt = model.vocabulary.mend(_read_prompt(prompt, encoding, quiet))
     known = model.vocabulary.decode(model.vocabulary.encode(prompt, on_unknown))
     if known != prompt and not quiet:
         say(f"skipped {len(prompt) - len(known)} unknown characters of the prompt")
@@ -82,7 +84,7 @@ def sample(
         pass  # it has read as much as it wants
 
 
-def _read_prompt(prompt: str, quiet: bool) -> str:
+def _read_prompt(prompt: str, encoding: str, quiet: bool) -> str:
     source = STDIN if prompt == STDIN else prompt[len(FILE) :] if prompt.startswith(FILE) else None
     if source is None:
         try:
@@ -92,7 +94,7 @@ def _read_prompt(prompt: str, quiet: bool) -> str:
         return prompt
     if source != STDIN and not Path(source).is_file():
         raise ConfigError(f"the prompt's file '{source}' does not exist")
-    reading = read_files([source])
+    reading = read_files([source], encoding)
     if not quiet:
         for remark in reading.remarks:
             say(remark)
