@@ -94,7 +94,7 @@ def test_settings_that_optuna_proposes_are_the_same_after_an_interruption(
 def test_runs_worse_than_the_median_are_ended_early(
     small: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("charrnn.training.session.REPORT_S", 0.0)
+    monkeypatch.setattr("charrnn.training.session.REPORT_SECONDS", 0.0)
     small |= {"method": "tpe", "trials": 12}
     small["settings"] |= {"steps": 60, "schedule": "constant"}
     small["search"] = {"learning_rate": [1e-6, 0.03]}
@@ -157,7 +157,7 @@ def test_failed_runs_are_run_again_when_that_is_asked_for(small: dict[str, Any],
 def test_a_setting_that_has_failed_is_run_again_with_tpe_too(
     small: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("charrnn.training.session.REPORT_S", 0.0)  # every loss is judged
+    monkeypatch.setattr("charrnn.training.session.REPORT_SECONDS", 0.0)  # every loss is judged
     small |= {"method": "tpe", "trials": 1, "seeds": [0]}
 
     def fail(*_: object) -> None:
