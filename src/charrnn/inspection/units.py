@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -72,25 +73,19 @@ def inspect_text(model: LanguageModel, text: str, top: int = 5, on_unknown: str 
     ids = _encode(model, text, on_unknown, least=1)
     characters = model.vocabulary.characters
     top = min(top, len(characters))
-    nats: list[float | None] = [None]
-    ranks: list[int | None] = [None]
-    alternatives: list[list[Alternative]] = [[]]
+    seen = Inspection(model.vocabulary.decode(ids), [None], [None], [[]])
     with blas_threads(1):
         for start, logits, _ in _windows(model, ids[:-1]):
             rows = logits.astype(np.float64)
-            targets = ids[start + 1 : start + 1 + len(rows)]
+            own = np.arange(len(rows)), ids[start + 1 : start + 1 + len(rows)]
             probs = probabilities(rows)
             order = np.argsort(-rows, axis=1, kind="stable")
-            own = probs[np.arange(len(rows)), targets]
             shifted = rows - rows.max(axis=1, keepdims=True)
-            surprise = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(rows)), targets]
-            nats += surprise.tolist()
-            ranks += (1 + (probs > own[:, None]).sum(axis=1)).tolist()
-            alternatives += [
-                [Alternative(characters[k], float(p[k])) for k in best]
-                for p, best in zip(probs, order[:, :top], strict=True)
-            ]
-    return Inspection(model.vocabulary.decode(ids), nats, ranks, alternatives)
+            seen.nats.extend((np.log(np.exp(shifted).sum(axis=1)) - shifted[own]).tolist())
+            seen.ranks.extend((1 + (probs > probs[own][:, None]).sum(axis=1)).tolist())
+            for p, best in zip(probs, order[:, :top], strict=True):
+                seen.alternatives.append([Alternative(characters[k], float(p[k])) for k in best])
+    return seen
 
 
 def activations(model: LanguageModel, text: str, on_unknown: str = "error") -> Array:
@@ -140,34 +135,27 @@ class _Correlation:
     """Pearson's correlation of every unit with every feature, from sums, so that no more than a window is held."""
 
     def __init__(self, features: Array) -> None:
-        self.features = features.astype(np.float64)
         changes = (np.diff(features, axis=0) != 0).sum(axis=0)
         self.usable = (changes >= LEAST_CHANGES) & (features.std(axis=0) > 0)
-        mean, std = self.features.mean(axis=0), self.features.std(axis=0)
-        self.features = (self.features - mean) / np.where(self.usable, std, 1.0)
+        wide = features.astype(np.float64)
+        self.features = (wide - wide.mean(axis=0)) / np.where(self.usable, wide.std(axis=0), 1.0)
         self.count = 0
-        self.sums: Array | None = None  # (L, H)
-        self.squares: Array | None = None  # (L, H)
-        self.products: Array | None = None  # (L, H, K)
+        # Over the characters so far: of the activations (L, H), of their squares, and of their products (L, H, K).
+        self.sums: Any = 0.0
+        self.squares: Any = 0.0
+        self.products: Any = 0.0
 
     def add(self, values: Array) -> None:
         """Activations (n, L, H) of the next n characters."""
         values = values.astype(np.float64)
         features = self.features[self.count : self.count + len(values)]
-        sums, squares = values.sum(axis=0), np.square(values).sum(axis=0)
-        products = np.tensordot(values, features, (0, 0))
-        if self.sums is None or self.squares is None or self.products is None:
-            self.sums, self.squares, self.products = sums, squares, products
-        else:
-            self.sums, self.squares = self.sums + sums, self.squares + squares
-            self.products = self.products + products
+        self.sums = self.sums + values.sum(axis=0)
+        self.squares = self.squares + np.square(values).sum(axis=0)
+        self.products = self.products + np.tensordot(values, features, (0, 0))
         self.count += len(values)
 
     def result(self) -> Array:
         """(L, H, K); 0 where a feature hardly changes, or a unit does not."""
-        assert self.sums is not None
-        assert self.squares is not None
-        assert self.products is not None
         mean = self.sums / self.count
         std = np.sqrt(np.maximum(self.squares / self.count - mean**2, 0.0))
         alive = std > 1e-6
