@@ -52,16 +52,14 @@ class Backend(ABC):
         executor.shutdown(wait=not now, cancel_futures=True)
 
 
-class Here(Backend):
+class Here(Backend, Executor):
     """One job after another in this process."""
 
     here = True
 
     def start(self) -> Executor:
-        return _AtOnce()
+        return self
 
-
-class _AtOnce(Executor):
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         future: Future[Any] = Future()
         future.set_result(fn(*args, **kwargs))

@@ -78,12 +78,11 @@ class _Submitted(ThreadPoolExecutor):
         super().shutdown(wait, cancel_futures=cancel_futures)
 
     def _result(self, job: Any) -> Any:
-        while not self._is_done(job):
+        while True:
+            with self.lock:
+                if job.done():
+                    break
             if self.cancelled.wait(POLL_S):
                 job.cancel(check=False)
                 raise CancelledError
         return job.result()
-
-    def _is_done(self, job: Any) -> bool:
-        with self.lock:
-            return bool(job.done())
