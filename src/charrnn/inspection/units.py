@@ -10,7 +10,6 @@ N characters of the text, V vocab_size, L num_layers, H hidden_size, K features.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,10 +20,11 @@ from charrnn.errors import TextError
 from charrnn.generation.filters import probabilities
 from charrnn.inspection.features import FEATURES, feature_matrix
 from charrnn.language_model import LanguageModel
+from charrnn.nn.model import ModelWorkspace
 from charrnn.scoring import Score
+from charrnn.scoring.evaluation import windows
 from charrnn.threads import blas_threads
 
-WINDOW = 256  # characters read at a time; no result depends on it
 LEAST = 200  # characters that a search for units needs
 LEAST_CHANGES = 8  # of a feature in a half: fewer say nothing about a unit
 
@@ -75,8 +75,8 @@ def inspect_text(model: LanguageModel, text: str, top: int = 5, on_unknown: str 
     top = min(top, len(characters))
     seen = Inspection(model.vocabulary.decode(ids), [None], [None], [[]])
     with blas_threads(1):
-        for start, logits, _ in _windows(model, ids[:-1]):
-            rows = logits.astype(np.float64)
+        for start, ws in windows(model.network, model.params, ids[:-1]):
+            rows = ws.readout.flat_logits.astype(np.float64)
             own = np.arange(len(rows)), ids[start + 1 : start + 1 + len(rows)]
             probs = probabilities(rows)
             order = np.argsort(-rows, axis=1, kind="stable")
@@ -96,14 +96,15 @@ def activations(model: LanguageModel, text: str, on_unknown: str = "error") -> A
     """
     ids = _encode(model, text, on_unknown, least=1)
     with blas_threads(1):
-        return np.concatenate([values for _, _, values in _windows(model, ids)])
+        return np.concatenate([_activations(ws) for _, ws in windows(model.network, model.params, ids)])
 
 
 def activation(model: LanguageModel, text: str, layer: int, unit: int, on_unknown: str = "error") -> Array:
     """One hidden unit after each character of a text, (N,) float32, between −1 and 1."""
     ids = _encode(model, text, on_unknown, least=1)
     with blas_threads(1):
-        return np.concatenate([values[:, layer, unit].copy() for _, _, values in _windows(model, ids)])
+        read = windows(model.network, model.params, ids)
+        return np.concatenate([_activations(ws)[:, layer, unit].copy() for _, ws in read])
 
 
 def find_units(model: LanguageModel, text: str, on_unknown: str = "error") -> list[Unit]:
@@ -117,7 +118,8 @@ def find_units(model: LanguageModel, text: str, on_unknown: str = "error") -> li
     half = len(text) // 2
     choosing, measuring = _Correlation(features[:half]), _Correlation(features[half:])
     with blas_threads(1):
-        for start, _, values in _windows(model, ids):
+        for start, ws in windows(model.network, model.params, ids):
+            values = _activations(ws)
             cut = min(max(half - start, 0), len(values))
             choosing.add(values[:cut])
             measuring.add(values[cut:])
@@ -176,15 +178,6 @@ def _encode(model: LanguageModel, text: str, on_unknown: str, least: int) -> Arr
     return ids
 
 
-def _windows(model: LanguageModel, ids: Array) -> Iterator[tuple[int, Array, Array]]:
-    """Read ids (N,) from the zero state: start, logits (n, V) and activations (n, L, H), views, of each window."""
-    dtype = model.params.vector.dtype
-    state = model.network.zero_state(1, dtype)
-    ws = None
-    for start in range(0, len(ids), WINDOW):
-        inputs = ids[start : start + WINDOW, None]
-        if ws is None or len(inputs) < WINDOW:
-            ws = model.network.workspace(len(inputs), 1, dtype)
-        logits, state = model.network.forward(model.params, inputs, state, ws)
-        values = np.stack([w.shown[:, 0] for w in ws.layers], axis=1)
-        yield start, logits[:, 0], values.astype(np.float32)
+def _activations(ws: ModelWorkspace) -> Array:
+    """The activations (n, L, H) that a window's workspace holds."""
+    return np.stack([layer.shown[:, 0] for layer in ws.layers], axis=1).astype(np.float32)
