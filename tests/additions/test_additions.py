@@ -23,7 +23,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FILES = Path(__file__).parent / "files"
 NAMES = ("cifg", "mingru", "shuffled", "lion", "typical_p")
-COPIED = ("src", "tests", "docs", "pyproject.toml", "README.md")
+RUN = "trained"
+FOLDERS = ("src", "tests", "docs", "benchmarks")
 
 LION = '''
 
@@ -87,12 +88,12 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        for name in COPIED:
-            source = ROOT / name
-            if source.is_dir():
-                shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__", "additions"))
-            else:
-                shutil.copy(source, folder / name)
+        folder.mkdir()
+        for path in ROOT.iterdir():
+            if path.name in FOLDERS:
+                shutil.copytree(path, folder / path.name, ignore=shutil.ignore_patterns("__pycache__", "additions"))
+            elif path.is_file() and not path.name.startswith("."):
+                shutil.copy(path, folder)
         shutil.copytree(FILES, folder, dirs_exist_ok=True)
         self._describe("cifg", "nn/cells/cifg.py")
         self._describe("mingru", "nn/layers/min_gru.py")
@@ -138,8 +139,8 @@ def trained(project: Project) -> Path:
     text.write_text("The clock struck one, and the cat ran down.\nThe clock struck two, and the cat ran up.\n" * 40)
     choices = "--cell cifg --num-layers 2 --hidden-size 8 --batching shuffled --optimizer lion"
     sizes = "--seq-len 8 --batch-size 4 --steps 5"
-    project.run("-m", "charrnn", "train", str(text), *choices.split(), *sizes.split(), "--out", "run", "--quiet")
-    return project.folder / "run"
+    project.run("-m", "charrnn", "train", str(text), *choices.split(), *sizes.split(), "--out", RUN, "--quiet")
+    return project.folder / RUN
 
 
 @pytest.mark.timeout(900)
@@ -174,7 +175,7 @@ def test_a_network_of_additions_trains_and_shows_its_units(project: Project, tra
     assert {"cifg", "shuffled", "lion"} <= set(config["settings"].values())
     code = (
         "import charrnn, numpy as np; from charrnn.inspection.units import activations; "
-        "print(np.abs(activations(charrnn.load('run'), 'The clock')).max() <= 1)"
+        f"print(np.abs(activations(charrnn.load('{RUN}'), 'The clock')).max() <= 1)"
     )
     assert project.run("-c", code).stdout == "True\n"
 
@@ -182,10 +183,10 @@ def test_a_network_of_additions_trains_and_shows_its_units(project: Project, tra
 def test_the_sampling_rule_is_in_the_command_line_and_in_python(project: Project, trained: Path) -> None:
     assert "--typical-p" in project.run("-m", "charrnn", "sample", "--help").stdout
     sampled = [
-        project.run("-m", "charrnn", "sample", "run", "--seed", "1", "--length", "40", "--typical-p", value).stdout
+        project.run("-m", "charrnn", "sample", RUN, "--seed", "1", "--length", "40", "--typical-p", value).stdout
         for value in ("1", "0")
     ]
-    code = "import charrnn; print(charrnn.load('run').generate(length=40, seed=1, typical_p=0.0))"
+    code = f"import charrnn; print(charrnn.load('{RUN}').generate(length=40, seed=1, typical_p=0.0))"
     assert project.run("-c", code).stdout == sampled[1]
     assert sampled[0] != sampled[1]
 
@@ -219,7 +220,7 @@ def test_the_sampling_rule_is_in_the_http_api(address: str) -> None:
     fields = [s["properties"]["typical_p"] for s in schemas.values() if "typical_p" in s.get("properties", {})]
     assert fields
     assert all("as surprising as expected" in field["description"] for field in fields)
-    request = {"model": "run", "prompt": "The", "max_tokens": 30, "seed": 1}
+    request = {"model": RUN, "prompt": "The", "max_tokens": 30, "seed": 1}
     texts = [answer(f"{address}/v1/completions", {**request, "typical_p": value}) for value in (1, 0)]
     assert texts[0]["choices"][0]["text"] != texts[1]["choices"][0]["text"]
     with pytest.raises(urllib.error.HTTPError, match="400"):

@@ -300,6 +300,26 @@ def test_a_body_is_limited_whether_its_size_is_declared_or_not(run_path: Path) -
         assert client.post("/v1/completions", content=b"{}".ljust(5000), headers=json_type).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("path", "values"),
+    [
+        ("/v1/completions", {"prompt": "T" * 10}),
+        ("/v1/completions", {"prompt": ["T", "T" * 10]}),
+        ("/v1/completions", {"user": "T" * 1001}),
+        ("/v1/completions", {"stop": ["T" * 101]}),
+        ("/v1/score", {"text": "T" * 10}),
+        ("/api/inspect", {"model": "cat", "text": "T" * 10}),
+        ("/api/units", {"model": "cat", "text": "T" * 10}),
+        ("/api/activations", {"model": "cat", "text": "T" * 10, "layer": 0, "unit": 0}),
+    ],
+)
+def test_texts_are_limited(run_path: Path, path: str, values: dict[str, Any]) -> None:
+    with client_of(run_path, Limits(max_prompt=9, max_text=9)) as client:
+        error = error_of(client.post(path, json=values), 400)
+    assert (error["param"], error["code"]) == ("text" if "text" in values else next(iter(values)), "too_long")
+    assert re.search(r" has [\d,]+ characters: at most [\d,]+ are accepted", error["message"])
+
+
 def test_other_addresses_and_methods(client: TestClient) -> None:
     assert error_of(client.get("/v1/nothing"), 404)["code"] == "not_found"
     answer = client.get("/v1/completions")
@@ -377,7 +397,7 @@ def test_an_error_inside_gives_nothing_away(run_path: Path, caplog: pytest.LogCa
 
 
 def test_a_guard_that_fails_gives_nothing_away(run_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("charrnn.serving.guard._host_name", lambda host: 1 / 0)
+    monkeypatch.setattr("charrnn.serving.guard._split", lambda address: 1 / 0)
     with client_of(run_path) as client:
         answer = client.get("/v1/models")
     assert error_of(answer, 500)["code"] == "internal_error"

@@ -1,4 +1,4 @@
-"""`charrnn train --serve`: a server in a process of its own, which neither slows training down nor changes it."""
+"""`charrnn train --serve`: a server in its own process, which neither slows training down nor changes its results."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from charrnn.cli.serve import DEFAULT_PORT, LOCAL_HOST, check_installed
 from charrnn.errors import ConfigError
 from charrnn.parallel.team import environment_of_none
 
-PATIENCE = 15.0  # seconds for texts in progress to end when training does
+END_SECONDS = 15.0  # for texts in progress, when training ends
 NICENESS = 10  # training goes first
 
 
 class LiveServer:
-    """Serves a run from when training begins in it until the `with` block ends, or this process.
+    """Serves a run from the beginning of its training until the `with` block or this process ends.
 
     Parameters
     ----------
@@ -37,17 +37,19 @@ class LiveServer:
             check_installed()
             from charrnn.serving.server import bind
 
-            bind(LOCAL_HOST, self.port).close()  # a port in use is an error before anything else
+            bind(LOCAL_HOST, self.port).close()  # report a port in use before anything else
 
     def begin(self, run: Path) -> None:
-        """The run folder is there: serve it."""
+        """Serve the run folder, which exists now."""
         if not self.wanted:
             return
         self._process = subprocess.Popen(
             [sys.executable, "-m", "charrnn", "serve", str(run), "--port", str(self.port), "--while-stdin-is-open"],
             env=environment_of_none(),
-            stdin=subprocess.PIPE,  # closed when this process ends, however it does
-            stdout=subprocess.DEVNULL if self.quiet else sys.stderr.fileno(),  # ours is for the result of training
+            stdin=subprocess.PIPE,  # closed when this process ends, even if it is killed
+            stdout=subprocess.DEVNULL
+            if self.quiet
+            else sys.stderr.fileno(),  # standard output is for the result of training
         )
         if hasattr(os, "setpriority"):
             with suppress(OSError):
@@ -62,7 +64,7 @@ class LiveServer:
         assert self._process.stdin is not None
         self._process.stdin.close()
         try:
-            self._process.wait(PATIENCE)
+            self._process.wait(END_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from charrnn.serving.limits import Limits, make_limits
 from charrnn.settings import settings_of
 
 LOCAL_HOST, DEFAULT_PORT = "127.0.0.1", 8000
+PACKAGES = ("prometheus_client", "pydantic", "starlette", "uvicorn")
 
 
 @click.command(
@@ -33,9 +35,9 @@ Examples:
     show_default=True,
     help="Port to listen on; 0: any free one.",
 )
-@click.option("--api-key", envvar="CHARRNN_API_KEY", show_envvar=True, help="Answer only to those who send this key.")
+@click.option("--api-key", envvar="CHARRNN_API_KEY", show_envvar=True, help="Answer only requests that send this key.")
 @click.option("--open", "open_page", is_flag=True, help="Open the page in a browser.")
-@click.option("--while-stdin-is-open", is_flag=True, hidden=True)  # end when who started it does
+@click.option("--while-stdin-is-open", is_flag=True, hidden=True)  # ends with the process that started it
 @config_options(settings_of(Limits))
 @quiet_option
 @json_option
@@ -50,11 +52,11 @@ def serve(
     as_json: bool,
     **limits: Any,
 ) -> None:
-    """Let the models of RUN be used from a browser and over HTTP.
+    """Serve the models of RUN to browsers and over HTTP.
 
-    RUN is a run folder, which may still be training, or a model.safetensors file; nothing else can be read. The page
-    shows a model at work; the API is that of OpenAI's completions, for existing clients. Ctrl-C ends it: texts in
-    progress are finished first.
+    RUN is a run folder, which may still be training, or a model.safetensors file. No other file can be read. The page
+    shows a model at work; the API is OpenAI's completions API, for existing clients. Ctrl-C stops the server after
+    texts in progress have ended.
     """
     check_installed()
     from charrnn.serving.app import make_app
@@ -88,18 +90,16 @@ def serve(
 
 
 def check_installed() -> None:
-    """Whether what serving needs is there."""
-    try:
-        import starlette  # noqa: F401
-        import uvicorn  # noqa: F401
-    except ImportError:
-        raise ConfigError("serving needs Starlette and uvicorn: pip install 'charrnn[serve]'") from None
+    """Raise ConfigError if a package that serving needs is missing."""
+    missing = [name for name in PACKAGES if find_spec(name) is None]
+    if missing:
+        raise ConfigError(f"serving needs {' and '.join(missing)}: pip install 'charrnn[serve]'")
 
 
 def _warning(host: str, api_key: str | None) -> str:
-    who = "anyone who can reach this machine" if api_key is None else "those who have the key"
+    who = "anyone who can reach this machine" if api_key is None else "anyone who has the key"
     key = "; set --api-key, or listen on 127.0.0.1" if api_key is None else ""
     return (
         f"warning: listening on {host}: {who} can use these models and read these runs; "
-        f"nothing is encrypted, so put a proxy with TLS before it{key}"
+        f"nothing is encrypted, so put a TLS proxy in front of it{key}"
     )

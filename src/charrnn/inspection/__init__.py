@@ -1,1 +1,32 @@
-"""What looks into a trained model: what its units follow, and how a text runs through them."""
+"""Look inside a trained model: its surprise at each character of a text, and the features that its units follow.
+
+    model = charrnn.load("runs/book-qrnn")
+    seen = inspect_text(model, "The clock struck.")    # surprise, rank and alternatives at each character
+    values = activations(model, "The clock struck.")   # (characters, layers, units), between -1 and 1
+    units = find_units(model, text)                    # each unit with the feature of the text that it follows
+
+The page of `charrnn serve` shows the same. A new feature is one line in `FEATURES`.
+"""
+
+from charrnn.inspection.features import FEATURES, feature_matrix
+from charrnn.inspection.units import (
+    Alternative,
+    Inspection,
+    Unit,
+    activation,
+    activations,
+    find_units,
+    inspect_text,
+)
+
+__all__ = [
+    "FEATURES",
+    "Alternative",
+    "Inspection",
+    "Unit",
+    "activation",
+    "activations",
+    "feature_matrix",
+    "find_units",
+    "inspect_text",
+]

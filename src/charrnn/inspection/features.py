@@ -1,7 +1,7 @@
-"""What can be said of each character of a text without any network: what a hidden unit may turn out to follow.
+"""Simple features of a text, which a hidden unit may turn out to follow.
 
-A feature is a number for every character that has just been read: 1 or 0 where it is a question of yes or no, else a
-count on a logarithmic scale, since what is far away matters less. A new feature is one line in FEATURES.
+A feature is a number for each character that has just been read: 1 or 0 for a yes-or-no question, else a count on a
+logarithmic scale, since distant characters matter less. A new feature is one line in FEATURES.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def _counts(counts: Callable[[str], Iterable[int]]) -> Feature:
 
 
 def _since(restarts: Callable[[str], bool]) -> Feature:
-    """Characters since the last one where the count restarts."""
+    """log(1 + the number of characters since the last that restarts the count)."""
 
     def counts(text: str) -> Iterator[int]:
         count = 0
@@ -43,7 +43,7 @@ def _since(restarts: Callable[[str], bool]) -> Feature:
 
 
 def inside_quotes(text: str) -> Iterator[bool]:
-    """From an opening quotation mark to the character before the closing one; a blank line ends every quotation."""
+    """True from an opening quotation mark to the character before the closing one; a blank line ends any quotation."""
     inside, before = False, ""
     for c in text:
         if c == '"':
@@ -64,7 +64,7 @@ def inside_brackets(text: str) -> Iterator[bool]:
 
 
 def inside_capitalised_word(text: str) -> Iterator[bool]:
-    """In a word whose first letter is a capital."""
+    """True in a word whose first letter is a capital."""
     capital = False
     for first, c in zip(first_letters(text), text, strict=True):
         if first:
@@ -73,7 +73,7 @@ def inside_capitalised_word(text: str) -> Iterator[bool]:
 
 
 def indentation(text: str) -> Iterator[int]:
-    """White space at the beginning of the line, of the line so far."""
+    """The white space at the beginning of the line so far."""
     depth, at_start = 0, True
     for c in text:
         if c == "\n":
@@ -86,11 +86,11 @@ def indentation(text: str) -> Iterator[int]:
 
 
 def first_letters(text: str) -> Iterator[bool]:
-    """The first letter of a word."""
+    """True at the first letter of a word."""
     return (c.isalpha() and not before.isalpha() for before, c in zip(" " + text, text, strict=False))
 
 
-# In words → the feature. The words complete “this unit follows …”.
+# The words of a feature complete “this unit follows …”.
 FEATURES: dict[str, Feature] = {
     "inside quotation marks": _flags(inside_quotes),
     "inside brackets": _flags(inside_brackets),
@@ -112,6 +112,6 @@ FEATURES: dict[str, Feature] = {
 }
 
 
-def feature_matrix(text: str) -> Array:
-    """Every feature at every character, (N, K) float32."""
-    return np.stack([feature(text) for feature in FEATURES.values()], axis=1)
+def feature_matrix(text: str, names: Iterable[str] = FEATURES) -> Array:
+    """Return the features at every character, (N, K) float32."""
+    return np.stack([FEATURES[name](text) for name in names], axis=1)

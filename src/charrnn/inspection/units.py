@@ -1,9 +1,9 @@
-"""What a model makes of a text, character by character: surprise, alternatives, and what its hidden units follow.
+"""A text as a model reads it: the surprise at each character, its alternatives, and the values of hidden units.
 
 The view of Karpathy, Johnson & Fei-Fei, “Visualizing and Understanding Recurrent Networks” (2015): a text coloured by
-one unit's activation, and units that turn out to follow quotation marks or the position in a line. Here they are found
-by correlation with simple features of the text. Which feature a unit follows is chosen on the first half of a text, and
-how well is measured on the second half, so that the best of many is not the luckiest of many.
+one unit's activation, and units that turn out to follow quotation marks or the position in a line. Units are found by
+their correlation with simple features of the text. The first half of the text chooses the feature of a unit, the second
+half measures the correlation, so that the best of many features is not just the luckiest.
 
 N characters of the text, V vocab_size, L num_layers, H hidden_size, K features.
 """
@@ -25,8 +25,8 @@ from charrnn.scoring import Score
 from charrnn.scoring.evaluation import windows
 from charrnn.threads import blas_threads
 
-LEAST = 200  # characters that a search for units needs
-LEAST_CHANGES = 8  # of a feature in a half: fewer say nothing about a unit
+LEAST = 200  # the number of characters that a search for units needs
+LEAST_CHANGES = 8  # of a feature in each half: with fewer, a correlation means nothing
 
 
 @dataclass(frozen=True)
@@ -37,16 +37,16 @@ class Alternative:
 
 @dataclass(frozen=True)
 class Inspection:
-    """A text as a model reads it. The first character has nothing before it: its surprise and rank are None."""
+    """A text as a model reads it. Surprise and rank of the first character are None: nothing predicts it."""
 
     text: str  # without the characters that were left out
     nats: list[float | None]  # the surprise at each character
     ranks: list[int | None]  # 1 for the likeliest of all characters
-    alternatives: list[list[Alternative]]  # the likeliest characters in each place, best first
+    alternatives: list[list[Alternative]]  # the likeliest characters at each position, best first
 
     @property
     def score(self) -> Score:
-        """The surprise after the first character."""
+        """The surprise at all characters after the first."""
         return Score(np.array(self.nats[1:], np.float64))
 
 
@@ -61,12 +61,12 @@ class Unit:
 
 
 def inspect_text(model: LanguageModel, text: str, top: int = 5, on_unknown: str = "error") -> Inspection:
-    """The surprise at each character of a text, and what was likelier.
+    """Return the surprise at each character of a text, and the likeliest characters there.
 
     Parameters
     ----------
     top : int
-        Alternatives to give in each place.
+        The number of alternatives at each position.
     on_unknown : {"error", "skip"}
         What to do with characters that the vocabulary lacks.
     """
@@ -89,7 +89,7 @@ def inspect_text(model: LanguageModel, text: str, top: int = 5, on_unknown: str 
 
 
 def activations(model: LanguageModel, text: str, on_unknown: str = "error") -> Array:
-    """Every hidden unit after each character of a text, (N, L, H) float32, between −1 and 1.
+    """Return every hidden unit after each character of a text, (N, L, H) float32, between −1 and 1.
 
     Each layer declares what it shows: its outputs (a vanilla network, a GRU), or the memory that it keeps elsewhere
     (an LSTM, tanh of its cell; a quasi-recurrent layer, its cell).
@@ -100,7 +100,7 @@ def activations(model: LanguageModel, text: str, on_unknown: str = "error") -> A
 
 
 def activation(model: LanguageModel, text: str, layer: int, unit: int, on_unknown: str = "error") -> Array:
-    """One hidden unit after each character of a text, (N,) float32, between −1 and 1."""
+    """Return one hidden unit after each character of a text, (N,) float32, between −1 and 1."""
     ids = _encode(model, text, on_unknown, least=1)
     with blas_threads(1):
         read = windows(model.network, model.params, ids)
@@ -108,9 +108,9 @@ def activation(model: LanguageModel, text: str, layer: int, unit: int, on_unknow
 
 
 def find_units(model: LanguageModel, text: str, on_unknown: str = "error") -> list[Unit]:
-    """Every hidden unit with the feature that it follows best, the most interpretable first.
+    """Return every hidden unit with the feature that it follows best, ordered by absolute correlation.
 
-    The order is by the absolute correlation (Pearson's; with a feature of yes or no, the point-biserial one).
+    The correlation is Pearson's; with a yes-or-no feature this is the point-biserial correlation.
     """
     ids = _encode(model, text, on_unknown, least=LEAST)
     text = model.vocabulary.decode(ids)
@@ -134,7 +134,7 @@ def find_units(model: LanguageModel, text: str, on_unknown: str = "error") -> li
 
 
 class _Correlation:
-    """Pearson's correlation of every unit with every feature, from sums, so that no more than a window is held."""
+    """Pearson's correlation of every unit with every feature, from sums: only one window is in memory."""
 
     def __init__(self, features: Array) -> None:
         changes = (np.diff(features, axis=0) != 0).sum(axis=0)
@@ -148,7 +148,7 @@ class _Correlation:
         self.products: Any = 0.0
 
     def add(self, values: Array) -> None:
-        """Activations (n, L, H) of the next n characters."""
+        """Add the activations (n, L, H) of the next n characters."""
         values = values.astype(np.float64)
         features = self.features[self.count : self.count + len(values)]
         self.sums = self.sums + values.sum(axis=0)
@@ -157,7 +157,7 @@ class _Correlation:
         self.count += len(values)
 
     def result(self) -> Array:
-        """(L, H, K); 0 where a feature hardly changes, or a unit does not."""
+        """Return (L, H, K); 0 for a feature that hardly changes or a unit that does not."""
         mean = self.sums / self.count
         std = np.sqrt(np.maximum(self.squares / self.count - mean**2, 0.0))
         alive = std > 1e-6
@@ -167,7 +167,7 @@ class _Correlation:
 
 
 def _agreed(chosen: float, measured: float) -> float:
-    """The measured correlation; 0 where the two halves of the text do not even agree on its sign."""
+    """Return the measured correlation, or 0 if the halves of the text disagree on its sign."""
     return measured if chosen * measured > 0 else 0.0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -18,13 +18,16 @@ from charrnn.errors import CharRNNError
 from charrnn.serving.api import completions, page, page_files, status
 from charrnn.serving.api import models as models_api
 from charrnn.serving.api.errors import answer_error
-from charrnn.serving.api.operations import Operation, openapi_document
+from charrnn.serving.api.operations import Operation
 from charrnn.serving.guard import Guard
 from charrnn.serving.http.errors import ApiError
 from charrnn.serving.limits import Limits
 from charrnn.serving.models import Models
 from charrnn.serving.service import Service
 from charrnn.threads import blas_threads
+
+if TYPE_CHECKING:
+    from charrnn.serving.api.fields import Body
 
 
 def make_app(
@@ -44,18 +47,30 @@ def make_app(
     """
     service = Service(models, limits or Limits())
 
-    async def openapi(request: Request) -> Response:
-        return JSONResponse(document())
+    @cache
+    def bodies() -> dict[str, type[Body]]:
+        from charrnn.serving.api.requests import request_bodies
 
-    operations = [
-        *(each for room in (completions, models_api, status, page) for each in room.operations(service)),
-        Operation("GET", "/openapi.json", "getDescription", "Return this document.", openapi, "OpenAPI 3.1.",
-                  dict[str, Any]),
-    ]  # fmt: skip
+        return request_bodies(models.ids, service.limits)
 
     @cache
     def document() -> dict[str, Any]:
-        return openapi_document(operations, models.ids[0], with_key=api_key is not None)
+        from charrnn.serving.api.openapi import openapi_document
+
+        return openapi_document(operations, bodies(), models.ids[0], with_key=api_key is not None)
+
+    async def openapi(request: Request) -> Response:
+        return JSONResponse(document())
+
+    def checked(id: str, values: Any) -> Body:
+        from charrnn.serving.api.fields import check
+
+        return check(bodies()[id], values)
+
+    operations = [
+        *(each for room in (completions, models_api, status, page) for each in room.operations(service)),
+        Operation("GET", "/openapi.json", "getDescription", "Return this document.", openapi, "OpenAPI 3.1."),
+    ]
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -65,11 +80,11 @@ def make_app(
             await run_in_threadpool(service.close)
 
     app = Starlette(
-        routes=[*(each.route(service) for each in operations), *page_files.routes],
+        routes=[*(each.route(service, checked) for each in operations), *page_files.routes],
         middleware=[Middleware(Guard, service=service, api_key=api_key, any_host=any_host)],
         exception_handlers=dict.fromkeys((ApiError, CharRNNError, HTTPException), answer_error),
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
-    app.state.service = service
+    app.state.service, app.state.prepare = service, bodies
     return app

@@ -6,7 +6,7 @@ import base64
 import binascii
 import hmac
 import logging
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -74,7 +74,7 @@ class Guard:
     def _check(self, scope: Scope) -> None:
         """Raise ApiError if this request may not be answered."""
         headers = Headers(scope=scope)
-        host = _host_name(headers.get("host", ""))
+        host = (_split(f"//{headers.get('host', '')}").hostname or "").lower()
         if not self.any_host and host not in LOOPBACK:
             raise ApiError(403, "this server answers only to localhost: ask it under that name", code="wrong_host")
         if scope["method"] not in SAFE:
@@ -108,23 +108,17 @@ def _check_origin(headers: Headers) -> None:
     """Refuse requests that a page of another site makes a browser send."""
     site, origin = headers.get("sec-fetch-site"), headers.get("origin")
     foreign = site not in (None, "same-origin", "none")
-    if origin is not None and _address(origin) != headers.get("host", "").lower():
+    if origin is not None and (_split(origin).netloc.lower() or None) != headers.get("host", "").lower():
         foreign = True
     if foreign:
         raise ApiError(403, "requests from pages of other sites are refused", code="cross_origin")
 
 
-def _address(origin: str) -> str | None:
-    """Return host and port of an Origin header; None if it is malformed or names no host."""
+def _split(address: str) -> SplitResult:
+    """Split an address into its parts, which are empty if it is malformed."""
     try:
-        return urlsplit(origin).netloc.lower() or None
+        parts = urlsplit(address)
+        parts.hostname  # noqa: B018 (raises ValueError)
     except ValueError:
-        return None
-
-
-def _host_name(host: str) -> str:
-    """Return the name in a Host header, without the port."""
-    try:
-        return (urlsplit(f"//{host}").hostname or "").lower()
-    except ValueError:
-        return ""
+        return urlsplit("")
+    return parts

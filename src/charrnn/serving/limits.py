@@ -33,6 +33,11 @@ class Limits:
                            least=0, most=3600)
 # fmt: on
 
+    @property
+    def max_inspected(self) -> int:
+        """The most characters to inspect at a time: their activations fit into memory many times over."""
+        return min(self.max_text, 20_000)
+
 
 def make_limits(values: Mapping[str, Any]) -> Limits:
     """Return checked limits. ConfigError names the value and the range."""

@@ -53,6 +53,7 @@ class Server(uvicorn.Server):
 
     def __init__(self, app: Starlette, on_start: Callable[[], None], on_signal: Callable[[str], None]) -> None:
         self.service: Service = app.state.service
+        self.prepare: Callable[[], object] = app.state.prepare  # what the first request needs, and the start does not
         self.on_start, self.on_signal = on_start, on_signal
         config = uvicorn.Config(
             app, log_level="error", access_log=False, server_header=False, lifespan="on", ws="none",
@@ -80,6 +81,7 @@ class Server(uvicorn.Server):
             listener.listen(WAITING)
         if self.started:
             self.on_start()
+            asyncio.get_running_loop().run_in_executor(None, self.prepare)
 
     def stop(self) -> None:
         """Accept no new requests; let texts in progress finish in the grace period. A second call ends them."""

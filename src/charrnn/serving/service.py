@@ -32,8 +32,7 @@ class Service:
         self.closing = False
         self._engines: dict[str, Engine] = {}
         self._lock = threading.Lock()
-        self._readers: anyio.CapacityLimiter | None = None
-        self._computers: anyio.CapacityLimiter | None = None
+        self._readers, self._computers = anyio.CapacityLimiter(READING), anyio.CapacityLimiter(COMPUTING)
         self._to_compute = 0  # computations that run or wait
 
     def engine(self, served: Served) -> Engine:
@@ -57,8 +56,6 @@ class Service:
 
     async def read(self, get: Callable[[], T]) -> T:
         """Run quick work that may read a file, in a thread that does not queue behind computations."""
-        if self._readers is None:  # made in the event loop
-            self._readers = anyio.CapacityLimiter(READING)
         return await anyio.to_thread.run_sync(get, limiter=self._readers)
 
     async def compute(self, request: Request, work: Callable[[], T]) -> T:
@@ -69,9 +66,6 @@ class Service:
         ApiError
             429: too many computations wait; 503: its turn did not come in time.
         """
-        if self._computers is None:  # made in the event loop
-            self._computers = anyio.CapacityLimiter(COMPUTING)
-        limiter = self._computers
         if self._to_compute >= self.limits.max_scores:
             raise self.refusal(
                 f"{self._to_compute:,} texts are being scored or wait for it: try again later", "busy",
@@ -81,13 +75,13 @@ class Service:
         async def in_turn() -> T:
             try:
                 with anyio.fail_after(self.limits.max_seconds):
-                    await limiter.acquire()
+                    await self._computers.acquire()
             except TimeoutError:
                 raise late() from None
             try:
                 return await anyio.to_thread.run_sync(work)
             finally:
-                limiter.release()
+                self._computers.release()
 
         self._to_compute += 1
         try:

@@ -6,13 +6,10 @@ import json
 import secrets
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import anyio
-from pydantic import Field
-from typing_extensions import NotRequired, TypedDict
 
-from charrnn.serving.api.operations import Count, described, many, record
 from charrnn.serving.engine import Engine, Notifier, TextRequest, Token
 from charrnn.serving.http.errors import ApiError, internal_error, late, shutting_down
 from charrnn.serving.metrics import Metrics
@@ -20,30 +17,6 @@ from charrnn.serving.metrics import Metrics
 # Seconds to pause between two looks at a stream, for each text in progress: with many texts an event carries several
 # characters, since sending an event costs more than drawing. Up to SINGLY texts are sent character by character.
 PAUSE, SINGLY, LONGEST_PAUSE = 0.0003, 4, 0.1
-
-
-Logprobs = record(
-    "Logprobs", tokens=list[str], token_logprobs=list[float | None], top_logprobs=list[dict[str, float] | None],
-    text_offset=list[Count],
-)  # fmt: skip
-KEPT = "with logprobs: the number of characters that the filters left to draw from at each position"
-Choice = record(
-    "Choice", text=str, index=Count, logprobs=Logprobs | None, finish_reason=Literal["stop", "length"],
-    kept=NotRequired[described(list[Count | None], KEPT)],
-)  # fmt: skip
-Usage = record("Usage", prompt_tokens=Count, completion_tokens=Count, total_tokens=Count)
-Completion = record(
-    "Completion", id=str, object=Literal["text_completion"], created=Count, model=str,
-    seed=described(Count, "with this seed, the same request gives the same texts again"),
-    choices=many(Choice), usage=Usage,
-)  # fmt: skip
-
-
-class Event(TypedDict):
-    """An event of a stream, as read from its lines."""
-
-    event: NotRequired[Literal["message"]]
-    data: Annotated[str, Field(description="a Completion with a part of a text, or an Error, or [DONE]")]
 
 
 class ChoiceInProgress:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import secrets
+from typing import TYPE_CHECKING
 
 import anyio
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from charrnn.serving.api.completion_answer import Answer, Completion, Event, stream_events
-from charrnn.serving.api.completion_request import CompletionRequest, completion_request
+from charrnn.serving.api.completion_answer import Answer, stream_events
 from charrnn.serving.api.operations import Operation
 from charrnn.serving.engine import Engine, Notifier, QueueFullError, TextRequest
 from charrnn.serving.http.errors import late
 from charrnn.serving.http.exchange import FLUSH_SECONDS, EventStream, unless_gone
 from charrnn.serving.service import Service
+
+if TYPE_CHECKING:
+    from charrnn.serving.api.requests import CompletionRequest
 
 AT_ONCE = 2000  # characters of an answer that is put together in the event loop; a longer one is in a thread
 
@@ -56,7 +59,7 @@ def operations(service: Service) -> list[Operation]:
             "POST", "/v1/completions", "createCompletion",
             "Write the text that follows a prompt. One token is one character.", complete,
             "The text; with stream, server-sent events with a part of it each, then [DONE].",
-            Completion, completion_request(ids, limits), others={"text/event-stream": Event},
+            
         )
     ]  # fmt: skip
 

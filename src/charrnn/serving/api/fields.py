@@ -10,11 +10,21 @@ import sys
 from collections.abc import Collection, Mapping
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler
-
-from pydantic import GetPydanticSchema, ValidationError, ValidationInfo, WithJsonSchema, create_model, model_validator  # isort: skip
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    InstanceOf,
+    ValidationError,
+    ValidationInfo,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
-from pydantic_core import CoreSchema, ErrorDetails, core_schema
+from pydantic_core import CoreSchema, ErrorDetails
 
 from charrnn.serving.http.errors import ApiError
 from charrnn.settings import Setting, nearest
@@ -26,7 +36,7 @@ NULL = {"type": "null"}
 class Body(BaseModel):
     """The body of a request, or an object inside it."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, defer_build=True)
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
     inside: ClassVar[str] = ""  # the field that holds this object
 
     @model_validator(mode="before")
@@ -48,7 +58,8 @@ class Body(BaseModel):
         described = handler.resolve_ref_schema(handler(schema))
         for name, field in described["properties"].items():
             if name not in described.get("required", ()):
-                outer = {key: field.pop(key) for key in ("default", "description") if key in field}
+                outer = {key: field.pop(key) for key in ("default", "description") if field.get(key) is not None}
+                field.pop("default", None)
                 choices = [each for each in field.pop("anyOf", [dict(field)]) if each != NULL]
                 field.clear()
                 field |= {"anyOf": [*choices, NULL], **outer}
@@ -86,12 +97,12 @@ def _representable(value: Any) -> Any:
     return value
 
 
-Whole = Annotated[int, BeforeValidator(_whole)]
+WHOLE = BeforeValidator(_whole)
+Whole = Annotated[int, WHOLE]
 Number = Annotated[float, BeforeValidator(_representable)]
-# Any string of Python: pydantic's own type refuses half a surrogate pair, which JSON can hold.
-Text = Annotated[
-    str, GetPydanticSchema(lambda _, __: core_schema.is_instance_schema(str)), WithJsonSchema({"type": "string"})
-]
+# Any string of Python: pydantic's own type refuses half a surrogate pair, which JSON can hold. Put limits of its length
+# into an Annotated type: pydantic ignores those of a default value.
+Text = InstanceOf[str]
 
 
 def texts(fewest: int, most: int, min_length: int, max_length: int) -> Any:
@@ -143,19 +154,6 @@ def model_field(ids: Collection[str]) -> tuple[Any, Any]:
 
 
 UNKNOWN_FIELD = choice(ON_UNKNOWN), Field("error", description="what to do with characters that the vocabulary lacks")
-
-
-class TextBody(Body):
-    """A request about a text; `text_body` adds limits."""
-
-    model: str | None
-    text: str
-    on_unknown: str
-
-
-def text_body(title: str, model: tuple[Any, Any], text: Any, base: type[TextBody] = TextBody) -> type[TextBody]:
-    fields: dict[str, Any] = {"model": model, "text": (Text, text), "on_unknown": UNKNOWN_FIELD}
-    return create_model(title, __base__=base, **fields)
 
 
 # Errors

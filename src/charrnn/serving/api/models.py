@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from charrnn.serving.api.errors import characters_of
-from charrnn.serving.api.fields import TextBody, model_field, text_body
-from charrnn.serving.api.operations import Count, Operation, described, many, record
+from charrnn.serving.api.operations import Operation
 from charrnn.serving.models import Served
 from charrnn.serving.service import Service
 
-Model = record("Model", id=str, object=Literal["model"], created=Count, owned_by=str)
-ModelList = record("ModelList", object=Literal["list"], data=many(Model))
-Score = record(
-    "Score", object=Literal["score"], model=str, characters=Count, nats_per_char=float, bits_per_char=float,
-    perplexity=float, per_char=described(list[float], "nats at each character after the first"),
-)  # fmt: skip
+if TYPE_CHECKING:
+    from charrnn.serving.api.requests import TextBody
 
 
 def operations(service: Service) -> list[Operation]:
     models = service.models
-    text = Field(description="the text to score", min_length=2, max_length=service.limits.max_text)
-    score_request = text_body("ScoreRequest", model_field(models.ids), text)
 
     async def list_models(request: Request) -> Response:
         return JSONResponse({"object": "list", "data": [_described(served) for served in service.models]})
@@ -38,10 +30,10 @@ def operations(service: Service) -> list[Operation]:
         return await service.compute(request, lambda: JSONResponse(_score(served, body.text, body.on_unknown)))
 
     return [
-        Operation("GET", "/v1/models", "listModels", "List the served models.", list_models, "All models.", ModelList),
-        Operation("GET", "/v1/models/{id}", "getModel", "Describe one model.", get_model, "The model.", Model),
+        Operation("GET", "/v1/models", "listModels", "List the served models.", list_models, "All models."),
+        Operation("GET", "/v1/models/{id}", "getModel", "Describe one model.", get_model, "The model."),
         Operation("POST", "/v1/score", "createScore", "Return the surprise at each character of a text, from the zero "
-                  "state.", score, "The score.", Score, score_request),
+                  "state.", score, "The score."),
     ]  # fmt: skip
 
 

@@ -3,66 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from charrnn.generation.filters import sampling_settings
-from charrnn.inspection.units import LEAST, activation, find_units, inspect_text
+from charrnn.inspection.units import activation, find_units, inspect_text
 from charrnn.language_model import LanguageModel
 from charrnn.serving.api.errors import characters_of
-from charrnn.serving.api.fields import Text, TextBody, Whole, text_body
-from charrnn.serving.api.operations import Count, Operation, described, many, record
-from charrnn.serving.api.run_records import LearningCurve, Run, Samples, describe, learning_curve, samples
+from charrnn.serving.api.operations import Operation
+from charrnn.serving.api.run_records import describe, learning_curve, samples
 from charrnn.serving.http.errors import ApiError
 from charrnn.serving.models import Served
 from charrnn.serving.service import Service
 
-MAX_TEXT = 20_000  # characters to inspect at a time: their activations fit into memory many times over
+if TYPE_CHECKING:
+    from charrnn.serving.api.requests import ActivationsBody, TextBody
+
 OWN_SAMPLES, OWN_LENGTH, OWN_TEMPERATURE = 8, 2_000, 0.8  # the text that a model writes, to find its units in it
 
 
-SliderSetting = record(
-    "SliderSetting", name=str, low=float, high=float, step=float, start=float,
-    off=described(float | None, "the value that switches the setting off, if there is one"), words=str,
-)  # fmt: skip
-Settings = record("Settings", settings=many(SliderSetting))
-Runs = record("Runs", runs=many(Run))
-Alternative = Annotated[list[str | float], Field(min_length=2, max_length=2)]
-Inspection = record(
-    "Inspection", text=described(str, "without the characters that were left out"),
-    nats=described(list[float | None], "the surprise at each character; null at the first"),
-    ranks=described(list[Count | None], "1 where the likeliest character stands"),
-    alternatives=described(list[list[Alternative]], "the likeliest characters at each position, with probabilities"),
-    characters=described(Count, "the number of scored characters: all after the first"),
-    nats_per_char=float | None, bits_per_char=float | None, perplexity=float | None,
-)  # fmt: skip
-Unit = record("Unit", layer=Count, unit=Count, feature=str, correlation=float)
-Units = record(
-    "Units", own=described(bool, "whether they were found in a text that the model wrote itself"),
-    characters=described(Count, "the length of the text they were found in"), units=many(Unit),
-)  # fmt: skip
-VALUES = described(list[float], "after each character, between -1 and 1")
-Activations = record("Activations", text=str, layer=Count, unit=Count, values=VALUES)
 Answer = dict[str, Any]
 
 
-class ActivationsBody(TextBody):
-    layer: Whole = Field(ge=0, description="the layer, from 0")
-    unit: Whole = Field(ge=0, description="the unit in the layer, from 0")
-
-
 def operations(service: Service) -> list[Operation]:
-    longest = min(service.limits.max_text, MAX_TEXT)
-
     async def list_settings(request: Request) -> Response:
         return JSONResponse({"settings": sliders()})
 
     async def list_runs(request: Request) -> Response:
-        runs = await service.read(lambda: [describe(served, service.limits, longest) for served in service.models])
+        runs = await service.read(lambda: [describe(served, service.limits) for served in service.models])
         return JSONResponse({"runs": runs})
 
     def of_run(read: Callable[[Served], Any]) -> Callable[[Request], Awaitable[Response]]:
@@ -85,26 +56,20 @@ def operations(service: Service) -> list[Operation]:
 
         return run
 
-    model = Text, Field(description="the name of a model")
-    some = Field(description="the text to inspect", max_length=longest)
-    words = f"the text to find units in, at least {LEAST} characters; if empty, the model writes one"
-    inspect = text_body("InspectRequest", model, some)
-    units = text_body("UnitsRequest", model, Field("", description=words, max_length=longest))
-    activations = text_body("ActivationsRequest", model, some, ActivationsBody)
     return [
         Operation("GET", "/api/settings", "listSettings", "List the sampling settings that have a slider.",
-                  list_settings, "The settings, in the order in which they apply.", Settings),
-        Operation("GET", "/api/runs", "listRuns", "List the runs with their facts.", list_runs, "The runs.", Runs),
+                  list_settings, "The settings, in the order in which they apply."),
+        Operation("GET", "/api/runs", "listRuns", "List the runs with their facts.", list_runs, "The runs."),
         Operation("GET", "/api/runs/{id}/metrics", "getMetricsOfRun", "Return the learning curve of a run so far.",
-                  of_run(learning_curve), "The curve.", LearningCurve),
+                  of_run(learning_curve), "The curve."),
         Operation("GET", "/api/runs/{id}/samples", "getSamplesOfRun", "Return the samples written during training.",
-                  of_run(samples), "The samples, by step.", Samples),
+                  of_run(samples), "The samples, by step."),
         Operation("POST", "/api/inspect", "inspectText", "Show how well a model predicts each character.",
-                  over_text(_inspect), "The inspection.", Inspection, inspect),
+                  over_text(_inspect), "The inspection."),
         Operation("POST", "/api/units", "findUnits", "List hidden units by the feature of the text that they follow.",
-                  over_text(_units), "The units, the most interpretable first.", Units, units),
+                  over_text(_units), "The units, the most interpretable first."),
         Operation("POST", "/api/activations", "getActivations", "Return the values of one hidden unit over a text.",
-                  over_text(_activations), "Its values.", Activations, activations),
+                  over_text(_activations), "Its values."),
     ]  # fmt: skip
 
 

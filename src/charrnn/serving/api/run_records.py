@@ -5,12 +5,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
-
-from pydantic import Field
+from typing import Any
 
 from charrnn.errors import CharRNNError
-from charrnn.serving.api.operations import Count, described, many, record
 from charrnn.serving.http.errors import ApiError
 from charrnn.serving.limits import Limits
 from charrnn.serving.models import Served, UnsavedModelError
@@ -21,30 +18,12 @@ SAMPLES = 200  # stages of a run
 SAMPLE_LENGTH = 4_000  # characters of a sample
 SAMPLE_FILE = re.compile(r"step_(\d+)\.txt")
 
-PageLimits = record("PageLimits", max_prompt=Count, max_length=Count, max_text=Count)
-Run = record(
-    "Run", id=str, cell=str | None, num_layers=Count | None, hidden_size=Count | None, parameters=Count | None,
-    vocabulary=described(str | None, "all characters that the model knows"),
-    text=described(str | None, "the name of the text it was trained on"), step=Count | None,
-    nats_per_char=described(float | None, "the best loss on its validation split"),
-    begins_after=described(str | None, "the character that stands in for an empty prompt"),
-    bits_per_char=float | None, split=Literal["validation"],
-    training=described(bool, "whether a process is training in its folder now"),
-    has_folder=described(bool, "whether there can be a curve and samples"),
-    limits=described(PageLimits, "characters of a prompt, of a text to write, and of a text to inspect"),
-)  # fmt: skip
-Point = Annotated[list[float], Field(min_length=3, max_length=3)]
-Curve = described(list[Point], "step, epoch and nats per character")
-LearningCurve = record(
-    "LearningCurve", training=bool, step=Count | None, epoch=float | None, seconds=float | None, train=Curve, val=Curve
-)
-Samples = record("Samples", samples=many(record("Sample", step=Count, text=str)))
 MODEL_FACTS = (
     "cell", "num_layers", "hidden_size", "parameters", "vocabulary", "text", "step", "nats_per_char", "begins_after"
 )  # fmt: skip
 
 
-def describe(served: Served, limits: Limits, max_text: int) -> dict[str, Any]:
+def describe(served: Served, limits: Limits) -> dict[str, Any]:
     """Return the facts of a run. Those of its model are None until it has saved one."""
     facts: dict[str, Any] = dict.fromkeys(MODEL_FACTS)
     try:
@@ -72,7 +51,7 @@ def describe(served: Served, limits: Limits, max_text: int) -> dict[str, Any]:
         "split": "validation",
         "training": served.training,
         "has_folder": served.folder is not None,
-        "limits": {"max_prompt": limits.max_prompt, "max_length": limits.max_length, "max_text": max_text},
+        "limits": {"max_prompt": limits.max_prompt, "max_length": limits.max_length, "max_text": limits.max_inspected},
     }
 
 

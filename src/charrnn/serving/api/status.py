@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from charrnn.serving.api.operations import Operation, record
+from charrnn.serving.api.operations import Operation
 from charrnn.serving.service import Service
-
-Health = record("Health", status=Literal["ok"], models=list[str])
 
 
 def operations(service: Service) -> list[Operation]:
@@ -23,7 +19,7 @@ def operations(service: Service) -> list[Operation]:
 
     return [
         Operation("GET", "/healthz", "getHealth", "Check whether requests are accepted. Needs no key.", health,
-                  "They are.", Health, errors=[503], needs_key=False),
+                  "They are.", errors=[503], needs_key=False),
         Operation("GET", "/metrics", "getMetrics", "Report counters in Prometheus' text format.", metrics,
-                  "The counters.", None, others={"text/plain": str}),
+                  "The counters."),
     ]  # fmt: skip

@@ -10,7 +10,6 @@ import asyncio
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
 
@@ -43,8 +42,7 @@ class Engine:
     def __init__(self, model: LanguageModel, max_streams: int, max_queue: int) -> None:
         self.max_streams, self.max_queue = max_streams, max_queue
         self._sizes: dict[tuple[object, ...], int] = {}
-        self._queue: deque[TextRequest] = deque()
-        self._parked: list[TextRequest] = []
+        self._waiting: list[TextRequest] = []  # in order of arrival; parked texts too, whose clients have to catch up
         self._groups: list[LaneGroup] = []
         self._active = 0
         self._changed = threading.Condition()
@@ -62,7 +60,7 @@ class Engine:
     @property
     def queued(self) -> int:
         """The number of texts that wait for a lane."""
-        return len(self._queue) + len(self._parked)
+        return len(self._waiting)
 
     def submit(self, texts: list[TextRequest]) -> None:
         """Begin all of these texts, or none.
@@ -79,7 +77,7 @@ class Engine:
                 return
             if len(texts) > self.max_streams + self.max_queue - self._active - self.queued:
                 raise QueueFullError
-            self._queue.extend(texts)
+            self._waiting += texts
             self._changed.notify()
 
     def cancel(self, texts: Iterable[TextRequest]) -> None:
@@ -87,8 +85,7 @@ class Engine:
         with self._changed:
             for text in texts:
                 text.cancelled = True
-            self._queue = deque(text for text in self._queue if not text.cancelled)
-            self._parked = [text for text in self._parked if not text.cancelled]
+            self._waiting = [text for text in self._waiting if not text.cancelled]
             self._changed.notify()
 
     def wake(self) -> None:
@@ -114,8 +111,8 @@ class Engine:
         with blas_threads(1):
             while True:
                 with self._changed:
-                    while not (self._active or self._queue or self._closed or self._resumable()):
-                        self._changed.wait(1.0 if self._parked else None)
+                    while not (self._active or self._closed or self._ready()):
+                        self._changed.wait(1.0 if self._waiting else None)
                         self._end_expired()
                     if self._closed:
                         break
@@ -127,30 +124,28 @@ class Engine:
                     self._end_active("failed")
             self._end_all("closed")
 
-    def _resumable(self) -> list[TextRequest]:
-        """The parked texts whose clients have caught up."""
-        return [text for text in self._parked if text.unsent < BUFFER // 2]
+    def _ready(self) -> list[TextRequest]:
+        """The texts that may have a lane: parked ones whose clients have caught up, then those that have not begun."""
+        resumable = [text for text in self._waiting if text.parked is not None and text.unsent < BUFFER // 2]
+        return resumable + [text for text in self._waiting if text.parked is None]
 
     def _end_expired(self) -> None:
         """End the texts that have neither a lane nor time left."""
         now = time.monotonic()
-        expired = [text for text in (*self._parked, *self._queue) if text.deadline < now]
+        expired = [text for text in self._waiting if text.deadline < now]
         if expired:
-            self._parked = [text for text in self._parked if text.deadline >= now]
-            self._queue = deque(text for text in self._queue if text.deadline >= now)
+            self._waiting = [text for text in self._waiting if text.deadline >= now]
             for text in expired:
                 text.end("length" if text.written else "late")
             _notify(expired)
 
     def _admit(self) -> None:
-        """Give free lanes to waiting texts: parked ones first, then in order of arrival."""
-        if self._parked or self._queue:
-            self._end_expired()
-        for text in self._resumable():
-            self._parked.remove(text)
-            self._queue.appendleft(text)
-        while self._queue and self._active < self.max_streams:
-            text = self._queue.popleft()
+        """Give free lanes to waiting texts."""
+        if not self._waiting:
+            return
+        self._end_expired()
+        for text in self._ready()[: self.max_streams - self._active]:
+            self._waiting.remove(text)
             try:
                 self._group_for(text.model).join(text)
                 self._active += 1
@@ -213,7 +208,7 @@ class Engine:
         with self._changed:  # `cancel` changes the list, too
             text.parked = state
             if not text.cancelled:
-                self._parked.append(text)
+                self._waiting.append(text)
 
     def _compact(self) -> None:
         """Empty one group if the others have room for its texts: a text computes the same in any lane."""
@@ -230,9 +225,7 @@ class Engine:
 
     def _end_all(self, finish: str) -> None:
         with self._changed:  # `submit` must not add a text between the two
-            waiting = [*self._queue, *self._parked]
-            self._queue.clear()
-            self._parked.clear()
+            waiting, self._waiting = self._waiting, []
         _end(waiting, finish)
         self._end_active(finish)
 
@@ -240,7 +233,7 @@ class Engine:
         """End the texts that have a lane; those that wait stay."""
         with self._changed:
             ended = [text for group in self._groups for text in group.lanes.values()]
-            self._parked = [text for text in self._parked if not any(text is other for other in ended)]
+            self._waiting = [text for text in self._waiting if not any(text is other for other in ended)]
             self._groups.clear()
             self._active = 0
         _end(ended, finish)

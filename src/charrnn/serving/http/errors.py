@@ -9,13 +9,9 @@ from typing import Any
 from starlette.responses import Response
 
 TYPES = {
-    401: "authentication_error",
-    403: "permission_error",
-    404: "not_found_error",
-    429: "rate_limit_error",
-    500: "server_error",
-    503: "server_error",
-}
+    401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error",
+    500: "server_error", 503: "server_error",
+}  # fmt: skip
 GONE = 499  # the client closed the connection: nobody reads this status, but the metrics count it
 
 

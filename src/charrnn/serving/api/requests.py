@@ -1,16 +1,27 @@
-"""The body of `POST /v1/completions`: the fields that clients of OpenAI's API know, and the sampling settings."""
+"""The bodies of requests. A completion has the fields that clients of OpenAI's API know, and the sampling settings."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, create_model
 
 from charrnn.generation import SamplingConfig, make_sampling
 from charrnn.generation.filters import sampling_settings
+from charrnn.inspection.units import LEAST
 from charrnn.language_model import LanguageModel
 from charrnn.serving.api.errors import characters_of
-from charrnn.serving.api.fields import UNKNOWN_FIELD, Body, Text, Whole, model_field, of_setting, texts, unsupported
+from charrnn.serving.api.fields import (
+    UNKNOWN_FIELD,
+    WHOLE,
+    Body,
+    Text,
+    Whole,
+    model_field,
+    of_setting,
+    texts,
+    unsupported,
+)
 from charrnn.serving.http.errors import ApiError
 from charrnn.serving.limits import Limits
 
@@ -37,16 +48,15 @@ class CompletionRequest(Body):
     stream: bool = Field(False, description="send the text as it is written, as server-sent events")
     stream_options: StreamOptions | None = Field(None, description="only with stream")
     stop: list[str]
-    seed: Whole | None = Field(
-        None, ge=0, le=LARGEST_SEED, description="equal seeds give equal texts; by default each request differs"
+    seed: Annotated[int, Field(ge=0, le=LARGEST_SEED), WHOLE] | None = Field(
+        None, description="equal seeds give equal texts; by default each request differs"
     )
-    logprobs: Whole | None = Field(
-        None, ge=0, le=MOST_LIKELY,
-        description="report log-probabilities, and this many of the likeliest characters at each position",
-    )  # fmt: skip
+    logprobs: Annotated[int, Field(ge=0, le=MOST_LIKELY), WHOLE] | None = Field(
+        None, description="report log-probabilities, and this many of the likeliest characters at each position"
+    )
     echo: bool = Field(False, description="begin the text with the prompt")
     on_unknown: str
-    user: Text | None = Field(None, max_length=1000, description="ignored")
+    user: Annotated[Text, Field(max_length=1000)] | None = Field(None, description="ignored")
 
     @property
     def sampling(self) -> SamplingConfig:
@@ -86,8 +96,30 @@ class CompletionRequest(Body):
             return [vocabulary.decode(vocabulary.encode(prompt, self.on_unknown)) for prompt in self.prompt]
 
 
-def completion_request(ids: list[str], limits: Limits) -> type[CompletionRequest]:
-    """Return the body of a server with these models and limits."""
+class TextBody(Body):
+    """A request about a text."""
+
+    model: str | None
+    text: str
+    on_unknown: str
+
+
+class ActivationsBody(TextBody):
+    layer: Whole = Field(ge=0, description="the layer, from 0")
+    unit: Whole = Field(ge=0, description="the unit in it, from 0")
+
+
+def _text_body(
+    title: str, model: tuple[Any, Any], least: int, most: int, base: type[TextBody] = TextBody, **field: Any
+) -> type[TextBody]:
+    """Return the body of a request about a text of `least` to `most` characters; `field` describes the text."""
+    text = Annotated[Text, Field(min_length=least, max_length=most)]
+    fields: dict[str, Any] = {"model": model, "text": (text, Field(**field)), "on_unknown": UNKNOWN_FIELD}
+    return create_model(title, __base__=base, **fields)
+
+
+def _completion(ids: list[str], limits: Limits) -> type[CompletionRequest]:
+    """Add what the static class cannot know, the limits of this server and the registered sampling rules."""
     fields: dict[str, Any] = {
         "model": model_field(ids),
         "prompt": (texts(1, limits.max_choices, 0, limits.max_prompt), Field([""], description="one text or several")),
@@ -99,3 +131,20 @@ def completion_request(ids: list[str], limits: Limits) -> type[CompletionRequest
         **{name: unsupported(value) for name, value in UNSUPPORTED.items()},
     }
     return create_model("CompletionRequest", __base__=CompletionRequest, **fields)
+
+
+def request_bodies(ids: list[str], limits: Limits) -> dict[str, type[Body]]:
+    """Return the body of every operation that has one, by its id, for a server with these models and limits."""
+    named = Text, Field(description="the name of a model")
+    text: dict[str, Any] = {"description": "the text to inspect"}
+    words = f"the text to find units in, at least {LEAST} characters; if empty, the model writes one"
+    most = limits.max_inspected
+    return {
+        "createCompletion": _completion(ids, limits),
+        "createScore": _text_body(
+            "ScoreRequest", model_field(ids), 2, limits.max_text, description="the text to score"
+        ),
+        "inspectText": _text_body("InspectRequest", named, 0, most, **text),
+        "findUnits": _text_body("UnitsRequest", named, 0, most, default="", description=words),
+        "getActivations": _text_body("ActivationsRequest", named, 0, most, ActivationsBody, **text),
+    }
