@@ -242,8 +242,8 @@ BUGS = [
         "self.step_count = step + 1",
         trajectory("lstm")),
     # --- evaluation and generation
-    Bug("evaluation begins every window afresh", evaluation, "surprises", "nats, state = model.nats(",
-        "nats, _ = model.nats(",
+    Bug("evaluation begins every window afresh", evaluation, "windows", "_, state = model.forward(",
+        "_, _ = model.forward(",
         named(lambda: test_generation.test_scores_are_the_surprise_at_each_character(model()))),
     Bug("evaluation counts the first character", evaluation, "evaluate", "total / (len(ids) - 1)", "total / len(ids)",
         named(lambda: test_generation.test_an_evaluation_is_the_mean_score(model()))),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -33,15 +34,7 @@ Examples:
 @quiet_option
 @json_option
 def experiment(
-    name: str,
-    text: tuple[str, ...],
-    seeds: int,
-    quick: bool,
-    jobs: int,
-    out: Path | None,
-    encoding: str,
-    quiet: bool,
-    as_json: bool,
+    name: str, text: tuple[str, ...], out: Path | None, encoding: str, quiet: bool, as_json: bool, **options: Any
 ) -> None:
     """Run the study NAME on TEXT, by default on the bundled novel.
 
@@ -56,13 +49,13 @@ def experiment(
     reading = read_text(text, encoding)
     for remark in reading.remarks:
         say(remark)
+    quick = options["quick"]
     out = out or Path("experiments") / f"{name}-{Path(reading.name).stem}{'-quick' if quick else ''}"
     if out.exists() and not (out / "jobs").is_dir() and any(out.iterdir()):
         raise RunError(f"'{out}' exists and is not a study's folder: choose another --out")
-    study = STUDIES[name]
-    lab = Lab(reading, out, seeds=seeds, quick=quick, jobs=jobs, say=say)
+    study, lab = STUDIES[name], Lab(reading, out, say=say, **options)
     report = study.run(lab)
-    words = ["charrnn experiment", name, *text, f"--seeds {seeds}", *(["--quick"] if quick else [])]
+    words = ["charrnn experiment", name, *text, f"--seeds {lab.seeds}", *(["--quick"] if quick else [])]
     readme = lab.write(study, report, " ".join(words))
     if as_json:
         echo_json({"study": name, "folder": str(out), "findings": report.findings, "rows": report.rows})

@@ -46,16 +46,7 @@ Examples:
 @quiet_option
 @json_option
 def gradcheck(
-    cell: str,
-    against: str,
-    num_layers: tuple[int, ...],
-    hidden_size: int,
-    seq_len: int,
-    batch_size: int,
-    seed: int,
-    figure: Path | None,
-    quiet: bool,
-    as_json: bool,
+    cell: str, against: str, num_layers: tuple[int, ...], figure: Path | None, quiet: bool, as_json: bool, **size: int
 ) -> None:
     """Prove the gradients: back-propagation, on the code that trains, against independent methods.
 
@@ -73,12 +64,7 @@ def gradcheck(
         )
     results = []
     for name in LAYERS if cell == EVERY else [cell]:
-        found = list(
-            run_gradcheck(
-                [name], methods, sorted(set(num_layers)),
-                hidden_size=hidden_size, seq_len=seq_len, batch_size=batch_size, seed=seed,
-            )
-        )  # fmt: skip
+        found = list(run_gradcheck([name], methods, sorted(set(num_layers)), **size))
         results += found
         if not as_json and not quiet:
             _print_tables(found)
@@ -104,15 +90,15 @@ def gradcheck(
 def _print_tables(results: Sequence[Result]) -> None:
     methods = list(dict.fromkeys(r.against for r in results))
     for layers in dict.fromkeys(r.layers for r in results):
-        rows = [r for r in results if r.layers == layers]
-        width = 2 + max(len(r.parameter) for r in rows)
-        title = f"{rows[0].cell}, {layers} layer{'s' if layers > 1 else ''}"
+        rows: dict[str, dict[str, str]] = {}  # parameter → method → its error
+        for r in results:
+            if r.layers == layers:
+                error = f"{r.relative_error:.1e}{' ' if r.passed else '!'}"
+                rows.setdefault(r.parameter, {})[r.against] = error
+        width = 2 + max(map(len, rows))
+        title = f"{results[0].cell}, {layers} layer{'s' if layers > 1 else ''}"
         echo(f"{title:<{width}}" + "".join(f"{method:>19}" for method in methods))
-        for parameter in dict.fromkeys(r.parameter for r in rows):
-            errors = {r.against: r for r in rows if r.parameter == parameter}
-            line = f"{parameter:<{width}}"
-            for method in methods:
-                r = errors.get(method)
-                line += f"{r.relative_error:>18.1e}{' ' if r.passed else '!'}" if r else " " * 19
+        for parameter, errors in rows.items():
+            line = f"{parameter:<{width}}" + "".join(f"{errors.get(method, ''):>19}" for method in methods)
             echo(line.rstrip())
         echo()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,6 @@ from charrnn.training.callback import LineCallback
 from charrnn.units import bits
 
 BEST_SHOWN = 5
-LOOK_S = 1.0  # between looks at how far a run is
 
 
 @dataclass
@@ -31,8 +30,13 @@ class _Running:
     seed: int
     path: Path
     begun: float
-    looked: float = 0.0
-    last: Mapping[str, Any] | None = None
+    last: Mapping[str, Any] = field(default_factory=dict)
+
+    def look(self) -> Mapping[str, Any]:
+        """The last record of the run, with the latest validation loss."""
+        if found := RunFolder(self.path).latest():
+            self.last = {**found, "val_loss": found.get("val_loss") or self.last.get("val_loss")}
+        return self.last
 
 
 class TableSweepCallback(LineCallback, SweepCallback):
@@ -73,17 +77,13 @@ class TableSweepCallback(LineCallback, SweepCallback):
         records = list(self.records.values())  # a run may end meanwhile
         title = ", ".join([f"{len(records)} of {self.total} runs done", *other_counts(records)])
         table = Table(title=title, title_justify="left", expand=False)
-        for name, justify in (("run", "right"), ("settings", "left"), ("seed", "right"), ("step", "right")):
-            table.add_column(name, justify=justify)  # type: ignore[arg-type]  # one of rich's words
-        table.add_column("validation\n(nats/char)", justify="right")
-        table.add_column("(bits/char)", justify="right")
-        table.add_column("")
+        for name in ("run", "settings", "seed", "step", "validation\n(nats/char)", "(bits/char)", ""):
+            table.add_column(name, justify="left" if name in ("settings", "") else "right")
         for number, run in sorted(dict(self.running).items()):
-            last = self._look(run)
-            loss = last.get("val_loss")
+            last = run.look()
             table.add_row(
                 f"{number:03}", printable(run.settings), str(run.seed), f"{last['step']:,}" if last else "",
-                *_losses(loss), f"running {time.monotonic() - run.begun:.0f} s",
+                *_losses(last.get("val_loss")), f"running {time.monotonic() - run.begun:.0f} s",
             )  # fmt: skip
         finished = [record for record in records if record["state"] == FINISHED]
         for rank, record in enumerate(sorted(finished, key=lambda r: float(r["val_nats_per_char"]))[:BEST_SHOWN]):
@@ -93,16 +93,6 @@ class TableSweepCallback(LineCallback, SweepCallback):
                 style="" if rank else "bold",
             )  # fmt: skip
         return table
-
-    def _look(self, run: _Running) -> Mapping[str, Any]:
-        """The last record of a run, with the latest validation loss."""
-        now = time.monotonic()
-        if now - run.looked > LOOK_S:
-            run.looked = now
-            last = RunFolder(run.path).latest()
-            before = run.last or {}
-            run.last = {**last, "val_loss": last.get("val_loss") or before.get("val_loss")} if last else before
-        return run.last or {}
 
 
 def _losses(loss: float | None) -> tuple[str, str]:

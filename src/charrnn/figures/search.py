@@ -58,23 +58,18 @@ def _limits(losses: Array) -> tuple[float, float]:
 def _draw_runs(axes: Axes, records: Sequence[Mapping[str, Any]], limits: tuple[float, float]) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    kinds = {"finished": ("o", COLOURS[0], COLOURS[0]), "pruned": ("o", "none", COLOURS[0])}
-    names = {"finished": "finished", "pruned": "ended early"}
-    for state, (marker, face, edge) in kinds.items():
-        runs = [r for r in records if r["state"] == state and r.get("val_nats_per_char") is not None]
-        inside = [r for r in runs if r["val_nats_per_char"] <= limits[1]]
-        if inside:
-            axes.scatter(
-                [r["number"] for r in inside], [r["val_nats_per_char"] for r in inside],
-                s=18, marker=marker, facecolors=face, edgecolors=edge, label=names[state],
-            )  # fmt: skip
+    finished = [r for r in records if r["state"] == "finished"]
+    pruned = [r for r in records if r["state"] == "pruned" and r.get("val_nats_per_char") is not None]
+    for runs, face, label in ((finished, COLOURS[0], "finished"), (pruned, "none", "ended early")):
+        if inside := [(r["number"], r["val_nats_per_char"]) for r in runs if r["val_nats_per_char"] <= limits[1]]:
+            xs, ys = zip(*inside, strict=True)
+            axes.scatter(xs, ys, s=18, facecolors=face, edgecolors=COLOURS[0], label=label)
     beyond = [r["number"] for r in records if (r.get("val_nats_per_char") or 0) > limits[1]]
     failed = [r["number"] for r in records if r["state"] == "failed"]
     for numbers, marker, label in ((beyond, "^", "beyond the scale"), (failed, "x", "failed")):
         if numbers:
             axes.scatter(numbers, [limits[1]] * len(numbers), s=22, marker=marker, color=COLOURS[1], label=label,
                          clip_on=False, zorder=3)  # fmt: skip
-    finished = [r for r in records if r["state"] == "finished"]
     if finished:
         best = np.minimum.accumulate([r["val_nats_per_char"] for r in finished])
         ends = max(r["number"] for r in records)

@@ -7,109 +7,108 @@ logarithmic scale, since distant characters matter less. A new feature is one li
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
 from charrnn.arrays import Array
 
-OPENING, CLOSING = "([{", ")]}"
 VOWELS = frozenset("aeiouyаеёиоуыэюяαεηιουω")
 
-
-def _flags(text: str, is_so: Callable[[str], bool]) -> Array:
-    return np.fromiter((is_so(c) for c in text), np.float32, len(text))
+Feature = Callable[[str], Array]  # of N characters: (N,) float32
 
 
-def _counts(text: str, restarts: Callable[[str], bool]) -> Array:
+def _flags(states: Callable[[str], Iterable[bool]]) -> Feature:
+    return lambda text: np.fromiter(states(text), np.float32, len(text))
+
+
+def _flag(is_so: Callable[[str], bool]) -> Feature:
+    return _flags(lambda text: map(is_so, text))
+
+
+def _counts(counts: Callable[[str], Iterable[int]]) -> Feature:
+    return lambda text: np.log1p(np.fromiter(counts(text), np.float32, len(text)))
+
+
+def _since(restarts: Callable[[str], bool]) -> Feature:
     """log(1 + the number of characters since the last that restarts the count)."""
-    counts, count = np.empty(len(text), np.float32), 0
-    for i, c in enumerate(text):
-        count = 0 if restarts(c) else count + 1
-        counts[i] = count
-    return np.log1p(counts)
+
+    def counts(text: str) -> Iterator[int]:
+        count = 0
+        for c in text:
+            count = 0 if restarts(c) else count + 1
+            yield count
+
+    return _counts(counts)
 
 
-def inside_quotes(text: str) -> Array:
-    """1 from an opening quotation mark to the character before the closing one; a blank line ends any quotation."""
-    inside, states, before = False, np.empty(len(text), np.float32), ""
-    for i, c in enumerate(text):
+def inside_quotes(text: str) -> Iterator[bool]:
+    """True from an opening quotation mark to the character before the closing one; a blank line ends any quotation."""
+    inside, before = False, ""
+    for c in text:
         if c == '"':
             inside = not inside
         elif c in "“«":
             inside = True
         elif c in "”»" or (c == before == "\n"):
             inside = False
-        states[i] = inside
+        yield inside
         before = c
-    return states
 
 
-def inside_brackets(text: str) -> Array:
-    depth, states = 0, np.empty(len(text), np.float32)
-    for i, c in enumerate(text):
-        depth = max(0, depth + (c in OPENING) - (c in CLOSING))
-        states[i] = depth > 0
-    return states
+def inside_brackets(text: str) -> Iterator[bool]:
+    depth = 0
+    for c in text:
+        depth = max(0, depth + (c in "([{") - (c in ")]}"))
+        yield depth > 0
 
 
-def inside_capitalised_word(text: str) -> Array:
-    """1 in a word whose first letter is a capital."""
-    capital, before, states = False, " ", np.empty(len(text), np.float32)
-    for i, c in enumerate(text):
-        if c.isalpha() and not before.isalpha():
+def inside_capitalised_word(text: str) -> Iterator[bool]:
+    """True in a word whose first letter is a capital."""
+    capital = False
+    for first, c in zip(first_letters(text), text, strict=True):
+        if first:
             capital = c.isupper()
-        states[i] = capital and c.isalpha()
-        before = c
-    return states
+        yield capital and c.isalpha()
 
 
-def indentation(text: str) -> Array:
-    """log(1 + the white space at the beginning of the line so far)."""
-    states, depth, at_start = np.empty(len(text), np.float32), 0, True
-    for i, c in enumerate(text):
+def indentation(text: str) -> Iterator[int]:
+    """The white space at the beginning of the line so far."""
+    depth, at_start = 0, True
+    for c in text:
         if c == "\n":
             depth, at_start = 0, True
         elif at_start and c in " \t":
             depth += 1
         else:
             at_start = False
-        states[i] = depth
-    return np.log1p(states)
+        yield depth
 
 
-def after_blank(text: str) -> Array:
-    """1 at the first letter of a word."""
-    return np.fromiter(
-        (c.isalpha() and not before.isalpha() for before, c in zip(" " + text, text, strict=False)),
-        np.float32,
-        len(text),
-    )
-
-
-def _is_punctuation(c: str) -> bool:
-    return unicodedata.category(c)[0] in "PS"
+def first_letters(text: str) -> Iterator[bool]:
+    """True at the first letter of a word."""
+    return (c.isalpha() and not before.isalpha() for before, c in zip(" " + text, text, strict=False))
 
 
 # The words of a feature complete “this unit follows …”.
-FEATURES: dict[str, Callable[[str], Array]] = {
-    "inside quotation marks": inside_quotes,
-    "inside brackets": inside_brackets,
-    "inside a capitalised word": inside_capitalised_word,
-    "position in the line": lambda text: _counts(text, lambda c: c == "\n"),
-    "position in the sentence": lambda text: _counts(text, lambda c: c in ".!?\n"),
-    "position in the word": lambda text: _counts(text, lambda c: not c.isalpha()),
-    "since the last comma or stop": lambda text: _counts(text, lambda c: c in ",;:.!?"),
-    "since the last capital": lambda text: _counts(text, str.isupper),
-    "indentation of the line": indentation,
-    "first letter of a word": after_blank,
-    "a letter": lambda text: _flags(text, str.isalpha),
-    "a vowel": lambda text: _flags(text, lambda c: unicodedata.normalize("NFD", c)[0].lower() in VOWELS),
-    "a capital": lambda text: _flags(text, str.isupper),
-    "a digit": lambda text: _flags(text, str.isdigit),
-    "a space": lambda text: _flags(text, lambda c: c == " "),
-    "a line end": lambda text: _flags(text, lambda c: c == "\n"),
-    "punctuation": lambda text: _flags(text, _is_punctuation),
+FEATURES: dict[str, Feature] = {
+    "inside quotation marks": _flags(inside_quotes),
+    "inside brackets": _flags(inside_brackets),
+    "inside a capitalised word": _flags(inside_capitalised_word),
+    "position in the line": _since(lambda c: c == "\n"),
+    "position in the sentence": _since(lambda c: c in ".!?\n"),
+    "position in the word": _since(lambda c: not c.isalpha()),
+    "since the last comma or stop": _since(lambda c: c in ",;:.!?"),
+    "since the last capital": _since(str.isupper),
+    "indentation of the line": _counts(indentation),
+    "first letter of a word": _flags(first_letters),
+    "a letter": _flag(str.isalpha),
+    "a vowel": _flag(lambda c: unicodedata.normalize("NFD", c)[0].lower() in VOWELS),
+    "a capital": _flag(str.isupper),
+    "a digit": _flag(str.isdigit),
+    "a space": _flag(lambda c: c == " "),
+    "a line end": _flag(lambda c: c == "\n"),
+    "punctuation": _flag(lambda c: unicodedata.category(c)[0] in "PS"),
 }
 
 

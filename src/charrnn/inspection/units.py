@@ -10,8 +10,8 @@ N characters of the text, V vocab_size, L num_layers, H hidden_size, K features.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -20,11 +20,12 @@ from charrnn.errors import TextError
 from charrnn.generation.filters import probabilities
 from charrnn.inspection.features import FEATURES, feature_matrix
 from charrnn.language_model import LanguageModel
+from charrnn.nn.model import ModelWorkspace
 from charrnn.scoring import Score
+from charrnn.scoring.evaluation import windows
 from charrnn.settings import check_value
 from charrnn.threads import blas_threads
 
-WINDOW = 256  # characters read at a time; no result depends on it
 LEAST = 200  # the number of characters that a search for units needs
 LEAST_CHANGES = 8  # of a feature in each half: with fewer, a correlation means nothing
 
@@ -74,25 +75,19 @@ def inspect_text(model: LanguageModel, text: str, top: int = 5, on_unknown: str 
     ids = _encode(model, text, on_unknown, least=1)
     characters = model.vocabulary.characters
     top = min(top, len(characters))
-    nats: list[float | None] = [None]
-    ranks: list[int | None] = [None]
-    alternatives: list[list[Alternative]] = [[]]
+    seen = Inspection(model.vocabulary.decode(ids), [None], [None], [[]])
     with blas_threads(1):
-        for start, logits, _ in _windows(model, ids[:-1]):
-            rows = logits.astype(np.float64)
-            targets = ids[start + 1 : start + 1 + len(rows)]
+        for start, ws in windows(model.network, model.params, ids[:-1]):
+            rows = ws.readout.flat_logits.astype(np.float64)
+            own = np.arange(len(rows)), ids[start + 1 : start + 1 + len(rows)]
             probs = probabilities(rows)
             order = np.argsort(-rows, axis=1, kind="stable")
-            own = probs[np.arange(len(rows)), targets]
             shifted = rows - rows.max(axis=1, keepdims=True)
-            surprise = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(rows)), targets]
-            nats += surprise.tolist()
-            ranks += (1 + (probs > own[:, None]).sum(axis=1)).tolist()
-            alternatives += [
-                [Alternative(characters[k], float(p[k])) for k in best]
-                for p, best in zip(probs, order[:, :top], strict=True)
-            ]
-    return Inspection(model.vocabulary.decode(ids), nats, ranks, alternatives)
+            seen.nats.extend((np.log(np.exp(shifted).sum(axis=1)) - shifted[own]).tolist())
+            seen.ranks.extend((1 + (probs > probs[own][:, None]).sum(axis=1)).tolist())
+            for p, best in zip(probs, order[:, :top], strict=True):
+                seen.alternatives.append([Alternative(characters[k], float(p[k])) for k in best])
+    return seen
 
 
 def activations(model: LanguageModel, text: str, on_unknown: str = "error") -> Array:
@@ -103,7 +98,7 @@ def activations(model: LanguageModel, text: str, on_unknown: str = "error") -> A
     """
     ids = _encode(model, text, on_unknown, least=1)
     with blas_threads(1):
-        return np.concatenate([values for _, _, values in _windows(model, ids)])
+        return np.concatenate([_activations(ws) for _, ws in windows(model.network, model.params, ids)])
 
 
 def activation(model: LanguageModel, text: str, layer: int, unit: int, on_unknown: str = "error") -> Array:
@@ -113,7 +108,8 @@ def activation(model: LanguageModel, text: str, layer: int, unit: int, on_unknow
     check_value("unit", unit, "int", least=0, below=config.hidden_size)
     ids = _encode(model, text, on_unknown, least=1)
     with blas_threads(1):
-        return np.concatenate([values[:, layer, unit].copy() for _, _, values in _windows(model, ids)])
+        read = windows(model.network, model.params, ids)
+        return np.concatenate([_activations(ws)[:, layer, unit].copy() for _, ws in read])
 
 
 def find_units(model: LanguageModel, text: str, on_unknown: str = "error") -> list[Unit]:
@@ -127,7 +123,8 @@ def find_units(model: LanguageModel, text: str, on_unknown: str = "error") -> li
     half = len(text) // 2
     choosing, measuring = _Correlation(features[:half]), _Correlation(features[half:])
     with blas_threads(1):
-        for start, _, values in _windows(model, ids):
+        for start, ws in windows(model.network, model.params, ids):
+            values = _activations(ws)
             cut = min(max(half - start, 0), len(values))
             choosing.add(values[:cut])
             measuring.add(values[cut:])
@@ -145,34 +142,27 @@ class _Correlation:
     """Pearson's correlation of every unit with every feature, from sums: only one window is in memory."""
 
     def __init__(self, features: Array) -> None:
-        self.features = features.astype(np.float64)
         changes = (np.diff(features, axis=0) != 0).sum(axis=0)
         self.usable = (changes >= LEAST_CHANGES) & (features.std(axis=0) > 0)
-        mean, std = self.features.mean(axis=0), self.features.std(axis=0)
-        self.features = (self.features - mean) / np.where(self.usable, std, 1.0)
+        wide = features.astype(np.float64)
+        self.features = (wide - wide.mean(axis=0)) / np.where(self.usable, wide.std(axis=0), 1.0)
         self.count = 0
-        self.sums: Array | None = None  # (L, H)
-        self.squares: Array | None = None  # (L, H)
-        self.products: Array | None = None  # (L, H, K)
+        # Over the characters so far: of the activations (L, H), of their squares, and of their products (L, H, K).
+        self.sums: Any = 0.0
+        self.squares: Any = 0.0
+        self.products: Any = 0.0
 
     def add(self, values: Array) -> None:
         """Add the activations (n, L, H) of the next n characters."""
         values = values.astype(np.float64)
         features = self.features[self.count : self.count + len(values)]
-        sums, squares = values.sum(axis=0), np.square(values).sum(axis=0)
-        products = np.tensordot(values, features, (0, 0))
-        if self.sums is None or self.squares is None or self.products is None:
-            self.sums, self.squares, self.products = sums, squares, products
-        else:
-            self.sums, self.squares = self.sums + sums, self.squares + squares
-            self.products = self.products + products
+        self.sums = self.sums + values.sum(axis=0)
+        self.squares = self.squares + np.square(values).sum(axis=0)
+        self.products = self.products + np.tensordot(values, features, (0, 0))
         self.count += len(values)
 
     def result(self) -> Array:
         """Return (L, H, K); 0 for a feature that hardly changes or a unit that does not."""
-        assert self.sums is not None
-        assert self.squares is not None
-        assert self.products is not None
         mean = self.sums / self.count
         std = np.sqrt(np.maximum(self.squares / self.count - mean**2, 0.0))
         alive = std > 1e-6
@@ -193,15 +183,6 @@ def _encode(model: LanguageModel, text: str, on_unknown: str, least: int) -> Arr
     return ids
 
 
-def _windows(model: LanguageModel, ids: Array) -> Iterator[tuple[int, Array, Array]]:
-    """Read ids (N,) from the zero state. Yield start, logits (n, V) and activations (n, L, H) of each window: views."""
-    dtype = model.params.vector.dtype
-    state = model.network.zero_state(1, dtype)
-    ws = None
-    for start in range(0, len(ids), WINDOW):
-        inputs = ids[start : start + WINDOW, None]
-        if ws is None or len(inputs) < WINDOW:
-            ws = model.network.workspace(len(inputs), 1, dtype)
-        logits, state = model.network.forward(model.params, inputs, state, ws)
-        values = np.stack([w.shown[:, 0] for w in ws.layers], axis=1)
-        yield start, logits[:, 0], values.astype(np.float32)
+def _activations(ws: ModelWorkspace) -> Array:
+    """The activations (n, L, H) that a window's workspace holds."""
+    return np.stack([layer.shown[:, 0] for layer in ws.layers], axis=1).astype(np.float32)

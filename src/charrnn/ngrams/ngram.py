@@ -33,9 +33,9 @@ class _Table(NamedTuple):
     """The n-grams of one order. A code has the characters' ids as its digits in base V; codes are sorted."""
 
     grams: Array  # codes of the n-grams
-    discounted: Array  # their counts, minus the discount
     contexts: Array  # codes of their first n − 1 characters
-    mass: Array
+    discounted: Array  # the counts of the n-grams, minus the discount
+    mass: Array  # of each context
     total: Array
 
 
@@ -70,16 +70,14 @@ class NGram:
         if order < 1 or order > highest_order(vocab_size):
             raise ValueError(f"order {order} is not between 1 and {highest_order(vocab_size)}")
         self.vocab_size, self.order, self.smoothing = vocab_size, order, smoothing
-        grams, counts = np.unique(self._codes(ids, order), return_counts=True)
         self._tables: list[_Table] = []
+        codes = self._codes(ids, order)
         for n in range(order, 0, -1):
+            grams, counts = np.unique(codes, return_counts=True)
             contexts, first = np.unique(grams // vocab_size, return_index=True)
-            self._tables.append(_Table(grams, *_ordered(contexts, SMOOTHINGS[smoothing](counts, first))))
-            if n > 1 and smoothing == "Kneser–Ney":  # count the distinct characters before each shorter n-gram
-                grams, counts = np.unique(grams % vocab_size ** (n - 1), return_counts=True)
-            elif n > 1:
-                grams, counts = np.unique(self._codes(ids, n - 1), return_counts=True)
-        self._tables.reverse()
+            self._tables.insert(0, _Table(grams, contexts, *SMOOTHINGS[smoothing](counts, first)))
+            # Kneser–Ney counts the distinct characters before each shorter n-gram.
+            codes = grams % vocab_size ** (n - 1) if smoothing == "Kneser–Ney" else self._codes(ids, n - 1)
 
     def nats(self, ids: Array) -> Array:
         """Return −log P of each of ids (N,), given the ids before it; (N,) float64."""
@@ -100,11 +98,6 @@ class NGram:
         for k in range(n):
             codes = codes * self.vocab_size + ids[k : k + len(codes)]
         return codes
-
-
-def _ordered(contexts: Array, smoothed: tuple[Array, Array, Array]) -> tuple[Array, Array, Array, Array]:
-    discounted, mass, total = smoothed
-    return discounted, contexts, mass, total
 
 
 def _find(table: Array, codes: Array) -> tuple[Array, Array]:

@@ -68,12 +68,7 @@ class CharModel:
         return ModelWorkspace(layers, self.readout.workspace(seq_len, batch_size, dtype))
 
     def forward(
-        self,
-        params: Parameters,
-        inputs: Array,
-        state: Array,
-        ws: ModelWorkspace,
-        dropout_rng: Uniform | None = None,
+        self, params: Parameters, inputs: Array, state: Array, ws: ModelWorkspace, dropout_rng: Uniform | None = None
     ) -> tuple[Array, Array]:
         """Read a window.
 

@@ -7,7 +7,7 @@ import os
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from concurrent.futures import BrokenExecutor, Executor, Future
+from concurrent.futures import Executor, Future
 from typing import Any
 
 from charrnn.errors import RunError
@@ -25,17 +25,23 @@ class Backend(ABC):
     ----------
     here : bool
         `submit` runs the job in this process and returns when it is done.
+    workers : int
+        The number of jobs that an executor can run at once, where it does not change.
+    deaths : tuple of str
+        The names of further exceptions that mean that a worker was lost, and not that the backend fails.
     """
 
     here = False
+    workers = 1
+    deaths: tuple[str, ...] = ()
 
     @abstractmethod
     def start(self) -> Executor:
         """An executor ready for jobs; called again when the last one broke."""
 
-    @abstractmethod
     def at_a_time(self, executor: Executor) -> int:
         """The number of jobs that it can run at once, now."""
+        return self.workers
 
     def waiting_reason(self, executor: Executor) -> str:
         """A message if no worker is available; otherwise empty."""
@@ -45,24 +51,15 @@ class Backend(ABC):
         """Release the workers; `now` does not wait for their jobs."""
         executor.shutdown(wait=not now, cancel_futures=True)
 
-    def is_death(self, error: BaseException) -> bool:
-        """Whether an error means that a worker was lost, and not that the backend fails."""
-        return isinstance(error, BrokenExecutor)
 
-
-class Here(Backend):
+class Here(Backend, Executor):
     """One job after another in this process."""
 
     here = True
 
     def start(self) -> Executor:
-        return _AtOnce()
+        return self
 
-    def at_a_time(self, executor: Executor) -> int:
-        return 1
-
-
-class _AtOnce(Executor):
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         future: Future[Any] = Future()
         future.set_result(fn(*args, **kwargs))
@@ -87,15 +84,14 @@ class Processes(Backend):
         )
         return pool
 
-    def at_a_time(self, executor: Executor) -> int:
-        return self.workers
-
     def stop(self, executor: Executor, now: bool) -> None:
         executor.shutdown(wait=True, kill_workers=now)  # type: ignore[call-arg]  # loky's own
 
 
 class Dask(Backend):
     """The workers of a dask.distributed cluster, on any machine; dask itself replaces those that die."""
+
+    deaths = ("KilledWorker",)
 
     def __init__(self, address: str) -> None:
         self.address = address
@@ -135,9 +131,6 @@ class Dask(Backend):
     def stop(self, executor: Executor, now: bool) -> None:
         executor.shutdown(wait=not now)
         self.client.close()
-
-    def is_death(self, error: BaseException) -> bool:
-        return type(error).__name__ == "KilledWorker"
 
 
 class Mpi(Backend):

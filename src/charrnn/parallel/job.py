@@ -14,6 +14,7 @@ from typing import Any
 from charrnn.interrupts import HANGUP, stop_signals
 from charrnn.threads import blas_threads
 
+INTERRUPTED = "KeyboardInterrupt"
 POLL_S = 0.5
 SAVING_S = 60.0  # for a job to save after the process that started it is gone
 
@@ -50,23 +51,22 @@ class Outcome:
     blamed: int = 0  # deaths that this job certainly caused
 
 
-def call(function: Callable[..., Any], arguments: tuple[Any, ...], in_worker: bool) -> dict[str, Any]:
-    """Run a job with one thread of linear algebra; an exception is returned as a value.
+def call(function: Callable[..., Any], arguments: tuple[Any, ...], in_worker: bool) -> Any:
+    """Run a job with one thread of linear algebra, and return its value, or an exception as a `Failure`.
 
-    So is an interruption in a worker, for the process that gave the job to handle.
+    An interruption of a worker is a failure of the kind INTERRUPTED, for the process that gave the job to handle.
     """
     try:
         with blas_threads(1):
-            return {"value": function(*arguments)}
+            return function(*arguments)
     except Exception as error:
-        message = " ".join(str(error).split())
-        return {"failure": [type(error).__name__, message, traceback.format_exc()]}
+        return Failure(type(error).__name__, " ".join(str(error).split()), traceback.format_exc())
     except KeyboardInterrupt as error:
         if not in_worker:
             raise
         if _orphaned.is_set():
             os._exit(1)
-        return {"interrupted": str(error)}
+        return Failure(INTERRUPTED, str(error))
 
 
 _orphaned = threading.Event()

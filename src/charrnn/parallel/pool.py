@@ -13,7 +13,7 @@ from typing import Any
 
 from charrnn.interrupts import Interrupted, StopRequest
 from charrnn.parallel.backend import Backend
-from charrnn.parallel.job import Failure, Job, Outcome, call
+from charrnn.parallel.job import INTERRUPTED, Failure, Job, Outcome, call
 
 POLL_S = 0.2
 TRIES = 3  # of a job whose workers die
@@ -49,10 +49,9 @@ def run_jobs(
     KeyboardInterrupt
         After the first Ctrl-C, when nothing runs any more; and at the second.
     """
-    pool, waits, deadline = _Pool(backend, next_job), "", math.inf
+    pool, stop, waits, deadline = _Pool(backend, next_job), StopRequest(), "", math.inf
     try:
-        # A job in this process handles the signal itself.
-        with nullcontext() if backend.here else StopRequest() as stop:
+        with nullcontext() if backend.here else stop:  # a job in this process handles the signal itself
             while time.monotonic() < deadline:
                 if not pool.stopping:
                     pool.dispatch()
@@ -64,12 +63,12 @@ def run_jobs(
                     say(waits)
                 if waits and pool.stopping:
                     break
-                if stop is not None and stop.signal is not None and not pool.stopping:
+                if stop.signal is not None and not pool.stopping:
                     pool.stopping = True
                     deadline = time.monotonic() + (TO_STOP_S if ask_to_stop else 0.0)
                     if ask_to_stop:
                         ask_to_stop()
-            if stop is not None and stop.signal is not None:
+            if stop.signal is not None:
                 raise Interrupted("interrupted", stop.signal)
     except BaseException:
         pool.release(now=True)
@@ -119,20 +118,18 @@ class _Pool:
         alone = len(done) == 1 and not self.running.keys() - done
         for future in done:
             taken, error = self.running.pop(future), _error(future)
-            if error is None:
-                yield from self._ended(taken, future.result())
-            elif isinstance(error, LOST) or self.backend.is_death(error):
-                yield from self._died(taken, str(error), certain=alone or not isinstance(error, LOST))
-            else:
+            if isinstance(error, LOST):
+                yield from self._died(taken, str(error), certain=alone)
+            elif type(error).__name__ in self.backend.deaths:
+                yield from self._died(taken, str(error), certain=True)
+            elif error is not None:
                 raise error
-
-    def _ended(self, taken: Outcome, result: dict[str, Any]) -> Iterator[Outcome]:
-        if "interrupted" in result:  # by a signal to the worker
-            yield from self._died(taken, "stopped by a signal", certain=True)
-        elif "failure" in result:
-            yield replace(taken, failure=Failure(*result["failure"]))
-        else:
-            yield replace(taken, value=result["value"])
+            elif not isinstance(result := future.result(), Failure):
+                yield replace(taken, value=result)
+            elif result.kind == INTERRUPTED:  # by a signal to the worker
+                yield from self._died(taken, "stopped by a signal", certain=True)
+            else:
+                yield replace(taken, failure=result)
 
     def _died(self, taken: Outcome, why: str, certain: bool) -> Iterator[Outcome]:
         taken = replace(taken, deaths=taken.deaths + 1, blamed=taken.blamed + certain)

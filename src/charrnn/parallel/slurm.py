@@ -32,6 +32,8 @@ class Slurm(Backend):
         processes of this machine that are treated like jobs of a cluster.
     """
 
+    deaths = ("UncompletedJobError", "FailedJobError")
+
     def __init__(self, folder: Path, workers: int, parameters: Mapping[str, Any]) -> None:
         self.folder, self.workers, self.parameters = folder, workers, dict(parameters)
 
@@ -52,14 +54,8 @@ class Slurm(Backend):
             raise ConfigError(f"submitit does not take these of [slurm]: {' '.join(str(error).split())}") from None
         return _Submitted(executor, self.workers)
 
-    def at_a_time(self, executor: Executor) -> int:
-        return self.workers
-
     def stop(self, executor: Executor, now: bool) -> None:
         executor.shutdown(wait=True, cancel_futures=now)
-
-    def is_death(self, error: BaseException) -> bool:
-        return type(error).__name__ in ("UncompletedJobError", "FailedJobError")
 
 
 class _Submitted(ThreadPoolExecutor):
@@ -82,12 +78,11 @@ class _Submitted(ThreadPoolExecutor):
         super().shutdown(wait, cancel_futures=cancel_futures)
 
     def _result(self, job: Any) -> Any:
-        while not self._is_done(job):
+        while True:
+            with self.lock:
+                if job.done():
+                    break
             if self.cancelled.wait(POLL_S):
                 job.cancel(check=False)
                 raise CancelledError
         return job.result()
-
-    def _is_done(self, job: Any) -> bool:
-        with self.lock:
-            return bool(job.done())

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from charrnn.arrays import Array
-from charrnn.nn.model import CharModel
+from charrnn.nn.model import CharModel, ModelWorkspace
 from charrnn.nn.parameters import Parameters
 from charrnn.threads import blas_threads
 from charrnn.units import InOtherUnits
@@ -31,13 +31,18 @@ def evaluate(model: CharModel, params: Parameters, ids: Array) -> Evaluation:
 
 def surprises(model: CharModel, params: Parameters, ids: Array) -> Iterator[Array]:
     """−log p of each of ids (N,) after the first, in nats, a window at a time, (≤ WINDOW,) float64."""
+    for start, ws in windows(model, params, ids[:-1]):
+        yield model.readout.nats(ids[start + 1 : start + 1 + WINDOW, None], ws.readout)
+
+
+def windows(model: CharModel, params: Parameters, ids: Array) -> Iterator[tuple[int, ModelWorkspace]]:
+    """Read ids (N,) from the zero state on; give the start of each window, and the workspace that has read it."""
     dtype = params.vector.dtype
     state = model.zero_state(1, dtype)
     ws = model.workspace(WINDOW, 1, dtype)
-    for start in range(0, len(ids) - 1, WINDOW):
-        window = ids[start : start + WINDOW + 1]
-        inputs, targets = window[:-1, None], window[1:, None]
-        if len(inputs) < WINDOW:
-            ws = model.workspace(len(inputs), 1, dtype)
-        nats, state = model.nats(params, inputs, targets, state, ws)
-        yield nats[:, 0]
+    for start in range(0, len(ids), WINDOW):
+        window = ids[start : start + WINDOW, None]
+        if len(window) < WINDOW:
+            ws = model.workspace(len(window), 1, dtype)
+        _, state = model.forward(params, window, state, ws)
+        yield start, ws

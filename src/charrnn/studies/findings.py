@@ -35,7 +35,7 @@ def verdict(claim: str, holds: bool) -> str:
 
 def beside_ngram(lab: Lab, rows: Iterable[Row]) -> str:
     """Compare the best of the networks with the best n-gram."""
-    ngram, loss = lab.ngram()
+    ngram, loss = lab.ngram
     best = min(rows, key=lambda row: float(row["val_loss"]))
     relation = "better than" if best["val_loss"] < loss else "not as good as"
     return (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,6 @@ class Lab:
             (out / "jobs").mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RunError(f"cannot make the folder '{out}': {error.strerror}") from None
-        self._ngram: tuple[NGram, float] | None = None
 
     def compare(
         self, cases: Mapping[Case, tuple[str, Mapping[str, Any]]], epochs: float, evals_at: Iterable[int] = ()
@@ -115,16 +115,15 @@ class Lab:
         """Return the network of a job that kept it."""
         return load(self.out / "jobs" / result["model"])
 
+    @cached_property
     def ngram(self) -> tuple[NGram, float]:
-        """Return the Witten–Bell n-gram whose order is best on the validation split, and its loss there."""
-        if self._ngram is None:
-            self._ngram = best_ngram(self.splits["train"], self.splits["val"], len(self.corpus.vocabulary))
-        return self._ngram
+        """The Witten–Bell n-gram whose order is best on the validation split, and its loss there."""
+        return best_ngram(self.splits["train"], self.splits["val"], len(self.corpus.vocabulary))
 
     def baselines(self) -> list[Row]:
         """Return the table's rows for models without a network: guessing, unigram, and the best n-grams."""
         vocab_size, train, val = len(self.corpus.vocabulary), self.splits["train"], self.splits["val"]
-        ngram, loss = self.ngram()
+        ngram, loss = self.ngram
         best, best_loss = best_ngram(train, val, vocab_size, "Kneser–Ney")
         named = {
             "guessing (ln V)": uniform_nats(vocab_size),

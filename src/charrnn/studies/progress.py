@@ -32,7 +32,7 @@ def run(lab: Lab) -> Report:
     best_step, best_loss = min(losses, key=losses.__getitem__), result["best_val_loss"]
     best = {"label": f"best, step {best_step:,}", "step": best_step, "val_loss": best_loss}
     known = set(words(lab.train_text))
-    ngram, loss = lab.ngram()
+    ngram, loss = lab.ngram
     findings = [
         f"{row['label']}: {row['val_loss']:.3f} nats per character; {share_of_words(row['sample'], known):.0%} of its "
         "words are real ones."

@@ -63,7 +63,7 @@ def run(lab: Lab) -> Report:
 
 def measure(lab: Lab, texts: list[str], known: set[str], entropy: float | None) -> Row:
     """Return the measures of some texts."""
-    ngram, _ = lab.ngram()
+    ngram, _ = lab.ngram
     losses = [ngram.nats(lab.corpus.vocabulary.encode(text))[ngram.order :].mean() for text in texts]
     return {
         "real_words": float(np.mean([share_of_words(text, known) for text in texts])),

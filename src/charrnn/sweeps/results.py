@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from charrnn.figures.search import draw_search
-from charrnn.figures.style import image
-from charrnn.runs.files import read_json, write_atomic
+from charrnn.reports import Captioned, markdown_table, mean_and_spread, write_figures, write_page, write_table
+from charrnn.runs.files import read_json
 from charrnn.sweeps.callback import loss_words, settings_words, show
 from charrnn.sweeps.folder import FAILED, FINISHED, PRUNED, Record, SweepFolder, count_states
 from charrnn.sweeps.space import Settings
 from charrnn.sweeps.spec import Spec
 from charrnn.units import bits
 
-FIGURE = "search"
 CAPTION = "Left: every run by its number, and the best so far. Right: every setting, its mean over seeds in colour."
 SHOWN = 30  # settings in the page's table; the CSV has all runs
 MEASURED = (
@@ -45,16 +40,15 @@ class Ranked:
 
 
 def rank(records: Sequence[Record]) -> list[Ranked]:
-    """The settings, the best first."""
+    """Return the settings, the best first."""
     groups: dict[int, list[Record]] = {}
     for record in records:
         groups.setdefault(record["setting"], []).append(record)
-    ranked = []
     most = max(map(len, groups.values()), default=0)
+    ranked = []
     for setting, group in groups.items():
         losses = [record["val_nats_per_char"] for record in group if record["state"] == FINISHED]
-        mean = float(np.mean(losses)) if losses else None
-        spread = (max(losses) - min(losses)) / 2 if losses else 0.0
+        mean, spread = mean_and_spread(losses) if losses else (None, 0.0)
         ranked.append(Ranked(setting, group[0]["settings"], most, len(losses), mean, spread))
     return sorted(ranked, key=lambda each: (each.order, each.setting))
 
@@ -72,36 +66,29 @@ def write_results(
     folder: SweepFolder, spec: Spec, records: Sequence[Record], total: int, say: Callable[[str], None]
 ) -> None:
     """Write results.csv, search.png and search.svg, README.md, and `best`."""
-    write_atomic(folder.table, _table(spec, records).encode())
-    best = best_of(records)
-    if best is not None and folder.run(best["number"]).is_dir():
-        folder.name_best(best["number"])
-        ready = "It is ready to use: `charrnn sample best`."
-    elif best is not None:
-        say(f"no 'best': the folder of the best run, '{folder.run(best['number'])}', is gone")
-        ready = "Its folder is gone."
-    parts = [_counts(spec, records, total)]
-    parts += [] if best is None else [_best(folder, best, len(records), ready)]
+    columns = ["number", "setting", "seed", "state", *spec.search, *MEASURED, "error"]
+    write_table(folder.path, [_flat(record) for record in records], columns)
+    parts, best = [_counts(spec, records, total)], best_of(records)
+    if best is not None:
+        path, ready = folder.run(best["number"]), "Its folder is gone."
+        if path.is_dir():
+            folder.name_best(best["number"])
+            ready = "It is ready to use: `charrnn sample best`."
+        else:
+            say(f"no 'best': the folder of the best run, '{path}', is gone")
+        parts.append(_best(folder, best, len(records), ready))
     try:
         scales = {name: each.scale() for name, each in spec.search.items()}
         figure = draw_search(records, scales, best["setting"] if best else None, len(spec.seeds))
-        for file_format in ("png", "svg"):
-            write_atomic(folder.path / f"{FIGURE}.{file_format}", image(figure, file_format))
-        parts.append(f"![{CAPTION}]({FIGURE}.png)\n\n*{CAPTION}*")
+        parts += write_figures(folder.path, {"search": Captioned(figure, CAPTION)})
     except Exception as error:  # no figure is worth a sweep
         say(f"no figure: {error}")
-    write_atomic(folder.readme, "\n\n".join([*parts, _settings(spec, records), ""]).encode())
+    write_page(folder.path, [*parts, "## Settings", *_settings(spec, rank(records))])
 
 
-def _table(spec: Spec, records: Sequence[Record]) -> str:
-    names = ["number", "setting", "seed", "state", *spec.search, *MEASURED, "error"]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, names, lineterminator="\n", extrasaction="ignore", restval="")
-    writer.writeheader()
-    for record in records:
-        loss = record.get("val_nats_per_char")
-        writer.writerow({**record, **record["settings"], "val_bits_per_char": None if loss is None else bits(loss)})
-    return text.getvalue()
+def _flat(record: Record) -> Record:
+    loss = record.get("val_nats_per_char")
+    return {**record, **record["settings"], "val_bits_per_char": None if loss is None else bits(loss)}
 
 
 def _counts(spec: Spec, records: Sequence[Record], total: int) -> str:
@@ -111,11 +98,11 @@ def _counts(spec: Spec, records: Sequence[Record], total: int) -> str:
     words += [f"{counts[PRUNED]} were ended early"] if counts[PRUNED] else []
     words += [f"{counts[FAILED]} failed (`results.csv` has their errors)"] if counts[FAILED] else []
     fixed = f", the same in all: {settings_words(spec.settings)}" if spec.settings else ""
-    method = f"Method {spec.method}, seed {spec.seed}" if spec.trials is not None else f"Method {spec.method}"
+    method = spec.method if spec.trials is None else f"{spec.method}, seed {spec.seed}"
     return (
         f"# Sweep over {', '.join(spec.search)}\n\n"
-        f"{'; '.join(words)}. {method}; seeds of training {', '.join(map(str, spec.seeds))}{fixed}. Losses are of the "
-        "whole validation split, in nats per character, with the parameters that are best there."
+        f"{'; '.join(words)}. Method {method}; seeds of training {', '.join(map(str, spec.seeds))}{fixed}. Losses are "
+        "of the whole validation split, in nats per character, with the parameters that are best there."
     )
 
 
@@ -136,18 +123,14 @@ def _best(folder: SweepFolder, best: Record, runs: int, ready: str) -> str:
     )
 
 
-def _settings(spec: Spec, records: Sequence[Record]) -> str:
-    """The part of the page with the table of settings."""
-    ranked = rank(records)
+def _settings(spec: Spec, ranked: Sequence[Ranked]) -> list[str]:
+    """The table of settings, and how many of them it leaves out."""
     rows = [
-        f"| {' | '.join(spec.search)} | validation | ± over seeds | runs that finished |",
-        "| " + " | ".join(["---"] * len(spec.search) + ["--:"] * 3) + " |",
+        {name: show(each.settings[name]) for name in spec.search}
+        | {"mean": each.mean, "spread": each.spread if each.finished > 1 else None, "finished": each.finished}
+        for each in ranked[:SHOWN]
     ]
-    for each in ranked[:SHOWN]:
-        values = " | ".join(show(each.settings[name]).replace("|", "\\|") for name in spec.search)
-        loss = "" if each.mean is None else f"{each.mean:.4f}"
-        spread = f"{each.spread:.4f}" if each.finished > 1 else ""
-        rows.append(f"| {values} | {loss} | {spread} | {each.finished} |")
-    if len(ranked) > SHOWN:
-        rows.append(f"\nThe best {SHOWN} of {len(ranked)} settings; `results.csv` has all runs.")
-    return "\n".join(["## Settings\n", *rows])
+    headings = {"mean": "validation", "spread": "± over seeds", "finished": "runs that finished"}
+    table = markdown_table(rows, {name: name for name in spec.search} | headings, len(spec.search))
+    more = f"The best {SHOWN} of {len(ranked)} settings; `results.csv` has all runs."
+    return [table, more] if len(ranked) > SHOWN else [table]

@@ -24,9 +24,7 @@ class TorchQRNN:
 
         self.torch: Any = torch
         self.config = model.config
-        self.arrays = {
-            name: torch.tensor(np.array(array, order="C"), requires_grad=True) for name, array in params.items()
-        }
+        self.arrays = {name: torch.tensor(np.array(a, order="C"), requires_grad=True) for name, a in params.items()}
 
     def parameters(self) -> dict[str, Any]:
         return dict(self.arrays)

@@ -24,18 +24,16 @@ class TorchModule:
         self.torch: Any = torch
         self.vocab_size = config.vocab_size
         kind = getattr(torch.nn, MODULES[config.cell])
-        self.recurrent = kind(config.vocab_size, config.hidden_size, config.num_layers).double()
-        self.readout = torch.nn.Linear(config.hidden_size, config.vocab_size).double()
+        self.recurrent = kind(config.vocab_size, config.hidden_size, config.num_layers)
+        self.readout = torch.nn.Linear(config.hidden_size, config.vocab_size)
+        self.network = torch.nn.ModuleDict({"recurrent": self.recurrent, "readout": self.readout}).double()
         arrays = {name: torch.from_numpy(np.array(array, order="C")) for name, array in to_torch(params).items()}
-        for room, module in (("recurrent.", self.recurrent), ("readout.", self.readout)):
-            module.load_state_dict({n.removeprefix(room): a for n, a in arrays.items() if n.startswith(room)})
+        self.network.load_state_dict(arrays)
         # The second bias where we train one: it is only ever added to the first, and stays at zero.
         self.fixed = [name for name in arrays if name not in params]
 
     def parameters(self) -> dict[str, Any]:
-        rooms = (("recurrent.", self.recurrent), ("readout.", self.readout))
-        named = {room + name: p for room, module in rooms for name, p in module.named_parameters()}
-        return {name: p for name, p in named.items() if name not in self.fixed}
+        return {name: p for name, p in self.network.named_parameters() if name not in self.fixed}
 
     def loss(self, inputs: Array, targets: Array, states: list[Any]) -> tuple[Any, list[Any]]:
         functional = self.torch.nn.functional
