@@ -5,6 +5,7 @@ Batches and random streams are functions of the seed and the step, so that the s
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -75,6 +76,19 @@ def read_state(path: Path, expected: Mapping[str, Array]) -> TrainingState:
         return TrainingState(arrays, progress, str(header["text_sha256"]))
     except (KeyError, TypeError, ValueError) as error:
         raise DamagedError(f"'{path}' is damaged: {error}") from None
+
+
+def read_latest_state(path: Path, previous: Path, expected: Mapping[str, Array]) -> tuple[TrainingState, str | None]:
+    """Read a checkpoint, or the one before it if the later one is damaged, with the damage; it then takes its place."""
+    try:
+        return read_state(path, expected), None
+    except DamagedError as damage:
+        try:
+            state = read_state(previous, expected)
+        except RunError:
+            raise damage from None
+        os.replace(previous, path)
+        return state, str(damage)
 
 
 def _progress(values: dict[str, Any]) -> Progress:
