@@ -18,7 +18,7 @@ from charrnn.training import budget
 from charrnn.training.budget import StepClock
 from tests.training.test_runs import Listener, train
 
-WILD = {"hidden_size": 32, "learning_rate": 0.2, "schedule": "constant", "warmup_steps": 0, "steps": 40}
+WILD = {"hidden_size": 32, "learning_rate": 0.4, "schedule": "constant", "warmup_steps": 0, "steps": 40}
 
 
 def test_a_run_that_is_worse_than_guessing_keeps_step_0_and_warns(book: Path, tmp_path: Path) -> None:

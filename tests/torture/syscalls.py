@@ -103,21 +103,21 @@ def torture(folder: Path, stride: int) -> Outcome:
     while number < calls:
         number += stride if begun else 1
         for after in (False, True):
-            for first in ("resume", "begin"):
-                shutil.rmtree(run, ignore_errors=True)
-                if in_child(killed_at(number, after, lambda: begin(text, run), count)) != -signal.SIGKILL:
-                    continue
-                kills += 1
-                begun = (run / "checkpoint.safetensors").is_file()
-                early += not begun
-                what = f"call {number}, {'after' if after else 'before'} it, {first} first"
-                ways = [lambda: resume(run), lambda: begin(text, run)]
-                statuses = [in_child(way) for way in (ways if first == "resume" else ways[::-1])]
-                if 0 not in statuses or 3 in statuses:
-                    failures.append(f"{what}: exit statuses {statuses}, {sorted(os.listdir(run))}")
-                elif contents(run) != expected:
-                    failures.append(f"{what}: the runs differ")
-                failures += [f"{what}: {part.name} was left behind" for part in run.rglob(".*")]
+            first = ("resume", "begin")[(number + after) % 2]
+            shutil.rmtree(run, ignore_errors=True)
+            if in_child(killed_at(number, after, lambda: begin(text, run), count)) != -signal.SIGKILL:
+                continue
+            kills += 1
+            begun = (run / "checkpoint.safetensors").is_file()
+            early += not begun
+            what = f"call {number}, {'after' if after else 'before'} it, {first} first"
+            ways = [lambda: resume(run), lambda: begin(text, run)]
+            statuses = [in_child(way) for way in (ways if first == "resume" else ways[::-1])]
+            if 0 not in statuses or 3 in statuses:
+                failures.append(f"{what}: exit statuses {statuses}, {sorted(os.listdir(run))}")
+            elif contents(run) != expected:
+                failures.append(f"{what}: the runs differ")
+            failures += [f"{what}: {part.name} was left behind" for part in run.rglob(".*")]
     return Outcome(kills, early, failures)
 
 
