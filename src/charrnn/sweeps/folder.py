@@ -13,8 +13,10 @@ from typing import Any
 from charrnn.errors import ConfigError, RunError
 from charrnn.runs.files import read_json, write_atomic, write_json
 from charrnn.runs.folder import RunFolder
+from charrnn.runs.lock import LOCK_FILE
 from charrnn.sweeps.spec import Spec
 from charrnn.version import __version__
+from charrnn.whole_file import remove_abandoned
 
 Record = dict[str, Any]
 FINISHED, PRUNED, FAILED = "finished", "pruned", "failed"
@@ -57,9 +59,10 @@ class SweepFolder:
         except OSError as error:
             raise RunError(f"cannot make the folder '{path}': {error.strerror}") from None
         with RunFolder(folder.path).lock():
+            remove_abandoned(folder.path)
             if folder.spec.is_file():
                 folder._compare(read_json(folder.spec), spec, text)
-            elif any(path.iterdir()):
+            elif any(item.name != LOCK_FILE and item.suffix != ".part" for item in path.iterdir()):
                 raise RunError(f"'{path}' exists and is not a sweep's folder: choose another --out")
             write_json(folder.spec, {**spec.as_json(), **text, "charrnn": __version__})
             folder.records.mkdir(exist_ok=True)

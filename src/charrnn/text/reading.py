@@ -6,7 +6,7 @@ import codecs
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
@@ -64,11 +64,17 @@ def check_sources(sources: Sequence[str]) -> None:
             )
 
 
-def pieces(sources: Sequence[str], encoding: str = "utf-8", remarks: list[str] | None = None) -> Iterator[str]:
+def pieces(
+    sources: Sequence[str],
+    encoding: str = "utf-8",
+    remarks: list[str] | None = None,
+    seen: Callable[[bytes], object] = lambda data: None,
+) -> Iterator[str]:
     """The text of one or more files, or of standard input (`-`), a few megabytes at a time.
 
     A byte order mark is dropped and line ends become "\\n", each with a remark. Several files are joined in the order
-    given, with a line end between them where a file lacks one.
+    given, with a line end between them where a file lacks one. `seen` receives the bytes as they are in each file, and
+    an empty piece at its end.
 
     Raises
     ------
@@ -80,17 +86,20 @@ def pieces(sources: Sequence[str], encoding: str = "utf-8", remarks: list[str] |
     for source in sources:
         if not at_line_start:
             yield "\n"
-        for text in _decoded(source, encoding, remarks):
+        for text in _decoded(source, encoding, remarks, seen):
             at_line_start = text.endswith("\n")
             yield text
 
 
-def _decoded(source: str, encoding: str, remarks: list[str]) -> Iterator[str]:
+def _decoded(
+    source: str, encoding: str, remarks: list[str], seen: Callable[[bytes], object] = lambda data: None
+) -> Iterator[str]:
     """One file's text, checked, with its line ends normalised."""
     decoder = codecs.getincrementaldecoder(encoding)()
     offset = characters = crlf = cr = 0
     held = ""  # a CR at the end of a piece waits for the next piece, which may begin with its LF
-    for data in _read_bytes(source):
+    for data in read_bytes(source):
+        seen(data)
         if offset == 0:
             _check_beginning(data, source, encoding)
             if is_utf8(data) and not encoding.startswith("utf"):
@@ -125,7 +134,7 @@ def _decoded(source: str, encoding: str, remarks: list[str]) -> Iterator[str]:
         remarks.append(f"{source}: turned {kinds} line ends into LF")
 
 
-def _read_bytes(source: str) -> Iterator[bytes]:
+def read_bytes(source: str) -> Iterator[bytes]:
     """The bytes of a file, in pieces, and an empty piece at the end."""
     try:
         if source == STDIN and sys.stdin is None:
