@@ -94,7 +94,7 @@ def test_settings_that_optuna_proposes_are_the_same_after_an_interruption(
 def test_runs_worse_than_the_median_are_ended_early(
     small: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("charrnn.training.session.REPORT_S", 0.0)
+    monkeypatch.setattr("charrnn.training.session.REPORT_SECONDS", 0.0)
     small |= {"method": "tpe", "trials": 12}
     small["settings"] |= {"steps": 60, "schedule": "constant"}
     small["search"] = {"learning_rate": [1e-6, 0.03]}
@@ -119,9 +119,9 @@ def test_several_workers_share_a_study(small: dict[str, Any], tmp_path: Path) ->
         {**small, "search": {"hidden_size": {"low": 2, "high": 30}}}, out=tmp_path / "o", jobs=2, callback=QUIET
     )
     assert [record["number"] for record in done.records] == list(range(8))
-    from charrnn.sweeps.samplers import _open_study
+    from charrnn.sweeps.journal import open_study
 
-    trials = _open_study(tmp_path / "o").trials
+    trials = open_study(tmp_path / "o").trials
     assert len(trials) == 4
     for trial in trials:
         losses = [r["val_nats_per_char"] for r in done.records if r["setting"] == trial.number]
@@ -157,7 +157,7 @@ def test_failed_runs_are_run_again_when_that_is_asked_for(small: dict[str, Any],
 def test_a_setting_that_has_failed_is_run_again_with_tpe_too(
     small: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("charrnn.training.session.REPORT_S", 0.0)  # every loss is judged
+    monkeypatch.setattr("charrnn.training.session.REPORT_SECONDS", 0.0)  # every loss is judged
     small |= {"method": "tpe", "trials": 1, "seeds": [0]}
 
     def fail(*_: object) -> None:
