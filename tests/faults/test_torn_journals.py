@@ -121,7 +121,7 @@ def test_a_full_disk_leaves_whole_lines(finished: Path, tmp_path: Path, monkeypa
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
-        with pytest.raises(RunError, match="cannot write '.*study.journal': No space left on device"):
+        with pytest.raises(RunError, match=r"cannot write '.*study.journal': No space left on device"):
             again(finished, tmp_path / "out", trials=4)
     assert (tmp_path / "out" / JOURNAL).read_bytes() == before
     again(finished, tmp_path / "out", trials=4)
