@@ -195,6 +195,7 @@ def shown(value: Any, most: int = SHOWN) -> str:
         text = repr(value)
     except (ValueError, RecursionError):  # it holds numbers of thousands of digits, or itself
         text = f"a {type(value).__name__}"
+    text = text if text.isprintable() else repr(text)
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 

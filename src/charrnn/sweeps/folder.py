@@ -208,7 +208,7 @@ def read_record(path: Path, spec: Spec) -> Record:
         setting, place = divmod(number, len(spec.seeds))
         state = check_value("state", record.get("state"), "str", choices=(FINISHED, PRUNED, FAILED))
         for name, value in {"setting": setting, "seed": spec.seeds[place]}.items():
-            check_value(name, record.get(name), "int", choices=(value,))
+            check_value(name, record.get(name), "int", least=value, most=value)
         settings = _table(record.get("settings"))
         for name, each in spec.search.items():
             if not each.holds(settings.get(name)):

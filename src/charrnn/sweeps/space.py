@@ -14,6 +14,7 @@ from charrnn.settings import MOST_INT, Setting, check_value, check_values, neare
 
 RECIPE = "recipe"  # not a field of a configuration, but it can be searched
 MOST_CHOICES = 10_000
+MOST_STEPS = 1_000_000  # of a range of real numbers; finer ones are lost in rounding
 RANGE_KEYS = ("low", "high", "log", "step")
 Settings = dict[str, Any]
 
@@ -146,4 +147,9 @@ def _range(name: str, wanted: Mapping[str, Any]) -> tuple[str, Range]:
             raise ConfigError(f"{name}: step must be a {'whole ' if whole else ''}number above 0, not {shown(step)}")
         if log:
             raise ConfigError(f"{name}: step and log do not go together: leave one out, or list the values")
-    return proper, Range(low, high, log, step, whole)
+    found = Range(low, high, log, step, whole)
+    if step is not None and not whole and found.size > MOST_STEPS:
+        raise ConfigError(
+            f"{name}: step {step:g} makes {found.size:,.0f} values, more than {MOST_STEPS:,}: give a larger one, or none"
+        )
+    return proper, found

@@ -144,7 +144,7 @@ def _checked(table: str, values: Mapping[str, Any], check: Any) -> Iterator[tupl
             name, checked = check(given, value)
         except CharRNNError as error:
             raise ConfigError(
-                f"{table}.{error}" if str(error).startswith(str(given)) else f"{table}: {error}"
+                f"{table}.{error}" if str(error).startswith(shown(given).strip("'")) else f"{table}: {error}"
             ) from None
         if name in seen:
             raise ConfigError(f"{table}: {seen[name]} and {given} are the same setting")
