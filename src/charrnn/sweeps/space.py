@@ -150,6 +150,6 @@ def _range(name: str, wanted: Mapping[str, Any]) -> tuple[str, Range]:
     found = Range(low, high, log, step, whole)
     if step is not None and not whole and found.size > MOST_STEPS:
         raise ConfigError(
-            f"{name}: step {step:g} makes {found.size:,.0f} values, more than {MOST_STEPS:,}: give a larger one, or none"
+            f"{name}: step {step:g} makes {found.size:,.0f} values, more than {MOST_STEPS:,}: use a larger one"
         )
     return proper, found
