@@ -83,8 +83,10 @@ SETTINGS = settings_of(TrainConfig)
 # may have `settings`, which it alone reads, and `check_config(config)`, which raises a ConfigError if they do not fit.
 REGISTRIES: dict[str, Mapping[str, Any]] = {}
 BUDGET = ("epochs", "steps", "minutes")
-# What a resumed run may change: how long it goes on, and how it is watched.
-MAY_CHANGE = frozenset({*BUDGET, "eval_every", "sample_every", "patience", "threads", "checkpoint_minutes"})
+# What a resumed run may change: how long it continues, how it is watched, and, downwards, the learning rate.
+MAY_CHANGE = frozenset(
+    {*BUDGET, "eval_every", "sample_every", "patience", "threads", "checkpoint_minutes", "learning_rate"}
+)
 DEFAULT_STEPS = 3000  # the budget where neither the user nor a recipe gives one
 
 

@@ -211,6 +211,7 @@ def test_a_damaged_checkpoint_is_refused(change, message: str, book: Path, tmp_p
     arrays, header = read_arrays(path)
     change(arrays, header)
     write_arrays(path, arrays, header)
+    (tmp_path / "run" / "checkpoint.previous.safetensors").unlink()
     with pytest.raises(RunError, match=message):
         charrnn.train(resume=tmp_path / "run", callback=Listener())
 
@@ -352,7 +353,8 @@ def test_a_run_reports_what_it_does(book: Path, tmp_path: Path) -> None:
     assert sorted(listener.samples) == [10, 20]
     assert listener.reports[-1].share == 1.0
     assert {p.name for p in run.path.iterdir()} == {
-        "config.json", "metrics.jsonl", "model.safetensors", "checkpoint.safetensors", "samples", "curve.png",
+        "config.json", "metrics.jsonl", "model.safetensors", "checkpoint.safetensors",
+        "checkpoint.previous.safetensors", "samples", "curve.png",
     }  # fmt: skip
     keys = {"step", "epoch", "train_loss", "grad_norm", "learning_rate", "chars_per_second", "seconds"}
     assert all(set(r) - {"val_loss"} == keys for r in run.metrics)

@@ -149,12 +149,17 @@ def test_files_of_others_are_refused(tmp_path: Path) -> None:
 
 def test_a_run_folder_is_never_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    names = [RunFolder.create(None, "book-rnn").path.name for _ in range(3)]
+    names = []
+    for _ in range(3):
+        with RunFolder.begin(None, "book-rnn") as folder:
+            names.append(folder.path.name)
+            folder.append({"step": 1, "epoch": 0.5})
     assert names == ["book-rnn", "book-rnn-2", "book-rnn-3"]
     (tmp_path / "mine").mkdir()
-    RunFolder.create(tmp_path / "mine", "")
-    with pytest.raises(RunError, match="exists and is never overwritten"):
-        RunFolder.create(tmp_path / "mine", "")
+    (tmp_path / "mine" / "text.txt").write_text("a text of mine")
+    with pytest.raises(RunError, match="exists and is never overwritten"), RunFolder.begin(tmp_path / "mine", ""):
+        pass
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["text.txt"]
 
 
 def test_metrics_survive_a_torn_last_line(tmp_path: Path) -> None:

@@ -97,6 +97,8 @@ def _summary(run: Run) -> str:
         parts.append(f"best at step {run.best_step:,}")
     if run.ended == "patience":
         parts.append("stopped because validation no longer improved")
+    if run.warning:
+        parts.append(f"warning: {run.warning}")
     return f"{'; '.join(parts)}; saved in {run.path}"
 
 
@@ -108,5 +110,7 @@ def _as_json(run: Run, sample: str) -> dict[str, Any]:
     for name, e in (("val", run.val), ("test", run.test)):
         if e:
             values[f"{name}_nats_per_char"], values[f"{name}_bits_per_char"] = e.nats_per_char, e.bits_per_char
+    if run.warning:
+        values["warning"] = run.warning
     copied = run.longest_copy(sample)
     return {**values, "sample": sample, "longest_copy": None if copied is None else len(copied)}

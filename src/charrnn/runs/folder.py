@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import errno
+import itertools
 import json
 import os
-import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from charrnn.errors import RunError
 from charrnn.runs.files import read_json, write_atomic, write_json
-from charrnn.runs.model_file import MODEL_FILE
+from charrnn.runs.lock import LOCK_FILE, LockedError, is_locked, locked
+from charrnn.runs.model_file import MODEL_FILE, read_model
+from charrnn.runs.records import Record, check_config, read_record
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
-
-Record = dict[str, Any]
 TAIL_BYTES = 1 << 15  # read from the end of metrics.jsonl to see how far a run is
 
 
@@ -33,44 +28,67 @@ class RunFolder:
         self.metrics = path / "metrics.jsonl"
         self.model = path / MODEL_FILE
         self.checkpoint = path / "checkpoint.safetensors"
+        self.previous = path / "checkpoint.previous.safetensors"  # the one before it
         self.samples = path / "samples"
         self.text = path / "text.txt"  # only if the text came from standard input
         self.curve = path / "curve.png"
 
     @classmethod
-    def create(cls, out: Path | None, name: str) -> RunFolder:
-        """A new, empty run folder: `out`, or the first free one of runs/NAME, runs/NAME-2, …
+    @contextmanager
+    def begin(cls, out: Path | None, name: str) -> Iterator[RunFolder]:
+        """A folder for a new run, locked: `out`, or the first free one of runs/NAME, runs/NAME-2, …
+
+        A folder is free if it does not exist, is empty, or holds a run that never began.
 
         Raises
         ------
         RunError
-            `out` exists and is not empty: an existing run is never overwritten.
+            `out` is not free: an existing run is never overwritten.
         """
-        path = out or Path("runs") / name
-        try:
+        for number in itertools.count(1):
+            folder = cls(out or Path("runs") / (name if number == 1 else f"{name}-{number}"))
+            with ExitStack() as stack:
+                free = folder._is_free()  # before a lock is put into what may be another program's folder
+                if free:
+                    folder._make()
+                    try:
+                        stack.enter_context(folder.lock())
+                        free = folder._is_free()
+                    except LockedError:
+                        if out is not None:
+                            raise
+                        continue
+                if free:
+                    folder._remove_parts()
+                    yield folder
+                    return
             if out is not None:
-                if out.exists() and (not out.is_dir() or any(out.iterdir())):
-                    raise RunError(f"'{out}' exists and is never overwritten: choose another --out, or --resume it")
-            else:
-                number = 1
-                while path.exists():
-                    number += 1
-                    path = Path("runs") / f"{name}-{number}"
-            (path / "samples").mkdir(parents=True)
-        except OSError as error:
-            raise RunError(f"cannot make the run folder '{path}': {error.strerror}") from None
-        return cls(path)
+                raise RunError(f"'{out}' exists and is never overwritten: choose another --out, or --resume it")
 
     @classmethod
     def open(cls, path: str | Path) -> RunFolder:
         """An existing run folder."""
         folder = cls(Path(path))
         if not folder.config.is_file():
+            if folder.samples.is_dir() and folder.never_began():
+                raise RunError(f"the run in '{path}' never began: repeat the command that was to begin it")
             raise RunError(f"'{path}' is not a run folder: it has no config.json")
         return folder
 
-    @contextmanager
-    def lock(self) -> Iterator[None]:
+    def never_began(self) -> bool:
+        """Whether the process that made the folder ended before its first checkpoint, so that nothing was trained."""
+        names = {path.name for path in self.path.iterdir() if path.suffix != ".part"} - {LOCK_FILE}
+        known = {path.name for path in (self.config, self.samples, self.text, self.model)}
+        if not names <= known or (self.samples.is_dir() and any(self.samples.iterdir())):
+            return False
+        try:
+            if self.model.exists() and read_model(self.model).provenance.get("step") != 0:
+                return False
+            return names <= {self.samples.name} or "settings" in self.read_config()
+        except RunError:  # it is not one of ours
+            return False
+
+    def lock(self) -> AbstractContextManager[None]:
         """Keep every other process from training in this folder until the block ends, or this process.
 
         Raises
@@ -78,35 +96,40 @@ class RunFolder:
         RunError
             Another process is training in it.
         """
-        if fcntl is None:  # not POSIX
-            yield
-            return
-        handle = os.open(self.path, os.O_RDONLY)
-        try:
-            if not _locked(handle, fcntl.LOCK_EX):
-                raise RunError(f"another process is training in '{self.path}': wait for it, or stop it")
-            yield
-        finally:
-            os.close(handle)
+        return locked(self.path)
 
     def in_training(self) -> bool:
         """Whether a process holds the lock now."""
-        if fcntl is None:
-            return False
+        return is_locked(self.path)
+
+    def _remove_parts(self) -> None:
+        """Remove what killed processes left half written; this process holds the lock, so that nothing is in use."""
+        for part in self.path.rglob(".*.part"):
+            part.unlink(missing_ok=True)
+
+    def _is_free(self) -> bool:
         try:
-            handle = os.open(self.path, os.O_RDONLY)
-        except OSError:
-            return False
+            return not self.path.exists() or (self.path.is_dir() and self.never_began())
+        except OSError as error:
+            raise RunError(f"cannot read '{self.path}': {error.strerror}") from None
+
+    def _make(self) -> None:
         try:
-            return not _locked(handle, fcntl.LOCK_SH, tries=1)
-        finally:
-            os.close(handle)
+            self.samples.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunError(f"cannot make the run folder '{self.path}': {error.strerror}") from None
 
     def write_config(self, values: Mapping[str, Any]) -> None:
         write_json(self.config, values)
 
     def read_config(self) -> dict[str, Any]:
-        return read_json(self.config)
+        """The configuration, in which everything that is used has the right type."""
+        values = read_json(self.config)
+        try:
+            check_config(values)
+        except ValueError as error:
+            raise RunError(f"'{self.config}' is damaged: {error}") from None
+        return values
 
     def append(self, record: Record) -> None:
         """One more line of metrics.jsonl."""
@@ -116,10 +139,22 @@ class RunFolder:
         except OSError as error:
             raise RunError(f"cannot write '{self.metrics}': {error.strerror}") from None
 
+    def sync_metrics(self) -> None:
+        """Make sure that the records so far survive a loss of power."""
+        try:
+            with self.metrics.open("r+b") as file:
+                os.fsync(file.fileno())
+        except FileNotFoundError:
+            pass  # there is no record yet
+        except OSError as error:
+            raise RunError(f"cannot write '{self.metrics}': {error.strerror}") from None
+
     def read_metrics(self) -> list[Record]:
         """All records, without a last line that a crash left incomplete."""
         records = []
         try:
+            if self.metrics.exists() and not self.metrics.is_file():
+                raise RunError(f"cannot read '{self.metrics}': it is not a file")
             lines = self.metrics.read_text("utf-8").splitlines()
         except FileNotFoundError:
             return []
@@ -127,18 +162,17 @@ class RunFolder:
             raise RunError(f"cannot read '{self.metrics}': {error}") from None
         for number, line in enumerate(lines, 1):
             try:
-                record = json.loads(line)
-                if not (isinstance(record, dict) and {"step", "epoch"} <= record.keys()):
-                    raise ValueError("not a record")
-                records.append(record)
-            except ValueError:  # noqa: PERF203 (each line may fail on its own)
+                records.append(read_record(line))
+            except ValueError as error:  # noqa: PERF203 (each line may fail on its own)
                 if number < len(lines):
-                    raise RunError(f"'{self.metrics}' is damaged at line {number}") from None
+                    raise RunError(f"'{self.metrics}' is damaged at line {number}: {error}") from None
         return records
 
     def latest(self) -> Record:
         """The last record, with the latest validation loss near it; empty if there is none. Quick, also in training."""
         try:
+            if not self.metrics.is_file():
+                return {}
             with self.metrics.open("rb") as file:
                 file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL_BYTES))
                 lines = file.read().splitlines()
@@ -147,32 +181,15 @@ class RunFolder:
         records: list[Record] = []
         for line in lines:
             with suppress(ValueError):  # the first may be cut off, and the last half written
-                record = json.loads(line)
-                if isinstance(record, dict) and "step" in record:
-                    records.append(record)
+                records.append(read_record(line))
         losses = [record["val_loss"] for record in records if record.get("val_loss") is not None]
         return {**records[-1], "val_loss": losses[-1] if losses else None} if records else {}
 
     def clean(self, step: int) -> None:
         """Drop the records after a checkpoint's step, and the files that a crash left half written."""
         kept = [record for record in self.read_metrics() if record["step"] <= step]
-        for part in self.path.rglob(".*.part"):
-            part.unlink(missing_ok=True)
+        self._remove_parts()
         write_atomic(self.metrics, "".join(json.dumps(record) + "\n" for record in kept).encode())
 
     def write_sample(self, step: int, text: str) -> None:
         write_atomic(self.samples / f"step_{step:08d}.txt", text.encode())
-
-
-def _locked(handle: int, kind: int, tries: int = 3) -> bool:
-    """Whether the lock was acquired, or the file system has none. `in_training` holds it for microseconds: retry."""
-    for left in reversed(range(tries)):
-        try:
-            fcntl.flock(handle, kind | fcntl.LOCK_NB)
-            return True
-        except OSError as error:  # noqa: PERF203 (each try may fail)
-            if error.errno not in (errno.EACCES, errno.EAGAIN):
-                return True
-            if left:
-                time.sleep(0.02)
-    return False

@@ -18,11 +18,10 @@ from charrnn.config import ModelConfig
 from charrnn.errors import CharRNNError, RunError
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Layout, Parameters
-from charrnn.runs.files import header_value, read_arrays, write_arrays
+from charrnn.runs.files import FORMAT, FORMATS, DamagedError, header_value, read_arrays, write_arrays
 from charrnn.text.vocabulary import Vocabulary
 
 MODEL_FILE = "model.safetensors"
-FORMAT = 1
 MOST = {"num_layers": 1000, "vocab_size": 1 << 21, "hidden_size": 1 << 20}  # beyond any model: the header is wrong
 
 
@@ -54,18 +53,18 @@ def read_model(path: Path) -> ModelFile:
     arrays, header = read_arrays(path)
     if "model" not in header:
         raise RunError(f"'{path}' is not a model file (is it a checkpoint? the model is model.safetensors)")
-    if header.get("format") != FORMAT:
-        raise RunError(f"'{path}' has model format {header.get('format')!r}; this version reads format {FORMAT}")
+    if header.get("format") not in FORMATS:
+        raise RunError(f"'{path}' has model format {header.get('format')!r}; this version reads formats 1 and {FORMAT}")
     try:
         config = _model_config(header["model"])
-        vocabulary = Vocabulary(header["vocabulary"])
+        vocabulary = _vocabulary(header["vocabulary"])
         provenance = _provenance(header["provenance"])
         if len(vocabulary) != config.vocab_size:
             raise ValueError(f"{len(vocabulary)} characters for vocab_size {config.vocab_size}")
         model = CharModel(config)
         params = from_torch(arrays, model)
     except (KeyError, TypeError, ValueError, AttributeError, CharRNNError) as error:
-        raise RunError(f"'{path}' is damaged: {' '.join(str(error).split()) or type(error).__name__}") from None
+        raise DamagedError(f"'{path}' is damaged: {' '.join(str(error).split()) or type(error).__name__}") from None
     return ModelFile(model, params, vocabulary, provenance)
 
 
@@ -98,8 +97,18 @@ def from_torch(arrays: dict[str, Array], model: CharModel) -> Parameters:
     params = Parameters.zeros(model.layout, dtypes.pop())
     for name, array in arrays.items():
         target = name if name in params else name.replace("bias_hh", "bias_ih")
-        params[target][...] += array
+        with np.errstate(over="ignore"):
+            params[target][...] += array
+        if not np.isfinite(params[target]).all():
+            raise ValueError(f"array '{name}' is too large: its sum with the other bias is not finite")
     return params
+
+
+def _vocabulary(characters: Any) -> Vocabulary:
+    """The characters of a header, which must be those that a text in UTF-8 can hold."""
+    header_value("vocabulary", characters, "str", "is not text")
+    characters.encode()  # a UnicodeEncodeError is a ValueError
+    return Vocabulary(characters)
 
 
 def _provenance(values: Any) -> dict[str, Any]:

@@ -5,6 +5,7 @@ Batches and random streams are functions of the seed and the step, so that the s
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -14,9 +15,8 @@ import numpy as np
 
 from charrnn.arrays import Array
 from charrnn.errors import RunError
-from charrnn.runs.files import header_value, read_arrays, write_arrays
+from charrnn.runs.files import FORMAT, FORMATS, DamagedError, header_value, read_arrays, write_arrays
 
-FORMAT = 1
 MOST_STEPS = 1 << 53  # more than any run has: the header is wrong
 
 
@@ -43,9 +43,10 @@ class TrainingState:
     text_sha256: str
 
 
-def write_state(path: Path, state: TrainingState) -> None:
+def write_state(path: Path, state: TrainingState, previous: Path | None = None) -> None:
+    """Write a checkpoint; the one that was there becomes `previous`, if given."""
     header = {"format": FORMAT, "progress": asdict(state.progress), "text_sha256": state.text_sha256}
-    write_arrays(path, state.arrays, header)
+    write_arrays(path, state.arrays, header, previous)
 
 
 def read_state(path: Path, expected: Mapping[str, Array]) -> TrainingState:
@@ -54,13 +55,13 @@ def read_state(path: Path, expected: Mapping[str, Array]) -> TrainingState:
     Raises
     ------
     RunError
-        The file is missing, damaged, or does not fit.
+        The file is missing or damaged (as a DamagedError), or does not fit.
     """
     arrays, header = read_arrays(path)
-    if header.get("format") != FORMAT:
-        raise RunError(f"'{path}' has checkpoint format {header.get('format')!r}; this version reads {FORMAT}")
+    if header.get("format") not in FORMATS:
+        raise RunError(f"'{path}' has checkpoint format {header.get('format')!r}; this version reads 1 and {FORMAT}")
     for name in sorted(arrays.keys() ^ expected.keys()):
-        raise RunError(f"'{path}' is damaged: array '{name}' is {'missing' if name in expected else 'unknown'}")
+        raise DamagedError(f"'{path}' is damaged: array '{name}' is {'missing' if name in expected else 'unknown'}")
     for name, like in expected.items():
         found = arrays[name]
         if (found.shape, found.dtype) != (like.shape, like.dtype):
@@ -69,12 +70,25 @@ def read_state(path: Path, expected: Mapping[str, Array]) -> TrainingState:
                 f"expected {like.dtype} {like.shape}"
             )
         if not np.isfinite(found).all():
-            raise RunError(f"'{path}' is damaged: array '{name}' holds numbers that are not finite")
+            raise DamagedError(f"'{path}' is damaged: array '{name}' holds numbers that are not finite")
     try:
         progress = _progress(header["progress"])
         return TrainingState(arrays, progress, str(header["text_sha256"]))
     except (KeyError, TypeError, ValueError) as error:
-        raise RunError(f"'{path}' is damaged: {error}") from None
+        raise DamagedError(f"'{path}' is damaged: {error}") from None
+
+
+def read_latest_state(path: Path, previous: Path, expected: Mapping[str, Array]) -> tuple[TrainingState, str | None]:
+    """Read a checkpoint, or the one before it if the later one is damaged, with the damage; it then takes its place."""
+    try:
+        return read_state(path, expected), None
+    except DamagedError as damage:
+        try:
+            state = read_state(previous, expected)
+        except RunError:
+            raise damage from None
+        os.replace(previous, path)
+        return state, str(damage)
 
 
 def _progress(values: dict[str, Any]) -> Progress:

@@ -13,10 +13,12 @@ from typing import Any
 from charrnn.errors import ConfigError, RunError
 from charrnn.runs.files import read_json, write_atomic, write_json
 from charrnn.runs.folder import RunFolder
+from charrnn.runs.lock import LOCK_FILE
 from charrnn.settings import SHOWN_PATH, check_value, shown
 from charrnn.sweeps.space import Settings
 from charrnn.sweeps.spec import MOST_SEEDS, MOST_SETTINGS, Spec
 from charrnn.version import __version__
+from charrnn.whole_file import remove_abandoned
 
 Record = dict[str, Any]
 FINISHED, PRUNED, FAILED = "finished", "pruned", "failed"
@@ -62,9 +64,8 @@ class SweepFolder:
             write_json(folder.spec, {**spec.as_json(), **text, "charrnn": __version__})
             _make(folder.records)
             _make(folder.runs)
-            for part in [*folder.path.glob(".*.part"), *folder.records.glob(".*.part")]:  # of killed processes
-                with suppress(OSError):
-                    part.unlink()
+            for each in (folder.path, folder.records):
+                remove_abandoned(each)
             yield folder
 
     def _was_begun(self) -> bool:
@@ -75,7 +76,7 @@ class SweepFolder:
         RunError
             The folder holds something else.
         """
-        others = [file.name for file in self.path.iterdir() if not _is_part(file)]
+        others = [file.name for file in self.path.iterdir() if file.name != LOCK_FILE and file.suffix != ".part"]
         if self.spec.name not in others:
             if others:
                 raise RunError(f"'{self.path}' exists and is not a sweep's folder: choose another --out")
@@ -215,6 +216,11 @@ def read_record(path: Path, spec: Spec) -> Record:
                 raise ConfigError(f"{name} {shown(settings.get(name))} is not among those searched")
         for name, kind in NUMBERS.items():
             check_value(name, record.get(name), kind.removesuffix(" | None") if _needed(name, state) else kind)
+        splits = record.get("splits")
+        if splits is not None and not {"train", "val"} <= _table(splits).keys():
+            raise ConfigError(f"its splits are {shown(splits)}")
+        for part, characters in _table(splits).items():
+            check_value(f"splits.{shown(part)}", characters, "int", least=0)
         if path.name != f"{number:03}.json":
             raise ConfigError(f"it is the record of run {number:03}")
         if state == FAILED and not isinstance(record.get("error"), str):
@@ -225,16 +231,11 @@ def read_record(path: Path, spec: Spec) -> Record:
 
 
 def _needed(name: str, state: str) -> bool:
-    return name in ("val_nats_per_char", "step") and state == FINISHED
+    return (state == FINISHED and name == "val_nats_per_char") or (state != FAILED and name == "step")
 
 
 def _table(values: Any) -> dict[str, Any]:
     return values if isinstance(values, dict) else {}
-
-
-def _is_part(path: Path) -> bool:
-    """Whether a file was left half written by a process that was killed."""
-    return path.name.startswith(".") and path.name.endswith(".part") and path.is_file()
 
 
 def _make(path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from charrnn.errors import CharRNNError, RunError
-from charrnn.runs.files import read_arrays
+from charrnn.runs.files import DamagedError, read_arrays
 from charrnn.runs.folder import RunFolder
 from charrnn.sweeps.folder import FINISHED, PRUNED, SweepFolder
 from charrnn.sweeps.samplers import Pruner
@@ -76,17 +76,24 @@ def _can_be_resumed(folder: RunFolder) -> bool:
     Only the content of its files counts. Anything else that prevents resuming, such as a missing text or a file that
     cannot be read now, is no reason to lose what was trained.
     """
-    if not (folder.checkpoint.is_file() and folder.config.is_file()):
+    if not folder.config.is_file():
         return False
     try:
         folder.read_config()
         folder.read_metrics()
-        read_arrays(folder.checkpoint)
+        _read_either(folder.checkpoint, folder.previous)
     except RunError as error:
         if isinstance(error.__context__, OSError):
             raise
         return False
     return True
+
+
+def _read_either(checkpoint: Path, previous: Path) -> None:
+    try:
+        read_arrays(checkpoint)
+    except DamagedError:
+        read_arrays(previous)
 
 
 class _Stop(Exception):  # noqa: N818  (no error)

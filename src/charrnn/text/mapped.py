@@ -1,8 +1,8 @@
 """Texts too large to hold in memory: encoded once, in pieces, into a file of ids in the cache, and read from there.
 
 The file's name comes from what it was made from (the SHA-256 of the sources' bytes, and the encoding), so that a later
-run finds it. A second file beside it holds the facts about the text and the SHA-256 of the ids, which is checked
-before they are used.
+run finds it. A second file beside it holds the facts about the text, the SHA-256 of the ids, and its own: both are
+checked before they are used.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import hashlib
 import json
 import mmap
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -20,15 +20,15 @@ import numpy as np
 import numpy.typing as npt
 
 from charrnn.arrays import Array
-from charrnn.errors import TextError
+from charrnn.errors import TextError, UnknownCharacterError
 from charrnn.text.corpus import Corpus
 from charrnn.text.library import LIBRARY, cache_folder, file_sha256
-from charrnn.text.reading import STDIN, name_of, pieces
+from charrnn.text.reading import STDIN, name_of, pieces, read_bytes
 from charrnn.text.vocabulary import Vocabulary
-from charrnn.whole_file import whole_file
+from charrnn.whole_file import remove_abandoned, whole_file
 
 LARGE_BYTES = 64 << 20  # of source files; a text of this size or more is not held in memory
-FORMAT = 1
+FORMAT = 2  # of the facts
 
 Say = Callable[[str], None]
 Tell = Callable[[str, float], None]  # the current task, and the share of it that is done
@@ -88,12 +88,13 @@ def large_corpus(
 ) -> Corpus:
     """The corpus of large files, from the cache if it has been encoded before."""
     folder = cache_folder() / "ids"
+    remove_abandoned(folder)
     key = _fingerprint(sources, encoding)
     ids_path, facts_path = folder / f"{key}.ids", folder / f"{key}.json"
     facts = _known_facts(ids_path, facts_path)
     if facts is None:
         say(f"encoding {name_of(sources)} into {ids_path}, which later runs will reuse")
-        facts = _encode(sources, encoding, ids_path, facts_path, tell)
+        facts = _encode(sources, encoding, key, ids_path, facts_path, tell)
     for remark in facts["remarks"]:
         say(remark)
     vocabulary = Vocabulary(facts["characters"])
@@ -111,57 +112,101 @@ def recoded(corpus: Corpus, vocabulary: Vocabulary) -> Array | None:
     return cast(Array, cast(MappedIds, corpus.ids).recoded(table))
 
 
-def _encode(sources: Sequence[str], encoding: str, ids_path: Path, facts_path: Path, tell: Tell) -> dict[str, Any]:
-    """Two passes over the text: the characters that occur, then their ids."""
+def _encode(
+    sources: Sequence[str], encoding: str, key: str, ids_path: Path, facts_path: Path, tell: Tell
+) -> dict[str, Any]:
+    """Two passes over the text, which must both find the bytes that `key` names: the characters that occur, their ids.
+
+    Raises
+    ------
+    TextError
+        The text cannot be read, or changed meanwhile.
+    """
     characters: set[str] = set()
     digest, count, remarks = hashlib.sha256(), 0, list[str]()
-    size, read = sum(os.path.getsize(source) for source in sources), 0
-    for text in pieces(sources, encoding, remarks):
+    size, read, seen = sum(os.path.getsize(source) for source in sources), 0, _Fingerprint(encoding)
+    for text in pieces(sources, encoding, remarks, seen.update):
         characters |= set(text)
         data = text.encode()
         digest.update(data)
         count += len(text)
         read += len(data)
         tell("reading", min(1.0, read / size))  # another encoding than UTF-8 has another size
+    changed = TextError(
+        f"{name_of(sources)} changed while it was encoded: wait until no program writes to it, and try again"
+    )
+    if seen.name() != key:
+        raise changed
     vocabulary = Vocabulary(characters)
-    written = hashlib.sha256()
+    written, seen = hashlib.sha256(), _Fingerprint(encoding)
     with _cached(ids_path) as file:
         encoded = 0
-        for text in pieces(sources, encoding):
-            data = vocabulary.encode(text).tobytes()
+        for text in pieces(sources, encoding, seen=seen.update):
+            encoded += len(text)
+            try:
+                data = vocabulary.encode(text).tobytes()
+            except UnknownCharacterError:
+                raise changed from None
+            if encoded > count:
+                raise changed
             written.update(data)
             file.write(data)
-            encoded += len(text)
             tell("encoding", encoded / count)
+        if seen.name() != key:
+            raise changed
     facts = {
         "format": FORMAT, "characters": vocabulary.characters, "length": count, "text_sha256": digest.hexdigest(),
         "ids_sha256": written.hexdigest(), "remarks": remarks,
     }  # fmt: skip
     with _cached(facts_path) as file:
-        file.write(json.dumps(facts).encode())
+        file.write(_sealed(facts))
     return facts
 
 
 def _known_facts(ids_path: Path, facts_path: Path) -> dict[str, Any] | None:
-    """The facts about an earlier encoding, if both of its files are whole."""
+    """The facts about an earlier encoding, if both of its files are what was written."""
     try:
-        facts = json.loads(facts_path.read_bytes())
-        whole = facts["format"] == FORMAT and facts["ids_sha256"] == file_sha256(ids_path)
-        return facts if whole and {"characters", "text_sha256", "remarks"} <= facts.keys() else None
-    except (OSError, ValueError, TypeError, KeyError):
+        data = facts_path.read_bytes()
+        facts: dict[str, Any] = json.loads(data)
+        del facts["sha256"]
+        whole = data == _sealed(facts) and facts["format"] == FORMAT and facts["ids_sha256"] == file_sha256(ids_path)
+        return facts if whole else None
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
 
 
+def _sealed(facts: Mapping[str, Any]) -> bytes:
+    """The facts as JSON, with the SHA-256 of the rest in it."""
+    return json.dumps({**facts, "sha256": hashlib.sha256(json.dumps(facts).encode()).hexdigest()}).encode()
+
+
+class _Fingerprint:
+    """A name that follows from the bytes of files, their order and their encoding.
+
+    `update` receives the bytes of one file after the other, and an empty piece at the end of each.
+    """
+
+    def __init__(self, encoding: str) -> None:
+        self._files = hashlib.sha256(f"1 {encoding}".encode())
+        self._file, self._size = hashlib.sha256(), 0
+
+    def update(self, data: bytes) -> None:
+        self._file.update(data)
+        self._size += len(data)
+        if not data:
+            self._files.update(f" {self._size} {self._file.hexdigest()}".encode())
+            self._file, self._size = hashlib.sha256(), 0
+
+    def name(self) -> str:
+        return self._files.hexdigest()[:32]
+
+
 def _fingerprint(sources: Sequence[str], encoding: str) -> str:
-    """A name that follows from the bytes of the files, their order and their encoding."""
-    digest = hashlib.sha256(f"{FORMAT} {encoding}".encode())
+    fingerprint = _Fingerprint(encoding)
     for source in sources:
-        digest.update(f" {os.path.getsize(source)} ".encode())
-        try:
-            digest.update(file_sha256(Path(source)).encode())
-        except OSError as error:
-            raise TextError(f"cannot read '{source}': {error.strerror}") from None
-    return digest.hexdigest()[:32]
+        for data in read_bytes(source):
+            fingerprint.update(data)
+    return fingerprint.name()
 
 
 @contextmanager

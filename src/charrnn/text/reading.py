@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
@@ -31,16 +31,23 @@ def read_files(sources: Sequence[str], encoding: str = "utf-8") -> Reading:
 
 
 def name_of(sources: Sequence[str]) -> str:
-    """The name of the text."""
+    """The name of the text; bytes of a file's name that are not UTF-8 become \N{REPLACEMENT CHARACTER}."""
     name = "stdin" if sources[0] == STDIN else Path(sources[0]).name
+    name = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     return f"{Path(name).stem}-and-{len(sources) - 1}-more" if len(sources) > 1 else name
 
 
-def pieces(sources: Sequence[str], encoding: str = "utf-8", remarks: list[str] | None = None) -> Iterator[str]:
+def pieces(
+    sources: Sequence[str],
+    encoding: str = "utf-8",
+    remarks: list[str] | None = None,
+    seen: Callable[[bytes], object] = lambda data: None,
+) -> Iterator[str]:
     """The text of one or more files, or of standard input (`-`), a few megabytes at a time.
 
     A byte order mark is dropped and line ends become "\\n", each with a remark. Several files are joined in the order
-    given, with a line end between them where a file lacks one.
+    given, with a line end between them where a file lacks one. `seen` receives the bytes as they are in each file, and
+    an empty piece at its end.
 
     Raises
     ------
@@ -52,17 +59,20 @@ def pieces(sources: Sequence[str], encoding: str = "utf-8", remarks: list[str] |
     for source in sources:
         if not at_line_start:
             yield "\n"
-        for text in _decoded(source, encoding, remarks):
+        for text in _decoded(source, encoding, remarks, seen):
             at_line_start = text.endswith("\n")
             yield text
 
 
-def _decoded(source: str, encoding: str, remarks: list[str]) -> Iterator[str]:
+def _decoded(
+    source: str, encoding: str, remarks: list[str], seen: Callable[[bytes], object] = lambda data: None
+) -> Iterator[str]:
     """One file's text, checked, with its line ends normalised."""
     decoder = codecs.getincrementaldecoder(encoding)()
     offset = characters = crlf = cr = 0
     held = ""  # a CR at the end of a piece waits for the next piece, which may begin with its LF
-    for data in _read_bytes(source):
+    for data in read_bytes(source):
+        seen(data)
         if offset == 0 and encoding == "utf-8":
             if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
                 raise TextError(f"'{source}' begins with a UTF-16 byte order mark: read it with --encoding utf-16")
@@ -92,7 +102,7 @@ def _decoded(source: str, encoding: str, remarks: list[str]) -> Iterator[str]:
         remarks.append(f"{source}: turned {kinds} line ends into LF")
 
 
-def _read_bytes(source: str) -> Iterator[bytes]:
+def read_bytes(source: str) -> Iterator[bytes]:
     """The bytes of a file, in pieces, and an empty piece at the end."""
     try:
         if source == STDIN and sys.stdin is None:

@@ -1,11 +1,15 @@
-"""The budget of a run: the first limit of epochs, steps and minutes that is reached ends it."""
+"""The budget of a run, which the first limit of epochs, steps and minutes that is reached ends; and its clock."""
 
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass
 
 from charrnn.config import DEFAULT_STEPS, TrainConfig
+
+PAUSE_S = 0.5  # without work, at least, and …
+PAUSE_STEPS = 10  # … as long as this many steps: the process was stopped, or the machine slept
 
 
 @dataclass(frozen=True)
@@ -34,3 +38,27 @@ class Budget:
         """An estimate from the pace so far; None before the first step."""
         progress = self.progress(steps, seconds)
         return seconds * (1.0 - progress) / progress if progress > 0 and seconds > 0 else None
+
+
+class StepClock:
+    """Measures steps, without the time in which the process could not run (SIGSTOP, a suspended machine).
+
+    A process that is stopped uses no processor time. A step that spends much longer than usual without using any was
+    interrupted by a pause, and counts as a usual step; on a busy machine, waiting for a processor counts.
+    """
+
+    def __init__(self) -> None:
+        self._steps, self._mean = 0, 0.0
+        self.begin()
+
+    def begin(self) -> None:
+        self._wall, self._cpu = time.perf_counter(), time.process_time()
+
+    def end(self) -> float:
+        """The seconds since `begin`."""
+        wall, cpu = time.perf_counter() - self._wall, time.process_time() - self._cpu
+        paused = wall - cpu > max(PAUSE_S, PAUSE_STEPS * self._mean)
+        seconds = max(cpu, self._mean) if paused else wall
+        self._steps += 1
+        self._mean += (seconds - self._mean) / self._steps
+        return seconds

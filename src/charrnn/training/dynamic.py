@@ -17,6 +17,7 @@ from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
 from charrnn.scoring import Evaluation
 from charrnn.training.gradients import clip_by_global_norm_
+from charrnn.training.guessing import is_far_beyond
 from charrnn.training.optimizers import Adam
 
 LEARNING_RATE = 3e-4
@@ -41,7 +42,7 @@ def evaluate_dynamic(
     Raises
     ------
     DivergenceError
-        The learning rate is too large: the loss is no longer a finite number.
+        The learning rate is too large: the loss is no finite number, or far worse than guessing.
     """
     params, dtype = params.astype(params.vector.dtype), params.vector.dtype
     grads, optimizer = params.zeros_like(), Adam(len(params.vector), dtype, own={"beta2": BETA2})
@@ -55,7 +56,7 @@ def evaluate_dynamic(
         loss, state = model.loss_and_grads(params, inputs, targets, state, ws, grads)
         clip_by_global_norm_(grads.vector, GRAD_CLIP)
         optimizer.step(params.vector, grads.vector, learning_rate)
-        if not math.isfinite(loss):
-            raise DivergenceError(f"dynamic evaluation diverged: try a learning rate below {learning_rate:g}")
         total += loss * len(inputs)
+        if not math.isfinite(loss) or is_far_beyond(total / (start + len(inputs)), model.config.vocab_size):
+            raise DivergenceError(f"dynamic evaluation diverged: try a learning rate below {learning_rate:g}")
     return Evaluation(len(ids) - 1, total / (len(ids) - 1))

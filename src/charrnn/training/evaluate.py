@@ -14,13 +14,14 @@ from charrnn.runs.folder import RunFolder
 from charrnn.scoring import Evaluation
 from charrnn.scoring import evaluate as evaluate_ids
 from charrnn.settings import check_value
-from charrnn.text.corpus import SPLITS, Corpus
+from charrnn.text.corpus import SPLITS, Corpus, text_sha256
 from charrnn.text.library import read_text
 from charrnn.text.mapped import recoded
 from charrnn.text.opening import open_corpus, source_list
 from charrnn.threads import blas_threads
 from charrnn.training.callback import Callback, LineCallback
 from charrnn.training.dynamic import LEARNING_RATE, evaluate_dynamic
+from charrnn.training.own_text import open_own_text
 
 PARTS = {"train": "training split", "val": "validation split", "test": "test split", "text": "whole text"}
 
@@ -106,7 +107,10 @@ def evaluate(
             )
         ids = None if words else recoded(corpus, model.vocabulary)
         if ids is None:
-            ids = model.vocabulary.encode(words or read_text(sources, encoding).text, on_unknown)
+            words = words or read_text(sources, encoding).text
+            if text_sha256(words) != corpus.sha256:
+                raise TextError(f"{corpus.name} changed while it was read: wait until no program writes to it")
+            ids = model.vocabulary.encode(words, on_unknown)
         if len(ids) < len(corpus.ids):
             callback.on_message(f"skipped {len(corpus.ids) - len(ids):,} unknown characters")
         split = split or ("text" if sources else "val")
@@ -126,16 +130,14 @@ def _own_text(model: LanguageModel, run: Path, callback: Callback) -> tuple[Corp
     """The text that a run was trained on, read again, as `open_corpus` does."""
     if not run.is_dir():
         raise RunError(f"'{run}' is a model without its text: name a TEXT to evaluate it on")
-    saved = RunFolder.open(run).read_config()
+    saved, sha256 = RunFolder.open(run).read_config(), model.provenance.get("text_sha256")
     try:
-        sources, encoding = list(saved["sources"]), str(saved["settings"]["encoding"])
-    except (KeyError, TypeError):
+        corpus, words, _ = open_own_text(saved, run, str(sha256), callback.on_reading)
+    except KeyError:
         raise RunError(f"'{run}/config.json' is damaged: it does not say where the text is") from None
-    try:
-        corpus, words = open_corpus(sources, encoding, lambda remark: None, callback.on_reading)
     except TextError as error:
         raise RunError(f"{error}; if the text has moved, name it: charrnn evaluate RUN TEXT --split val") from None
-    if corpus.sha256 != model.provenance.get("text_sha256"):
+    if corpus.sha256 != sha256:
         raise RunError(f"the text {corpus.name} has changed since the run: name a TEXT to evaluate it on")
     return corpus, words
 

@@ -80,6 +80,11 @@ def resumed_config(config: TrainConfig, changes: Mapping[str, Any]) -> TrainConf
                 f"a resumed run keeps its {name} {value!r} (asked for: {after[name]!r}); "
                 f"only {', '.join(sorted(MAY_CHANGE))} may change"
             )
+    if new.learning_rate > config.learning_rate:
+        raise ConfigError(
+            f"a resumed run may only lower its learning_rate {config.learning_rate:g} (asked for: "
+            f"{new.learning_rate:g})"
+        )
     if any(changes.get(name) is not None for name in BUDGET):
         new = replace(new, **{name: None for name in BUDGET if changes.get(name) is None})  # type: ignore[arg-type]
     return new

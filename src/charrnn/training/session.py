@@ -13,12 +13,14 @@ from charrnn.errors import DivergenceError, RunError
 from charrnn.interrupts import StopRequest
 from charrnn.language_model import LanguageModel
 from charrnn.nn.parameters import Parameters
+from charrnn.randomness import stream
 from charrnn.runs.folder import RunFolder
-from charrnn.runs.training_state import Progress, TrainingState, read_state, write_state
+from charrnn.runs.training_state import Progress, TrainingState, read_latest_state, write_state
 from charrnn.scoring import evaluate
 from charrnn.text.corpus import Corpus
-from charrnn.training.budget import Budget
+from charrnn.training.budget import Budget, StepClock
 from charrnn.training.callback import Callback, Evaluated, ProgressReport
+from charrnn.training.guessing import NEAR, guessing, is_far_beyond, refuse_far_beyond
 from charrnn.training.trainer import StepRecord, Trainer
 from charrnn.version import __version__
 
@@ -59,7 +61,7 @@ class Session:
         self.best = trainer.params.vector.copy()  # by validation loss; without a validation split, the latest
         # Steps and their parameters: the last to give a finite loss; and the last record's, which the next step tests.
         self._good = self._candidate = (0, self.best.copy())
-        self._smoothed = math.nan
+        self._smoothed, self._clock = math.nan, StepClock()
         self._in_step = False  # while True, the trainer's values are between two states
         self._saved_at = self._reported_at = time.monotonic()
         self._logged_chars, self._logged_seconds = 0, 0.0
@@ -123,19 +125,25 @@ class Session:
             raise DivergenceError(
                 f"training diverged by step {self.progress.step:,}: a parameter is not a finite number"
             )
-        if self.progress.best_val_loss is None:
+        chosen = self.progress.best_val_loss is not None
+        if not chosen:
             self.progress.best_step = self.progress.step
             self.best[...] = self.trainer.params.vector
-            self.language_model().save(self.folder.model)
+        self.folder.sync_metrics()
         write_state(
             self.folder.checkpoint,
             TrainingState(self._arrays(self.trainer.whole_state()), self.progress, self.provenance["text_sha256"]),
+            self.folder.previous,
         )
+        if not chosen:
+            self.language_model().save(self.folder.model)
 
     def restore(self) -> None:
-        """Return to the folder's checkpoint, and drop what was recorded after it."""
+        """Return to the folder's checkpoint, or to the one before it if that is damaged; drop what came after it."""
         arrays = self._arrays(self.trainer.state)
-        state = read_state(self.folder.checkpoint, arrays)
+        state, damage = read_latest_state(self.folder.checkpoint, self.folder.previous, arrays)
+        if damage:
+            self.callback.on_message(f"{damage}; resuming from the checkpoint before it")
         if state.text_sha256 != self.provenance["text_sha256"]:
             raise RunError(f"'{self.folder.checkpoint}' is another run's: it was trained on another text")
         for name, array in arrays.items():
@@ -158,9 +166,10 @@ class Session:
 
     def _step(self) -> None:
         progress, config = self.progress, self.config
-        self._in_step, begun = True, time.perf_counter()
+        self._in_step = True
+        self._clock.begin()
         record = self.trainer.step(self.budget.progress(progress.step, progress.seconds))
-        progress.seconds += time.perf_counter() - begun
+        progress.seconds += self._clock.end()
         self._in_step = False
         self._count(record)
         logs, last = record.step % config.log_every == 0, self.ended() is not None
@@ -201,9 +210,13 @@ class Session:
             "chars_per_second": round(self._logged_chars / seconds) if seconds > 0 else None,
             "seconds": round(progress.seconds, 3),
         }
-        if evaluates:
+        far = is_far_beyond(entry["train_loss"], len(self.vocabulary))
+        if evaluates and not far:
             entry["val_loss"] = self._evaluate(entry["train_loss"])
         self.folder.append(entry)
+        if far:
+            self._good = (0, self._initial())
+            refuse_far_beyond(progress.step, entry["train_loss"], len(self.vocabulary))
         self._logged_chars, self._logged_seconds = 0, progress.seconds
         if end_of_interval:
             progress.loss_sum, progress.grad_norm_sum, progress.count = 0.0, 0.0, 0
@@ -211,17 +224,33 @@ class Session:
 
     def _evaluate(self, train_loss: float) -> float:
         progress = self.progress
-        val_loss = evaluate(self.trainer.model, self.trainer.params, self.val_ids).nats_per_char
+        val_loss = self._val_loss(self.trainer.params.vector)
         if not math.isfinite(val_loss):
             raise DivergenceError(f"training diverged by step {progress.step:,}: the validation loss is {val_loss}")
-        is_best = progress.best_val_loss is None or val_loss < progress.best_val_loss
+        if progress.best_val_loss is None and val_loss > NEAR * guessing(len(self.vocabulary)):
+            self._keep_if_best(0, self._initial())
         progress.evaluations_since_best += 1
-        if is_best:
-            progress.best_step, progress.best_val_loss, progress.evaluations_since_best = progress.step, val_loss, 0
-            self.best[...] = self.trainer.params.vector
-            self.language_model().save(self.folder.model)
+        is_best = self._keep_if_best(progress.step, self.trainer.params.vector, val_loss)
         self.callback.on_evaluation(Evaluated(progress.step, self.epoch, train_loss, val_loss, is_best))
         return val_loss
+
+    def _keep_if_best(self, step: int, vector: Array, val_loss: float | None = None) -> bool:
+        """Save the parameters of a step as the model unless earlier ones have a lower validation loss."""
+        progress, val_loss = self.progress, self._val_loss(vector) if val_loss is None else val_loss
+        if not val_loss < (math.inf if progress.best_val_loss is None else progress.best_val_loss):
+            return False
+        progress.best_step, progress.best_val_loss, progress.evaluations_since_best = step, val_loss, 0
+        self.best[...] = vector
+        self.language_model().save(self.folder.model)
+        return True
+
+    def _val_loss(self, vector: Array) -> float:
+        params = Parameters(self.trainer.params.layout, vector)
+        return evaluate(self.trainer.model, params, self.val_ids).nats_per_char
+
+    def _initial(self) -> Array:
+        """The parameters before the first step."""
+        return self.trainer.model.init_parameters(stream(self.config.seed, "initialisation"), self.config.dtype).vector
 
     def _sample(self) -> None:
         """Write a sample with the latest parameters. Its randomness depends on seed and step alone."""
@@ -237,10 +266,13 @@ class Session:
         left = self.budget.seconds_left(p.step, p.seconds)
         self.callback.on_progress(ProgressReport(p.step, self.epoch, min(1.0, share), self._smoothed, pace, left))
 
+    @np.errstate(over="ignore", invalid="ignore")
     def _keep_good(self) -> str:
         """After a divergence, save the last good parameters unless better ones are saved; returns where they are."""
         if self.progress.best_val_loss is None:
             self.progress.best_step, self.best[...] = self._good
+            for step, vector in ((0, self._initial()), self._good) if len(self.val_ids) else ():
+                self._keep_if_best(step, vector)
             self.language_model().save(self.folder.model)
         return f"the parameters of step {self.progress.best_step:,} are saved in '{self.folder.model}'"
 

@@ -6,7 +6,7 @@ import platform
 import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,8 @@ from charrnn.interrupts import Interrupted
 from charrnn.language_model import LanguageModel
 from charrnn.parallel.team import ALONE, Team
 from charrnn.runs.files import write_atomic
-from charrnn.runs.folder import Record, RunFolder
+from charrnn.runs.folder import RunFolder
+from charrnn.runs.records import Record
 from charrnn.scoring import Evaluation, evaluate, longest_copy
 from charrnn.settings import check_values
 from charrnn.text.corpus import Corpus
@@ -28,6 +29,8 @@ from charrnn.text.opening import open_corpus, source_list
 from charrnn.text.reading import STDIN
 from charrnn.threads import blas_threads
 from charrnn.training.callback import Callback, LineCallback
+from charrnn.training.guessing import worse_than_guessing
+from charrnn.training.own_text import open_own_text, remember
 from charrnn.training.resolve import resolve, resumed_config
 from charrnn.training.session import Session
 from charrnn.training.trainer import Trainer, new_trainer
@@ -51,6 +54,7 @@ class Run:
     val: Evaluation | None  # of the whole validation split, with the best parameters
     test: Evaluation | None  # of the whole test split, with the best parameters
     train_ids: Array = field(repr=False)
+    warning: str | None = None  # the loss at the end is worse than that of guessing
 
     def longest_copy(self, text: str) -> str | None:
         """The longest piece of a text that occurs in the training split; None if the split is too long to search."""
@@ -78,7 +82,8 @@ def train(
     out : path, optional
         The run folder; `runs/TEXT-CELL` by default. An existing run is never overwritten.
     resume : path, optional
-        A run folder to resume. Only the budget and the settings of watching may change.
+        A run folder to resume. Only the budget and the settings of watching may change, and the learning rate be
+        lowered.
     recipe : str or path, optional
         A named recipe or a TOML file, which `settings` override. By default the recipe of the cell, if one is chosen,
         else "quick", "good" or "best", by the minutes of the budget.
@@ -110,8 +115,7 @@ def train(
             with blas_threads(1):
                 if resume is None:
                     recipe = None if recipe is None else str(recipe)
-                    session = _begin(sources, Path(out) if out else None, recipe, settings, callback, team)
-                    stack.enter_context(session.folder.lock())
+                    session = _begin(stack, sources, Path(out) if out else None, recipe, settings, callback, team)
                 elif out is not None or recipe is not None:
                     raise ConfigError("a resumed run keeps its folder and recipe: leave out --out and --recipe")
                 else:
@@ -131,6 +135,7 @@ def train(
 
 
 def _begin(
+    stack: ExitStack,
     sources: list[str],
     out: Path | None,
     recipe: str | None,
@@ -138,22 +143,22 @@ def _begin(
     callback: Callback,
     team: Team,
 ) -> Session:
-    """A new run. Everything is checked before its folder is made."""
+    """A new run. Everything is checked before its folder is made and, until the stack ends, locked."""
     config = resolve(settings, recipe).config
     corpus, text = open_corpus(sources, config.encoding, callback.on_message, callback.on_reading)
     splits = corpus.split(config.val_fraction, config.test_fraction)
     config, recipe, remarks = resolve(settings, recipe, len(splits["train"]))
     trainer = _trainer(config, corpus, splits["train"], sources, team)
-    folder = RunFolder.create(out, f"{corpus.name.removesuffix('.txt')[:60]}-{config.cell}")
-    if sources == [STDIN]:  # it cannot be read again, so the run keeps a copy
-        write_atomic(folder.text, text.encode())
-        sources = [str(folder.text)]
-    del text  # as large as the ids, and no longer needed
+    folder = stack.enter_context(RunFolder.begin(out, f"{corpus.name.removesuffix('.txt')[:60]}-{config.cell}"))
+    keeps_copy = sources == [STDIN]  # it cannot be read again
     session = Session(trainer, corpus, splits, folder, callback)
     parameters = len(trainer.params.vector)
+    origin = {"recipe": recipe, **remember([str(folder.text)] if keeps_copy else sources, folder.path)}
     versions = {"python": platform.python_version(), "numpy": np.__version__}
-    origin = {"recipe": recipe, "sources": _absolute(sources)}
     folder.write_config({**origin, **session.provenance, "parameters": parameters, "versions": versions})
+    if keeps_copy:  # after config.json, which shows that the folder is a run's
+        write_atomic(folder.text, text.encode())
+    del text  # as large as the ids, and no longer needed
     sizes = ", ".join(f"{name} {len(ids):,}" for name, ids in splits.items() if len(ids))
     messages = [
         f"text {corpus.name}: {len(corpus.ids):,} characters, {len(corpus.vocabulary)} distinct; by position: {sizes}",
@@ -171,26 +176,31 @@ def _reopen(
     folder: RunFolder, sources: list[str], changes: Mapping[str, Any], callback: Callback, team: Team
 ) -> Session:
     """A run as its last checkpoint left it."""
-    saved = folder.read_config()
+    saved, given = folder.read_config(), bool(sources)
     try:
-        config, sha256 = make_config(saved["settings"]), str(saved["text_sha256"])
-        given, sources = bool(sources), sources or list(saved["sources"])
-    except (KeyError, TypeError, AttributeError) as error:
-        raise RunError(f"'{folder.config}' is damaged: {error!r}") from None
-    config = resumed_config(config, changes)
-    try:
-        corpus, _ = open_corpus(sources, config.encoding, lambda remark: None, callback.on_reading)
+        config, sha256 = make_config(saved["settings"]), saved["text_sha256"]
+        config = resumed_config(config, changes)
+        if given:
+            corpus, _ = open_corpus(sources, config.encoding, lambda remark: None, callback.on_reading)
+        else:
+            corpus, _, sources = open_own_text(saved, folder.path, sha256, callback.on_reading)
+    except KeyError as error:
+        raise RunError(f"'{folder.config}' is damaged: it lacks {error}") from None
     except TextError as error:
         if given:
             raise
         raise RunError(f"{error}; if the text has moved: charrnn train TEXT --resume RUN") from None
     if corpus.sha256 != sha256:
         raise RunError(f"{corpus.name} is not the text that the run was trained on: its SHA-256 differs")
+    corpus = replace(corpus, name=saved.get("text", corpus.name))
     splits = corpus.split(config.val_fraction, config.test_fraction)
     session = Session(_trainer(config, corpus, splits["train"], sources, team), corpus, splits, folder, callback)
-    session.restore()
-    kept = saved["sources"] if sources == [STDIN] else _absolute(sources)
-    folder.write_config({**saved, "settings": config.as_dict(), "sources": kept})
+    if folder.never_began():
+        folder.clean(0)
+    else:
+        session.restore()
+    kept = {} if sources == [STDIN] else remember(sources, folder.path)
+    folder.write_config({**saved, "settings": config.as_dict(), **kept})
     callback.on_message(f"resuming {folder.path} at step {session.progress.step:,}")
     if session.ended() == "budget":
         callback.on_message("the run has already reached its budget: give a larger one, such as --steps or --minutes")
@@ -203,11 +213,6 @@ def _trainer(config: TrainConfig, corpus: Corpus, train_ids: Array, sources: Seq
     trainer = new_trainer(config, len(corpus.vocabulary), train_ids, team)
     team.send_setup(config, len(corpus.vocabulary), train_ids, sources, corpus.sha256)
     return trainer
-
-
-def _absolute(sources: Sequence[str]) -> list[str]:
-    """Files by their full paths; names of library texts as they are."""
-    return [str(Path(source).resolve()) if Path(source).exists() else source for source in sources]
 
 
 def _draw_curve(session: Session) -> None:
@@ -232,5 +237,15 @@ def _finished(session: Session, ended: str) -> Run:
         ended=ended, step=progress.step, epoch=session.epoch, seconds=progress.seconds, best_step=progress.best_step,
         val=None if val is None else Evaluation(len(splits["val"]) - 1, val),
         test=evaluate(model.network, model.params, splits["test"]) if len(splits["test"]) else None,
-        train_ids=splits["train"],
+        train_ids=splits["train"], warning=_warning(session),
     )  # fmt: skip
+
+
+def _warning(session: Session) -> str | None:
+    """The complaint about a run whose latest loss is worse than guessing."""
+    name, label = ("val_loss", "validation") if len(session.splits["val"]) else ("train_loss", "training")
+    losses = [record[name] for record in session.folder.read_metrics() if record.get(name) is not None]
+    complaint = worse_than_guessing(losses[-1], len(session.vocabulary)) if losses else None
+    return complaint and (
+        f"{label} at the end {complaint}; try a smaller --learning-rate (it was {session.config.learning_rate:g})"
+    )

@@ -1,0 +1,36 @@
+"""The measure of a loss: guessing among V characters costs ln V nats each. A model that costs more has gone wrong."""
+
+from __future__ import annotations
+
+import math
+
+from charrnn.errors import DivergenceError
+from charrnn.units import with_units
+
+FAR = 10  # times ln V: no training comes back from there
+NEAR = 0.9  # times ln V: hardly better than the network was before its first step
+
+
+def guessing(vocab_size: int) -> float:
+    """The loss of guessing, in nats per character."""
+    return math.log(vocab_size)
+
+
+def is_far_beyond(loss: float, vocab_size: int) -> bool:
+    """Whether a loss is so much worse than guessing that training has diverged."""
+    return loss > FAR * guessing(max(vocab_size, 2))
+
+
+def refuse_far_beyond(step: int, loss: float, vocab_size: int) -> None:
+    if is_far_beyond(loss, vocab_size):
+        raise DivergenceError(
+            f"training diverged by step {step:,}: the training loss is {loss:.4g} nats, where guessing costs "
+            f"{guessing(vocab_size):.4g}"
+        )
+
+
+def worse_than_guessing(loss: float, vocab_size: int) -> str | None:
+    """The complaint about a loss that is worse than that of guessing; None if it is better."""
+    if loss <= guessing(vocab_size):
+        return None
+    return f"{with_units(loss)} is worse than guessing, which costs {guessing(vocab_size):.4f} nats"

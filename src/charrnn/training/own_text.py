@@ -1,0 +1,72 @@
+"""The place of a run's own text: how a run remembers it, and finds it again after the run or its project has moved."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from charrnn.errors import TextError
+from charrnn.text.corpus import Corpus
+from charrnn.text.library import LIBRARY
+from charrnn.text.opening import open_corpus
+
+
+def remember(sources: Sequence[str], folder: Path) -> dict[str, list[str]]:
+    """What config.json says of the sources: their full paths, and their paths from the run folder.
+
+    Names of library texts stay as they are.
+    """
+    remembered = {"sources": [str(Path(s).resolve()) if Path(s).exists() else s for s in sources]}
+    if all(Path(source).exists() for source in sources):
+        try:
+            near = [os.path.relpath(source, folder.resolve()) for source in remembered["sources"]]
+        except ValueError:  # Windows: on another drive
+            return remembered
+        remembered["relative_sources"] = near
+    return remembered
+
+
+def open_own_text(
+    saved: Mapping[str, Any], folder: Path, sha256: str, tell: Callable[[str, float], None]
+) -> tuple[Corpus, str, list[str]]:
+    """A run's text, as `open_corpus` returns it, and its sources: the first place where it is, by its SHA-256.
+
+    Where no text has that SHA-256, the first text that was found.
+
+    Raises
+    ------
+    TextError
+        There is no text in any of the places.
+    KeyError
+        The configuration `saved` lacks a part.
+    """
+    first: tuple[Corpus, str, list[str]] | None = None
+    for sources in _places(saved, folder):
+        corpus, words = open_corpus(sources, saved["settings"]["encoding"], lambda remark: None, tell)
+        first = first or (corpus, words, sources)
+        if corpus.sha256 == sha256:
+            return corpus, words, sources
+    if first is None:
+        missing = next((source for source in saved["sources"] if not _is_there(source)), "")
+        raise TextError(f"'{missing}' is neither a file nor the name of a corpus (see: charrnn corpora)")
+    return first
+
+
+def _places(saved: Mapping[str, Any], folder: Path) -> Iterator[list[str]]:
+    """The sources where the run may find its text: near it, where they were, and in its folder."""
+    seen: list[list[str]] = []
+    for places in (
+        [os.path.normpath(folder.resolve() / near) for near in saved.get("relative_sources", ())],
+        saved["sources"],
+        [str(folder / Path(source).name) for source in saved["sources"]],
+    ):
+        if places and places not in seen and all(map(_is_there, places)):
+            seen.append(places)
+            yield places
+
+
+def _is_there(source: str) -> bool:
+    """Whether a source is a file (no pipe or device, which might never end) or a library text."""
+    return Path(source).is_file() or (source in LIBRARY and not Path(source).exists())
