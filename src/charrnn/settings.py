@@ -9,8 +9,10 @@ from __future__ import annotations
 import difflib
 import math
 import numbers
+import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 from charrnn.errors import ConfigError
@@ -185,6 +187,15 @@ def check_value(name: str, value: Any, kind: str, **limits: Any) -> Any:
     """One value that is no field of a configuration, checked as a setting is; `kind` may end in ' | None'."""
     base, _, rest = kind.partition(" | ")
     return Setting(name, base, "", optional=rest == "None", **limits).check(value)
+
+
+def check_path(name: str, value: Any) -> Path:
+    """A path, given as text or as any object that stands for one."""
+    if not isinstance(value, str | os.PathLike) or isinstance(os.fspath(value), bytes):
+        raise ConfigError(f"{name} must be a path, not {shown(value)}")
+    if "\0" in os.fspath(value):
+        raise ConfigError(f"{name} {shown(value)} cannot be a path: it has a zero byte")
+    return Path(value)
 
 
 def shown(value: Any, most: int = SHOWN) -> str:

@@ -56,4 +56,4 @@ def _read(path: Path) -> str:
         content = file.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
         raise OSError(0, f"it is longer than {MOST_BYTES:,} bytes")
-    return content.decode()
+    return content.decode("utf-8-sig")

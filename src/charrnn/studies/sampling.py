@@ -17,6 +17,7 @@ from charrnn.studies.findings import verdict
 from charrnn.studies.job import Job
 from charrnn.studies.lab import Lab, Report, Study
 from charrnn.studies.measures import Row, distinct_ngrams, share_of_words, words
+from charrnn.threads import blas_threads
 
 TEMPERATURES = (0.2, 0.5, 0.7, 1.0, 1.3)
 TOP_PS = (0.5, 0.8, 0.95, 1.0)
@@ -82,6 +83,7 @@ def mean_entropy(model: LanguageModel, texts: list[str], temperature: float, top
     return float(-(probs * np.log2(np.where(probs > 0, probs, 1.0))).sum(axis=1).mean())
 
 
+@blas_threads(1, unless_set=True)
 def _logits(model: LanguageModel, ids: Array) -> Array:
     """Return the logits (T, B, V) after each of the ids (T, B), in float64, from a zero state."""
     network, dtype = model.network, model.params.vector.dtype

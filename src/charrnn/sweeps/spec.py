@@ -11,7 +11,7 @@ from typing import Any
 
 from charrnn.errors import CharRNNError, ConfigError
 from charrnn.recipes import read_recipe
-from charrnn.settings import SHOWN_PATH, check_value, nearest, shown
+from charrnn.settings import SHOWN_PATH, check_path, check_value, nearest, shown
 from charrnn.sweeps.samplers import METHODS
 from charrnn.sweeps.space import RECIPE, Range, Search, check_setting, dimension
 from charrnn.text.library import LIBRARY
@@ -69,10 +69,8 @@ class Spec:
 
 def read_spec(path: str | Path) -> Spec:
     """The specification in a TOML file; the files that it names are looked for in its folder."""
-    try:
-        path, name = Path(path), f"sweep {shown(os.fspath(path), SHOWN_PATH)}"
-    except TypeError:
-        raise ConfigError(f"a sweep is the path of a TOML file, or a mapping, not {shown(path)}") from None
+    path = check_path("spec", path)
+    name = f"sweep {shown(str(path), SHOWN_PATH)}"
     values = read_toml(path, name)
     try:
         return make_spec(values, path.parent)

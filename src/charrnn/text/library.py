@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from charrnn.errors import TextError
 from charrnn.settings import shown
-from charrnn.text.reading import STDIN, Reading, read_files
+from charrnn.text.reading import STDIN, Reading, check_sources, read_files
 from charrnn.whole_file import whole_file
 
 DEFAULT = "clockmakers-cup"
@@ -80,9 +80,7 @@ def read_text(sources: Sequence[str], encoding: str = "utf-8") -> Reading:
     A library text that is neither bundled nor in the cache is downloaded first.
     """
     sources = sources or [DEFAULT]
-    for source in sources:
-        if "\0" in source:
-            raise TextError(f"{shown(source)} is not the name of a file")
+    check_sources(sources)
     named = [source for source in sources if source in LIBRARY and not os.path.exists(source)]
     if named and len(sources) > 1:
         raise TextError(f"'{named[0]}' is a library text, which cannot be joined with files: name it alone")
