@@ -27,8 +27,8 @@ class TrainConfig:
 
     # fmt: off
     cell: str = setting("rnn", "model", "the kind of recurrent cell or layer")
-    hidden_size: int = setting(256, "model", "units in each layer", least=1, aliases=("rnn_size",))
-    num_layers: int = setting(1, "model", "recurrent layers, one above the other", least=1)
+    hidden_size: int = setting(256, "model", "units in each layer", least=1, most=1 << 20, aliases=("rnn_size",))
+    num_layers: int = setting(1, "model", "recurrent layers, one above the other", least=1, most=1000)
     dropout: float = setting(0.0, "model", "share of the numbers dropped while training, between layers or in "
                              "the branches of a residual layer", least=0,
                              below=1)
@@ -47,7 +47,8 @@ class TrainConfig:
                                     aliases=("max_epochs",))
     steps: int | None = setting(None, "budget", "stop after this many optimiser steps", least=1,
                                  aliases=("max_iters",))
-    minutes: float | None = setting(None, "budget", "stop after this many minutes of training", above=0)
+    minutes: float | None = setting(None, "budget", "stop after this many minutes of training", above=0,
+                                     most=1e9)
 
     optimizer: str = setting("adam", "optimiser", "how a gradient becomes a step")
     learning_rate: float = setting(0.003, "optimiser", "step size; by optimiser, for a start: adam and rmsprop 0.003, "
@@ -67,8 +68,8 @@ class TrainConfig:
 
     seed: int = setting(0, "run", "decides initialisation, batches and samples", least=0)
     dtype: str = setting("float32", "run", "precision of all arithmetic", choices=("float32", "float64"))
-    threads: int = setting(1, "run", "threads of the linear algebra library", least=1)
-    checkpoint_minutes: float = setting(2.0, "run", "minutes between checkpoints", above=0)
+    threads: int = setting(1, "run", "threads of the linear algebra library", least=1, most=4096)
+    checkpoint_minutes: float = setting(2.0, "run", "minutes between checkpoints", above=0, most=1e9)
     # fmt: on
     own: Mapping[str, Any] = field(default_factory=dict)  # the settings that the chosen strategies declare themselves
 

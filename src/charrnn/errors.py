@@ -1,10 +1,19 @@
 """The errors a user can cause or meet. Each message names the value, the limit and the remedy, in one line."""
 
+from __future__ import annotations
+
+MOST_CHARACTERS = 2000  # of a message; what a file or a stranger has put into it may be longer
+
 
 class CharRNNError(Exception):
     """Base of every error this package raises on purpose."""
 
     exit_status = 2  # of the command line: 2 is bad usage or bad input, 1 a check that failed
+
+    def __init__(self, message: str = "") -> None:
+        """Line ends and other characters that cannot be printed are escaped."""
+        printable = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
+        super().__init__(printable if len(printable) <= MOST_CHARACTERS else f"{printable[:MOST_CHARACTERS]}…")
 
 
 class ConfigError(CharRNNError):

@@ -23,6 +23,8 @@ from charrnn.settings import check_path, check_value
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.threads import blas_threads
 
+MOST_SAMPLES = 100_000  # at once: each has a state and a generator
+
 
 class LanguageModel:
     """A character language model that writes and scores text. Get one with `charrnn.load` or from a run."""
@@ -146,7 +148,7 @@ class LanguageModel:
         **sampling: float,
     ) -> list[str]:
         """As `generate`, for several samples written side by side in one batch, each from its own random stream."""
-        check_value("num_samples", num_samples, "int", least=1)
+        check_value("num_samples", num_samples, "int", least=1, most=MOST_SAMPLES)
         with blas_threads(1):
             pieces = self._write(range(num_samples), prompt, length, stop, seed, on_unknown, sampling)
             return ["".join(of_sample) for of_sample in zip(*pieces, strict=True)]

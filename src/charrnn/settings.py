@@ -10,7 +10,6 @@ import difflib
 import math
 import numbers
 import os
-import reprlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -19,6 +18,10 @@ from typing import Any
 from charrnn.errors import ConfigError
 
 JSON_TYPES = {"int": "integer", "float": "number", "bool": "boolean", "str": "string"}
+MOST_INT = (1 << 128) - 1  # of a whole number without a limit of its own; seeds are as long as this
+MOST_TEXT = 1000  # characters of a value that is text
+SHOWN = 100  # characters of a value in a message
+SHOWN_PATH = 1000  # … and of a path
 
 
 @dataclass(frozen=True)
@@ -82,15 +85,16 @@ class Setting:
             raise ConfigError(f"{name} needs a value")
         value = getattr(self, f"_as_{self.kind}")(value)
         if self.choices and value not in self.choices:
-            raise ConfigError(f"{name} '{value}' is not known{nearest(value, self.choices)}")
+            raise ConfigError(f"{name} {shown(value)} is not known{nearest(value, self.choices)}")
+        most = MOST_INT if self.most is None and self.kind == "int" else self.most
         if self.least is not None and value < self.least:
-            raise ConfigError(f"{name} {value} is too small: it must be at least {self.least:g}")
+            raise ConfigError(f"{name} {shown(value)} is too small: it must be at least {self.least:g}")
         if self.above is not None and value <= self.above:
-            raise ConfigError(f"{name} {value} is too small: it must be above {self.above:g}")
-        if self.most is not None and value > self.most:
-            raise ConfigError(f"{name} {value} is too large: it may be at most {self.most:g}")
+            raise ConfigError(f"{name} {shown(value)} is too small: it must be above {self.above:g}")
+        if most is not None and value > most:
+            raise ConfigError(f"{name} {shown(value)} is too large: it may be at most {most:g}")
         if self.below is not None and value >= self.below:
-            raise ConfigError(f"{name} {value} is too large: it must be below {self.below:g}")
+            raise ConfigError(f"{name} {shown(value)} is too large: it must be below {self.below:g}")
         return value
 
     def json_schema(self) -> dict[str, Any]:
@@ -109,27 +113,30 @@ class Setting:
 
     def _as_int(self, value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-            raise ConfigError(f"{self.name} must be a whole number, not {_shown(value)}")
+            raise ConfigError(f"{self.name} must be a whole number, not {shown(value)}")
         return int(value)  # NumPy's integers, too
 
     def _as_float(self, value: Any) -> float:
         try:
             number = math.nan if isinstance(value, bool) or not isinstance(value, numbers.Real) else float(value)
         except OverflowError:
-            digits = len(str(value))
-            raise ConfigError(f"{self.name} must be a finite number, not one of {digits:,} digits") from None
+            raise ConfigError(f"{self.name} must be a finite number, not one of {_digits(value)}") from None
         if not math.isfinite(number):
-            raise ConfigError(f"{self.name} must be a finite number, not {_shown(value)}")
+            raise ConfigError(f"{self.name} must be a finite number, not {shown(value)}")
         return number
 
     def _as_bool(self, value: Any) -> bool:
         if not isinstance(value, bool):
-            raise ConfigError(f"{self.name} must be true or false, not {_shown(value)}")
+            raise ConfigError(f"{self.name} must be true or false, not {shown(value)}")
         return value
 
     def _as_str(self, value: Any) -> str:
         if not isinstance(value, str):
-            raise ConfigError(f"{self.name} must be text, not {_shown(value)}")
+            raise ConfigError(f"{self.name} must be text, not {shown(value)}")
+        if len(value) > MOST_TEXT:
+            raise ConfigError(f"{self.name} has {len(value):,} characters: it may have at most {MOST_TEXT:,}")
+        if not value.isprintable():
+            raise ConfigError(f"{self.name} must be printable text, not {shown(value)}")
         return value
 
 
@@ -157,14 +164,23 @@ def check_values(known: Mapping[str, Setting], values: Mapping[str, Any]) -> dic
     ConfigError
         A name is unknown, or a value has the wrong type or is out of range.
     """
-    spelled = {alias: setting.name for setting in known.values() for alias in setting.aliases}
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"settings must be a table of names and values, not {shown(values)}")
     checked: dict[str, Any] = {}
     for given, value in values.items():
-        name = spelled.get(given, given)
-        if name not in known:
-            raise ConfigError(f"no setting is called '{given}'{nearest(given, known)}")
+        name = proper_name(known, given)
         checked[name] = known[name].check(value)
     return checked
+
+
+def proper_name(known: Mapping[str, Setting], given: Any) -> str:
+    """The name of a setting that may be given in an older spelling; ConfigError if there is none."""
+    if given in known:
+        return str(given)
+    for setting in known.values():
+        if given in setting.aliases:
+            return setting.name
+    raise ConfigError(f"no setting is called {shown(given)}{nearest(given, known)}")
 
 
 def check_value(name: str, value: Any, kind: str, **limits: Any) -> Any:
@@ -176,18 +192,29 @@ def check_value(name: str, value: Any, kind: str, **limits: Any) -> Any:
 def check_path(name: str, value: Any) -> Path:
     """A path, given as text or as any object that stands for one."""
     if not isinstance(value, str | os.PathLike) or isinstance(os.fspath(value), bytes):
-        raise ConfigError(f"{name} must be a path, not {_shown(value)}")
+        raise ConfigError(f"{name} must be a path, not {shown(value)}")
     if "\0" in os.fspath(value):
-        raise ConfigError(f"{name} {_shown(value)} cannot be a path: it has a zero byte")
+        raise ConfigError(f"{name} {shown(value)} cannot be a path: it has a zero byte")
     return Path(value)
 
 
-def _shown(value: Any) -> str:
-    """A value of the wrong type in a message; a long one is shortened."""
-    return " ".join(reprlib.repr(value).split())
+def shown(value: Any, most: int = SHOWN) -> str:
+    """A value for a message: on one line, printable and short, whatever it is."""
+    if isinstance(value, int) and abs(value) > MOST_INT:
+        return f"<{_digits(value)}>"
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # it holds numbers of thousands of digits, or itself
+        text = f"a {type(value).__name__}"
+    text = text if text.isprintable() else repr(text)
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
-def nearest(name: str, known: Collection[str]) -> str:
+def _digits(number: Any) -> str:
+    return f"{math.floor(math.log10(abs(number))) + 1:,} digits"  # Python refuses to write thousands of them
+
+
+def nearest(name: Any, known: Collection[str]) -> str:
     """', did you mean …?' for a misspelled name, else the list of the known ones."""
-    close = difflib.get_close_matches(name, known, n=1)
+    close = difflib.get_close_matches(name, known, n=1) if isinstance(name, str) else []
     return f": did you mean '{close[0]}'?" if close else f": choose from {', '.join(known)}"

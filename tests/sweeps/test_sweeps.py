@@ -119,9 +119,9 @@ def test_several_workers_share_a_study(small: dict[str, Any], tmp_path: Path) ->
         {**small, "search": {"hidden_size": {"low": 2, "high": 30}}}, out=tmp_path / "o", jobs=2, callback=QUIET
     )
     assert [record["number"] for record in done.records] == list(range(8))
-    from charrnn.sweeps.samplers import _open_study
+    from charrnn.sweeps.journal import open_study
 
-    trials = _open_study(tmp_path / "o").trials
+    trials = open_study(tmp_path / "o").trials
     assert len(trials) == 4
     for trial in trials:
         losses = [r["val_nats_per_char"] for r in done.records if r["setting"] == trial.number]

@@ -18,17 +18,22 @@ from charrnn.settings import nearest
 BATCHERS: dict[str, type[Batcher]] = {"sequential": Sequential, "random": Random, "chunked": Chunked}
 REGISTRIES["batching"] = BATCHERS
 
-__all__ = ["BATCHERS", "Batch", "Batcher", "make_batcher"]
+__all__ = ["BATCHERS", "Batch", "Batcher", "check_length", "make_batcher"]
 
 
 def make_batcher(ids: Array, config: TrainConfig) -> Batcher:
     """The batcher that the configuration names, over the ids (N,) of the training text."""
     if config.batching not in BATCHERS:
         raise ConfigError(f"batching '{config.batching}' is not known{nearest(config.batching, BATCHERS)}")
+    check_length(len(ids), config)
+    return BATCHERS[config.batching](ids, config)
+
+
+def check_length(characters: int, config: TrainConfig) -> None:
+    """Refuse a training split that is too short for one batch."""
     needed = BATCHERS[config.batching].characters_needed(config)
-    if len(ids) < needed:
+    if characters < needed:
         raise TextError(
             f"batching {config.batching} with batch_size {config.batch_size} and seq_len {config.seq_len} needs "
-            f"{needed:,} characters; the training split has {len(ids):,}: lower batch_size, seq_len or chunk_len"
+            f"{needed:,} characters; the training split has {characters:,}: lower batch_size, seq_len or chunk_len"
         )
-    return BATCHERS[config.batching](ids, config)

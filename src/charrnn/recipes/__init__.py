@@ -6,7 +6,6 @@ train on, so that a short text does not get a network for a long one.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -15,12 +14,8 @@ from typing import Any
 
 from charrnn.config import known_settings
 from charrnn.errors import ConfigError
-from charrnn.settings import check_values, nearest
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from charrnn.settings import SHOWN_PATH, check_values, nearest, shown
+from charrnn.toml_file import read_toml
 
 FROM = "from_characters"
 # The recipe for a budget of at most this many minutes.
@@ -55,22 +50,17 @@ def default_recipe(settings: Mapping[str, Any]) -> str | None:
 
 def read_recipe(recipe: str) -> Recipe:
     """A recipe, by its name or from a TOML file."""
+    words = shown(recipe, SHOWN_PATH)
     if recipe.endswith(".toml"):
-        try:
-            content = Path(recipe).read_text("utf-8-sig")
-        except (OSError, UnicodeError) as error:
-            raise ConfigError(f"cannot read the recipe '{recipe}': {error}") from None
+        path = Path(recipe)
     elif recipe in recipe_names():
-        content = (resources.files(__name__) / f"{recipe}.toml").read_text("utf-8")
+        path = Path(str(resources.files(__name__) / f"{recipe}.toml"))
     else:
-        raise ConfigError(f"recipe '{recipe}' is not known{nearest(recipe, recipe_names())}; or name a .toml file")
-    try:
-        values = tomllib.loads(content)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"recipe '{recipe}' is not valid TOML: {error}") from None
+        raise ConfigError(f"recipe {words} is not known{nearest(recipe, recipe_names())}; or name a .toml file")
+    values = read_toml(path, f"recipe {words}")
     sizes = values.pop("sizes", [])
     if not isinstance(sizes, list) or not all(isinstance(s, dict) and type(s.get(FROM)) is int for s in sizes):
-        raise ConfigError(f"recipe '{recipe}': each of [[sizes]] needs a whole number {FROM}")
+        raise ConfigError(f"recipe {words}: each of [[sizes]] needs a whole number {FROM}")
     known = known_settings()
     checked = [{FROM: s[FROM], **check_values(known, {k: v for k, v in s.items() if k != FROM})} for s in sizes]
     return Recipe(check_values(known, values), tuple(sorted(checked, key=lambda size: size[FROM])))

@@ -19,6 +19,7 @@ from charrnn.errors import CharRNNError, RunError
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Layout, Parameters
 from charrnn.runs.files import FORMAT, FORMATS, DamagedError, header_value, read_arrays, write_arrays
+from charrnn.settings import shown
 from charrnn.text.vocabulary import Vocabulary
 
 MODEL_FILE = "model.safetensors"
@@ -54,7 +55,9 @@ def read_model(path: Path) -> ModelFile:
     if "model" not in header:
         raise RunError(f"'{path}' is not a model file (is it a checkpoint? the model is model.safetensors)")
     if header.get("format") not in FORMATS:
-        raise RunError(f"'{path}' has model format {header.get('format')!r}; this version reads formats 1 and {FORMAT}")
+        raise RunError(
+            f"'{path}' has model format {shown(header.get('format'))}; this version reads formats 1 and {FORMAT}"
+        )
     try:
         config = _model_config(header["model"])
         vocabulary = _vocabulary(header["vocabulary"])

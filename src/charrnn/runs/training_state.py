@@ -16,6 +16,7 @@ import numpy as np
 from charrnn.arrays import Array
 from charrnn.errors import RunError
 from charrnn.runs.files import FORMAT, FORMATS, DamagedError, header_value, read_arrays, write_arrays
+from charrnn.settings import shown
 
 MOST_STEPS = 1 << 53  # more than any run has: the header is wrong
 
@@ -59,7 +60,9 @@ def read_state(path: Path, expected: Mapping[str, Array]) -> TrainingState:
     """
     arrays, header = read_arrays(path)
     if header.get("format") not in FORMATS:
-        raise RunError(f"'{path}' has checkpoint format {header.get('format')!r}; this version reads 1 and {FORMAT}")
+        raise RunError(
+            f"'{path}' has checkpoint format {shown(header.get('format'))}; this version reads 1 and {FORMAT}"
+        )
     for name in sorted(arrays.keys() ^ expected.keys()):
         raise DamagedError(f"'{path}' is damaged: array '{name}' is {'missing' if name in expected else 'unknown'}")
     for name, like in expected.items():

@@ -6,7 +6,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,15 @@ from charrnn.errors import ConfigError, RunError
 from charrnn.runs.files import read_json, write_atomic, write_json
 from charrnn.runs.folder import RunFolder
 from charrnn.runs.lock import LOCK_FILE
-from charrnn.sweeps.spec import Spec
+from charrnn.settings import SHOWN_PATH, check_value, shown
+from charrnn.sweeps.space import Settings
+from charrnn.sweeps.spec import MOST_SEEDS, MOST_SETTINGS, Spec
 from charrnn.version import __version__
 from charrnn.whole_file import remove_abandoned
 
 Record = dict[str, Any]
 FINISHED, PRUNED, FAILED = "finished", "pruned", "failed"
+MOST_RUNS = MOST_SETTINGS * MOST_SEEDS
 
 
 def count_states(records: Iterable[Record]) -> dict[str, int]:
@@ -51,23 +54,40 @@ class SweepFolder:
         RunError, ConfigError
             It holds something else or another sweep, or another process has it.
         """
-        folder = cls(path.resolve())
+        folder = cls(Path(os.path.realpath(path)))  # a loop of links is no error of this function
         if path.exists() and not path.is_dir():
             raise RunError(f"'{path}' exists and is not a sweep's folder: choose another --out")
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise RunError(f"cannot make the folder '{path}': {error.strerror}") from None
+        _make(path)
         with RunFolder(folder.path).lock():
-            remove_abandoned(folder.path)
-            if folder.spec.is_file():
+            if folder._was_begun():
                 folder._compare(read_json(folder.spec), spec, text)
-            elif any(item.name != LOCK_FILE and item.suffix != ".part" for item in path.iterdir()):
-                raise RunError(f"'{path}' exists and is not a sweep's folder: choose another --out")
             write_json(folder.spec, {**spec.as_json(), **text, "charrnn": __version__})
-            folder.records.mkdir(exist_ok=True)
-            folder.runs.mkdir(exist_ok=True)
+            _make(folder.records)
+            _make(folder.runs)
+            for each in (folder.path, folder.records):
+                remove_abandoned(each)
             yield folder
+
+    def _was_begun(self) -> bool:
+        """Whether a sweep was begun here; one that was killed before its first run is begun anew.
+
+        Raises
+        ------
+        RunError
+            The folder holds something else.
+        """
+        others = [file.name for file in self.path.iterdir() if file.name != LOCK_FILE and file.suffix != ".part"]
+        if self.spec.name not in others:
+            if others:
+                raise RunError(f"'{self.path}' exists and is not a sweep's folder: choose another --out")
+            return False
+        if any(self.path.glob("runs/*")) or any(self.path.glob("records/*")):
+            return True
+        try:
+            read_json(self.spec)
+        except RunError:  # damaged, and there is nothing to lose
+            return False
+        return True
 
     def _compare(self, begun: Mapping[str, Any], spec: Spec, text: Mapping[str, Any]) -> None:
         """Refuse another sweep than the one that was begun here."""
@@ -76,16 +96,17 @@ class SweepFolder:
         for name, value in wanted.items():
             if begun.get(name) != value:
                 raise ConfigError(
-                    f"the sweep in '{self.path}' was begun with another {name} ({begun.get(name)!r}, now {value!r}): "
-                    "choose another --out"
+                    f"the sweep in '{self.path}' was begun with another {name} ({shown(begun.get(name), SHOWN_PATH)}, "
+                    f"now {shown(value, SHOWN_PATH)}): choose another --out"
                 )
+        known = begun.get("recipes")
         for name, content in recipes.items():
-            if begun.get("recipes", {}).get(name, content) != content:
+            if isinstance(known, dict) and known.get(name, content) != content:
                 raise ConfigError(
                     f"the recipe '{name}' is not what it was when the sweep in '{self.path}' was begun: choose another "
                     "--out, or restore the recipe"
                 )
-        numbers = [int(run.name) for run in self.runs.glob("*") if run.name.isdigit()]
+        numbers = [int(run.name) for run in self.runs.glob("*") if run.name.isdecimal()]
         settings = max(numbers, default=-1) // len(spec.seeds) + 1
         if trials is not None and trials < settings:  # it may be raised
             raise ConfigError(
@@ -110,7 +131,7 @@ class SweepFolder:
     def is_session(self, name: str) -> bool:
         """Whether a session has neither ended nor been replaced."""
         try:
-            return self.session.read_text() == name
+            return self.session.is_file() and self.session.read_bytes() == name.encode()
         except OSError:
             return False
 
@@ -122,18 +143,33 @@ class SweepFolder:
         """Delete a record, so that its run is run again, from its checkpoint if it has one."""
         (self.records / f"{record['number']:03}.json").unlink()
 
-    def known(self) -> dict[int, Record]:
-        """The records of all runs that are done, in the order of their numbers."""
-        try:
-            records = {int(record["number"]): record for record in map(read_json, self.records.glob("*.json"))}
-        except (KeyError, TypeError, ValueError):
-            raise RunError(f"'{self.records}' is damaged: a record lacks its number") from None
-        return dict(sorted(records.items()))
+    def known(self, spec: Spec) -> dict[int, Record]:
+        """The records of all runs that are done, in the order of their numbers.
+
+        Raises
+        ------
+        RunError
+            A record is damaged.
+        """
+        records = [read_record(path, spec) for path in self.records.glob("*.json")]
+        return {record["number"]: record for record in sorted(records, key=lambda record: int(record["number"]))}
+
+    def begun_settings(self, spec: Spec, records: Mapping[int, Record]) -> dict[int, Settings]:
+        """The searched settings by their number, of all runs that are done or have a configuration."""
+        found = {record["setting"]: record["settings"] for record in records.values()}
+        for number in (int(run.name) for run in self.runs.glob("*") if run.name.isdecimal()):
+            with suppress(RunError):  # such a run is begun anew
+                config = RunFolder(self.run(number)).read_config()
+                values = {**config, **_table(config.get("settings"))}
+                settings = {name: values.get(name) for name in spec.search}
+                if all(each.holds(settings[name]) for name, each in spec.search.items()):
+                    found.setdefault(number // len(spec.seeds), settings)
+        return found
 
     def name_best(self, number: int) -> None:
         """Make `best` a link to the folder of a run, or a copy where links cannot be made."""
         part = self.path / ".best.part"
-        if part.is_symlink() or part.is_file():
+        with suppress(OSError):
             part.unlink()
         try:
             part.symlink_to(os.path.join(self.runs.name, self.run(number).name), target_is_directory=True)
@@ -141,9 +177,69 @@ class SweepFolder:
                 shutil.rmtree(self.best)
             os.replace(part, self.best)
         except OSError:
-            part.unlink(missing_ok=True)
+            with suppress(OSError):
+                part.unlink()
             shutil.rmtree(self.best, ignore_errors=True)
             try:
                 shutil.copytree(self.run(number), self.best)
             except OSError as error:  # copytree's own errors are among them
                 raise RunError(f"cannot copy '{self.run(number)}' to '{self.best}': {error}") from None
+
+
+NUMBERS = {
+    "val_nats_per_char": "float | None", "test_nats_per_char": "float | None", "best_step": "int | None",
+    "step": "int | None", "epoch": "float | None", "seconds": "float | None", "parameters": "int | None",
+}  # fmt: skip
+
+
+def read_record(path: Path, spec: Spec) -> Record:
+    """The record of a run, checked.
+
+    Raises
+    ------
+    RunError
+        It cannot be read, is damaged, or is of no run of this sweep.
+    """
+    remedy = "remove it, and the run is done again, from its checkpoint if it has one"
+    if not path.is_file():
+        raise RunError(f"'{path}' is not a file: {remedy}")
+    record = read_json(path)
+    try:
+        number = check_value("number", record.get("number"), "int", least=0, most=MOST_RUNS)
+        setting, place = divmod(number, len(spec.seeds))
+        state = check_value("state", record.get("state"), "str", choices=(FINISHED, PRUNED, FAILED))
+        for name, value in {"setting": setting, "seed": spec.seeds[place]}.items():
+            check_value(name, record.get(name), "int", least=value, most=value)
+        settings = _table(record.get("settings"))
+        for name, each in spec.search.items():
+            if not each.holds(settings.get(name)):
+                raise ConfigError(f"{name} {shown(settings.get(name))} is not among those searched")
+        for name, kind in NUMBERS.items():
+            check_value(name, record.get(name), kind.removesuffix(" | None") if _needed(name, state) else kind)
+        splits = record.get("splits")
+        if splits is not None and not {"train", "val"} <= _table(splits).keys():
+            raise ConfigError(f"its splits are {shown(splits)}")
+        for part, characters in _table(splits).items():
+            check_value(f"splits.{shown(part)}", characters, "int", least=0)
+        if path.name != f"{number:03}.json":
+            raise ConfigError(f"it is the record of run {number:03}")
+        if state == FAILED and not isinstance(record.get("error"), str):
+            raise ConfigError("its error is missing")
+    except ConfigError as error:
+        raise RunError(f"'{path}' is damaged: {error}: {remedy}") from None
+    return {**record, "settings": {name: settings[name] for name in spec.search}}
+
+
+def _needed(name: str, state: str) -> bool:
+    return (state == FINISHED and name == "val_nats_per_char") or (state != FAILED and name == "step")
+
+
+def _table(values: Any) -> dict[str, Any]:
+    return values if isinstance(values, dict) else {}
+
+
+def _make(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"cannot make the folder '{path}': {error.strerror}") from None

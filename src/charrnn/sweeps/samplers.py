@@ -9,18 +9,17 @@ from __future__ import annotations
 import itertools
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from charrnn.errors import RunError
+from charrnn.errors import CharRNNError
 from charrnn.randomness import stream
+from charrnn.sweeps.journal import Say, import_optuna, mend_study, open_study
 from charrnn.sweeps.space import Choices, Dimension, Search, Settings
 
-JOURNAL = "study.journal"
-STUDY = "charrnn"
 REPORTS = 20  # of a run's losses to the study: at twentieths of its budget, so that steps of any size compare
-TRIED_FIRST = 5  # settings that are complete before any is ended early
-LEAST_REPORTS = 4  # of a run before it may be ended early
 DIGITS = 4  # of a number drawn at random from a range
 MISSES = 1000  # draws in a row that were drawn before: there are no other settings, or hardly any
 
@@ -44,8 +43,16 @@ class Method(ABC):
     count: int
 
     @abstractmethod
-    def __init__(self, search: Search, trials: int | None, seed: int, folder: Path | None) -> None:
-        """Of the sweep in a folder, or without a folder of none."""
+    def __init__(
+        self,
+        search: Search,
+        trials: int | None,
+        seed: int,
+        folder: Path | None,
+        begun: Mapping[int, Settings] = MappingProxyType({}),
+        say: Say = lambda text: None,
+    ) -> None:
+        """Of the sweep in a folder, or without a folder of none; `begun` are the settings whose runs were begun."""
 
     @abstractmethod
     def settings(self, number: int) -> Settings | None:
@@ -58,7 +65,7 @@ class Method(ABC):
 class Grid(Method):
     """Every combination of the values; the last setting of the specification changes first."""
 
-    def __init__(self, search: Search, trials: int | None, seed: int, folder: Path | None) -> None:
+    def __init__(self, search: Search, trials: int | None, seed: int, folder: Path | None, *_: Any) -> None:
         values = itertools.product(*(each.values for each in search.values()))
         self.all: list[Settings] = [dict(zip(search, each, strict=True)) for each in values]
         self.count = len(self.all)
@@ -73,19 +80,27 @@ class Sampled(Method):
 
     counts_trials = True
 
-    def __init__(self, search: Search, trials: int | None, seed: int, folder: Path | None) -> None:
+    def __init__(
+        self,
+        search: Search,
+        trials: int | None,
+        seed: int,
+        folder: Path | None,
+        begun: Mapping[int, Settings] = MappingProxyType({}),
+        say: Say = lambda text: None,
+    ) -> None:
         assert trials is not None
-        self.search, self.seed, self.count = search, seed, trials
-        self.study = _open_study(folder)
-        begun = (trial.params for trial in self.study.get_trials(deepcopy=False))
-        self.known: list[Settings] = [{name: params[name] for name in search} for params in begun]
+        self.search, self.seed, self.count, self.begun = search, seed, trials, begun
+        self.study = open_study(None) if folder is None else mend_study(folder, self._fits, say)
+        self.known = self._known(self.study)
         self.distributions = {name: _distribution(each) for name, each in search.items()}
 
     def settings(self, number: int) -> Settings | None:
         from optuna.trial import TrialState, create_trial
 
         if number == len(self.known):
-            chosen = self._propose(int(stream(self.seed, "search", number).integers(2**31)))
+            chosen = self.begun.get(number)  # whose line of the study was lost
+            chosen = chosen or self._propose(int(stream(self.seed, "search", number).integers(2**31)))
             if chosen is None:
                 self.count = number
                 return None
@@ -93,6 +108,15 @@ class Sampled(Method):
             self.study.add_trial(trial)  # one line of the journal, whole or not there
             self.known.append(chosen)
         return self.known[number]
+
+    def _known(self, study: Any) -> list[Settings]:
+        """The settings in a study."""
+        trials = study.get_trials(deepcopy=False)
+        return [{name: trial.params[name] for name in self.search} for trial in trials]
+
+    def _fits(self, study: Any) -> bool:
+        """Whether a study has settings that this search can have."""
+        return all(self.search[name].holds(value) for each in self._known(study) for name, value in each.items())
 
     @abstractmethod
     def _propose(self, seed: int) -> Settings | None:
@@ -109,12 +133,12 @@ class Sampled(Method):
 class Random(Sampled):
     """Settings at random, each once."""
 
-    def __init__(self, search: Search, trials: int | None, seed: int, folder: Path | None) -> None:
-        super().__init__(search, trials, seed, folder)
+    def __init__(self, search: Search, trials: int | None, *others: Any) -> None:
+        super().__init__(search, trials, *others)
         self.count = int(min(self.count, math.prod(each.size for each in search.values())))
 
     def _propose(self, seed: int) -> Settings | None:
-        optuna = _optuna()
+        optuna = import_optuna()
         draws = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed))
         for _ in range(MISSES):
             drawn = draws.ask(self.distributions).params
@@ -130,7 +154,7 @@ class Tpe(Sampled):
     prunes = seeds_in_turn = True
 
     def _propose(self, seed: int) -> Settings | None:
-        optuna = _optuna()
+        optuna = import_optuna()
         copy = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed, constant_liar=True))
         copy.add_trials(self.study.get_trials(deepcopy=False))
         return dict(copy.ask(self.distributions).params)
@@ -145,11 +169,11 @@ class Pruner:
     def __init__(self, folder: Path, number: int) -> None:
         from optuna.trial import Trial
 
-        study = _open_study(folder)
-        known = study.get_trials(deepcopy=False)[number]
+        study = open_study(folder)
+        known = dict(enumerate(study.get_trials(deepcopy=False))).get(number)
         # A run that failed and is run again keeps the outcome that the study has.
-        self.trial = None if known.state.is_finished() else Trial(study, known._trial_id)
-        self.reported = max(known.intermediate_values, default=0)
+        self.trial = None if known is None or known.state.is_finished() else Trial(study, known._trial_id)
+        self.reported = max(known.intermediate_values, default=0) if known else 0
 
     def report(self, share: float, val_loss: float) -> bool:
         """Report a loss at a share of the budget; true if it is worse than the median of other runs there."""
@@ -157,8 +181,11 @@ class Pruner:
         if self.trial is None or report <= self.reported:
             return False
         self.reported = report
-        self.trial.report(val_loss, report)
-        return bool(self.trial.should_prune())
+        try:
+            self.trial.report(val_loss, report)
+            return bool(self.trial.should_prune())
+        except CharRNNError:  # a full disk: no report is worth a run
+            return False
 
 
 def _distribution(each: Dimension) -> Any:
@@ -167,7 +194,7 @@ def _distribution(each: Dimension) -> Any:
 
     if isinstance(each, Choices):
         return CategoricalDistribution(each.values)
-    high = each.high if each.step is None else each.values[-1]
+    high = each.high if each.step is None else each.value(int(each.size) - 1)
     if each.whole:
         return IntDistribution(int(each.low), int(high), each.log, int(each.step or 1))
     return FloatDistribution(each.low, high, each.log, each.step)
@@ -178,27 +205,3 @@ def _rounded(each: Dimension, value: Any) -> Any:
     if isinstance(each, Choices) or each.whole:
         return value
     return min(max(float(f"{value:.{DIGITS if each.step is None else 12}g}"), each.low), each.high)
-
-
-def _optuna() -> Any:
-    try:
-        import optuna
-    except ImportError:
-        raise RunError("methods 'random' and 'tpe' need Optuna: pip install 'charrnn[sweep]'") from None
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    return optuna
-
-
-def _open_study(folder: Path | None) -> Any:
-    """The study in a sweep's folder; without a folder, one in memory."""
-    optuna, storage = _optuna(), None
-    if folder is not None:
-        if not (folder / JOURNAL).exists() and any(folder.glob("runs/*")):
-            raise RunError(
-                f"'{folder}' has runs but no '{JOURNAL}' with their settings, as a random search of charrnn 0.1 had "
-                "none: choose another --out"
-            )
-        backend = optuna.storages.journal.JournalFileBackend(str(folder / JOURNAL))
-        storage = optuna.storages.JournalStorage(backend)
-    pruner = optuna.pruners.MedianPruner(n_startup_trials=TRIED_FIRST, n_warmup_steps=LEAST_REPORTS)
-    return optuna.create_study(study_name=STUDY, storage=storage, pruner=pruner, load_if_exists=True)

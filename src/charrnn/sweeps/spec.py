@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-import sys
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,19 +11,16 @@ from typing import Any
 
 from charrnn.errors import CharRNNError, ConfigError
 from charrnn.recipes import read_recipe
-from charrnn.settings import check_value, nearest
+from charrnn.settings import SHOWN_PATH, check_path, check_value, nearest, shown
 from charrnn.sweeps.samplers import METHODS
 from charrnn.sweeps.space import RECIPE, Range, Search, check_setting, dimension
 from charrnn.text.library import LIBRARY
 from charrnn.text.reading import STDIN
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from charrnn.toml_file import read_toml
 
 KEYS = ("text", "method", "trials", "seeds", "seed", "pruning", "settings", "search", "slurm")
 MOST_SETTINGS = 100_000
+MOST_SEEDS = 1000
 
 
 @dataclass(frozen=True)
@@ -72,18 +69,13 @@ class Spec:
 
 def read_spec(path: str | Path) -> Spec:
     """The specification in a TOML file; the files that it names are looked for in its folder."""
-    path = Path(path)
-    try:
-        values = tomllib.loads(path.read_text("utf-8-sig"))
-    except (OSError, UnicodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise ConfigError(f"cannot read the sweep '{path}': {reason}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"sweep '{path}' is not valid TOML: {error}") from None
+    path = check_path("spec", path)
+    name = f"sweep {shown(str(path), SHOWN_PATH)}"
+    values = read_toml(path, name)
     try:
         return make_spec(values, path.parent)
     except ConfigError as error:
-        raise ConfigError(f"sweep '{path}': {error}") from None
+        raise ConfigError(f"{name}: {error}") from None
 
 
 def make_spec(values: Mapping[str, Any], folder: Path | None = None) -> Spec:
@@ -101,14 +93,14 @@ def make_spec(values: Mapping[str, Any], folder: Path | None = None) -> Spec:
     ConfigError
         A key, a name or a value does not fit.
     """
-    folder = (folder or Path()).resolve()
+    folder = Path(os.path.realpath(folder or ""))  # which resolves a loop of links, too
     for key in values:
         if key not in KEYS:
-            raise ConfigError(f"there is no key '{key}'{nearest(key, KEYS)}")
+            raise ConfigError(f"there is no key {shown(key)}{nearest(key, KEYS)}")
     tables = {name: values.get(name, {}) for name in ("settings", "search", "slurm")}
     for name, table in tables.items():
         if not isinstance(table, Mapping):
-            raise ConfigError(f"{name} must be a table, not {table!r}")
+            raise ConfigError(f"{name} must be a table, not {shown(table)}")
         if RECIPE in table:
             tables[name] = {**table, RECIPE: _recipe(table[RECIPE], folder)}
     name = check_value("method", values.get("method", "grid"), "str", choices=tuple(METHODS))
@@ -149,7 +141,9 @@ def _checked(table: str, values: Mapping[str, Any], check: Any) -> Iterator[tupl
         try:
             name, checked = check(given, value)
         except CharRNNError as error:
-            raise ConfigError(f"{table}.{error}" if str(error).startswith(given) else f"{table}: {error}") from None
+            raise ConfigError(
+                f"{table}.{error}" if str(error).startswith(shown(given).strip("'")) else f"{table}: {error}"
+            ) from None
         if name in seen:
             raise ConfigError(f"{table}: {seen[name]} and {given} are the same setting")
         seen[name] = given
@@ -159,7 +153,7 @@ def _checked(table: str, values: Mapping[str, Any], check: Any) -> Iterator[tupl
 def _recipe(wanted: Any, folder: Path) -> Any:
     """Recipes in files by their full paths."""
     if isinstance(wanted, list | tuple):
-        return [_recipe(each, folder) for each in wanted]
+        return [each if isinstance(each, list) else _recipe(each, folder) for each in wanted]
     return str(folder / wanted) if isinstance(wanted, str) and wanted.endswith(".toml") else wanted
 
 
@@ -167,29 +161,31 @@ def _check_grid(search: Search, values: Mapping[str, Any]) -> None:
     for name, each in search.items():
         if isinstance(each, Range) and each.step is None:
             raise ConfigError(f"search.{name}: a grid needs a list of values, or a range with a step")
-    count = math.prod(int(each.size) for each in search.values())
+    count = math.prod(each.size for each in search.values())
     if count > MOST_SETTINGS:
-        raise ConfigError(f"the grid has {count:,} settings, more than {MOST_SETTINGS:,}: search by method 'random'")
+        raise ConfigError(f"the grid has {count:,.0f} settings, more than {MOST_SETTINGS:,}: search by method 'random'")
     if values.get("trials") is not None:
-        raise ConfigError(f"trials {values['trials']} has no effect: the grid has {count:,} settings")
+        raise ConfigError(f"trials {shown(values['trials'])} has no effect: the grid has {count:,.0f} settings")
 
 
 def _seeds(wanted: Any) -> tuple[int, ...]:
     if not isinstance(wanted, Sequence) or isinstance(wanted, str) or not wanted:
-        raise ConfigError(f"seeds must be a list of whole numbers, such as [0, 1, 2], not {wanted!r}")
+        raise ConfigError(f"seeds must be a list of whole numbers, such as [0, 1, 2], not {shown(wanted)}")
+    if len(wanted) > MOST_SEEDS:
+        raise ConfigError(f"seeds has {len(wanted):,} of them: give at most {MOST_SEEDS:,}")
     seeds = tuple(check_value("seeds", seed, "int", least=0) for seed in wanted)
     if len(set(seeds)) < len(seeds):
-        raise ConfigError(f"seeds {list(seeds)} names one twice")
+        raise ConfigError(f"seeds {shown(list(seeds))} names one twice")
     return seeds
 
 
 def _sources(wanted: Any, folder: Path) -> tuple[str, ...]:
     sources = list(wanted) if isinstance(wanted, list | tuple) else [wanted]
     for source in sources:
-        if not isinstance(source, str) or not source:
-            raise ConfigError(f"text must be a file's name or a list of them, not {wanted!r}")
+        if not isinstance(source, str) or not source or "\0" in source:
+            raise ConfigError(f"text must be a file's name or a list of them, not {shown(wanted)}")
         if source == STDIN:
             raise ConfigError("text '-': the runs of a sweep cannot share standard input: write it to a file")
-    if len(sources) == 1 and sources[0] in LIBRARY and not (folder / sources[0]).exists():
+    if len(sources) == 1 and sources[0] in LIBRARY and not os.path.exists(folder / sources[0]):
         return (sources[0],)
-    return tuple(str((folder / source).resolve()) for source in sources)
+    return tuple(os.path.realpath(folder / source) for source in sources)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Mapping
 from contextlib import closing
@@ -16,7 +17,7 @@ from charrnn.errors import CharRNNError, ConfigError
 from charrnn.interrupts import Interrupted
 from charrnn.language_model import LanguageModel, load
 from charrnn.parallel import Backend, Job, Outcome, choose_backend, run_jobs
-from charrnn.settings import check_path
+from charrnn.settings import check_path, check_value
 from charrnn.sweeps.callback import LineSweepCallback, SweepCallback
 from charrnn.sweeps.folder import FAILED, FINISHED, PRUNED, Record, SweepFolder
 from charrnn.sweeps.results import Ranked, best_of, rank, write_results
@@ -27,6 +28,7 @@ from charrnn.sweeps.trial import STOPPED, run_trial
 from charrnn.text.opening import open_corpus
 from charrnn.training.resolve import resolve
 
+MOST_JOBS = 1000  # at a time: each is a process
 CHECKED = 100  # settings that are checked for contradictions before anything runs
 
 
@@ -83,14 +85,15 @@ def sweep(
         Ctrl-C, after the runs have saved.
     """
     callback = callback or LineSweepCallback()
-    checked = make_spec(spec) if isinstance(spec, Mapping) else read_spec(check_path("spec", spec))
+    jobs = check_value("jobs", jobs, "int | None", least=1, most=MOST_JOBS)
+    checked = make_spec(spec) if isinstance(spec, Mapping) else read_spec(spec)
     name = "sweep" if isinstance(spec, Mapping) else Path(spec).stem
     path = Path("sweeps") / name if out is None else check_path("out", out)
     _check_combinations(checked)
     text = _check_text(checked, callback)
-    backend = choose_backend(jobs, dask, checked.slurm if slurm else None, path.resolve() / "slurm")
+    backend = choose_backend(jobs, dask, checked.slurm if slurm else None, Path(os.path.realpath(path)) / "slurm")
     with SweepFolder.hold(path, checked, text) as folder:
-        records = folder.known()
+        records = folder.known(checked)
         for record in [r for r in records.values() if retry_failed and r["state"] == FAILED]:
             folder.forget(records.pop(record["number"]))
         return _run(_Scheduler(checked, folder, records, callback), backend)
@@ -129,8 +132,10 @@ class _Scheduler:
 
     def __init__(self, spec: Spec, folder: SweepFolder, records: dict[int, Record], callback: SweepCallback) -> None:
         self.spec, self.folder, self.records, self.callback = spec, folder, records, callback
-        self.method = METHODS[spec.method](spec.search, spec.trials, spec.seed, folder.path)
         self.session = folder.begin_session()
+        self.method = METHODS[spec.method](
+            spec.search, spec.trials, spec.seed, folder.path, folder.begun_settings(spec, records), callback.on_message
+        )
         self.chosen: list[Settings] = []  # by the number of the setting
         self.ready: deque[int] = deque()  # numbers of runs
         self.stopped = False

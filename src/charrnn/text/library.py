@@ -10,20 +10,25 @@ from __future__ import annotations
 import difflib
 import hashlib
 import os
-import shutil
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from charrnn.errors import TextError
+from charrnn.settings import shown
 from charrnn.text.reading import STDIN, Reading, check_sources, read_files
+from charrnn.whole_file import whole_file
 
 DEFAULT = "clockmakers-cup"
 MIRROR = "CHARRNN_MIRROR"
 CACHE = "CHARRNN_CACHE"
-TIMEOUT_S = 30
+MOST_ADDRESS = 2000  # characters
+SILENCE_SECONDS = 30  # of the server, after which a download ends
+DOWNLOAD_SECONDS = 600  # for a whole download
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,11 @@ class LibraryText:
     @property
     def file_name(self) -> str:
         return f"{self.name}.txt"
+
+    @property
+    def most_bytes(self) -> int:
+        """No file of this text is longer: a character takes at most four bytes."""
+        return 4 * self.characters
 
 
 LIBRARY = {
@@ -71,16 +81,18 @@ def read_text(sources: Sequence[str], encoding: str = "utf-8") -> Reading:
     """
     sources = sources or [DEFAULT]
     check_sources(sources)
-    named = [source for source in sources if source in LIBRARY and not Path(source).exists()]
+    named = [source for source in sources if source in LIBRARY and not os.path.exists(source)]
     if named and len(sources) > 1:
         raise TextError(f"'{named[0]}' is a library text, which cannot be joined with files: name it alone")
     if named:
         text = LIBRARY[named[0]]
         return Reading(read_files([str(local_path(text) or fetch(text))]).text, text.name, ())
-    if len(sources) == 1 and sources[0] != STDIN and not Path(sources[0]).exists():
+    if len(sources) == 1 and sources[0] != STDIN and not os.path.exists(sources[0]):
         close = difflib.get_close_matches(sources[0], LIBRARY, n=1)
         if close:
-            raise TextError(f"'{sources[0]}' is neither a file nor the name of a corpus: did you mean '{close[0]}'?")
+            raise TextError(
+                f"{shown(sources[0])} is neither a file nor the name of a corpus: did you mean '{close[0]}'?"
+            )
     return read_files(sources, encoding)
 
 
@@ -106,9 +118,12 @@ def fetch(text: LibraryText, copy: str | None = None) -> Path:
         ) from None
     url = _address(text)
     pooch.get_logger().setLevel("ERROR")
-    downloader = pooch.HTTPDownloader(timeout=TIMEOUT_S)
+
+    def download(address: str, file: str, pooch: Any) -> None:
+        Path(file).write_bytes(_download(address, text.most_bytes))
+
     try:
-        return Path(pooch.retrieve(url, f"sha256:{text.sha256}", text.file_name, folder, downloader=downloader))
+        return Path(pooch.retrieve(url, f"sha256:{text.sha256}", text.file_name, folder, downloader=download))
     except ValueError as error:  # pooch raises it if the checksum differs
         raise TextError(f"{url} is not the expected text: {' '.join(str(error).split())}") from None
     except OSError as error:
@@ -128,6 +143,42 @@ def cache_folder() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "charrnn"
 
 
+def _download(url: str, most: int) -> bytes:
+    """What an address sends, of at most so many bytes and within the time limit, however slowly it comes.
+
+    Raises
+    ------
+    OSError
+        There is no answer, or it is too long or too slow.
+    """
+    import requests  # pooch needs it, too
+
+    received, failures, ended = bytearray(), list[Exception](), threading.Event()
+
+    def receive() -> None:
+        try:
+            with requests.get(url, stream=True, timeout=SILENCE_SECONDS) as answer:
+                answer.raise_for_status()
+                for piece in answer.iter_content(1 << 13):
+                    received.extend(piece)
+                    if len(received) > most or ended.is_set():
+                        return
+        except Exception as error:
+            failures.append(error)
+
+    receiver = threading.Thread(target=receive, daemon=True)  # a read of a few bytes a minute cannot be interrupted
+    receiver.start()
+    receiver.join(DOWNLOAD_SECONDS)
+    ended.set()
+    if receiver.is_alive():
+        raise OSError(f"it is not complete after {DOWNLOAD_SECONDS:g} seconds")
+    if failures:
+        raise OSError(str(failures[0]))
+    if len(received) > most:
+        raise OSError(f"it is longer than the text can be: more than {most:,} bytes")
+    return bytes(received)
+
+
 def _address(text: LibraryText) -> str:
     assert text.url is not None
     mirror = os.environ.get(MIRROR)
@@ -136,9 +187,13 @@ def _address(text: LibraryText) -> str:
     try:
         parts = urlsplit(mirror)
     except ValueError as error:
-        raise TextError(f"{MIRROR} is '{mirror}', which is no address: {error}") from None
+        raise TextError(f"{MIRROR} is {shown(mirror)}, which is no address: {error}") from None
+    if not mirror.isprintable() or len(mirror) > MOST_ADDRESS:
+        raise TextError(f"{MIRROR} is {shown(mirror)}, which is no address")
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")):
-        raise TextError(f"{MIRROR} is '{mirror}': it must be an https address (http is allowed on this machine only)")
+        raise TextError(
+            f"{MIRROR} is {shown(mirror)}: it must be an https address (http is allowed on this machine only)"
+        )
     return f"{mirror.rstrip('/')}/{text.file_name}"
 
 
@@ -147,14 +202,19 @@ def _take_copy(text: LibraryText, source: Path, folder: Path) -> Path:
         raise TextError(f"'{text.name}' is bundled with the package: there is nothing to fetch")
     if not source.is_file():
         raise TextError(f"'{source}' is not a file")
-    found = file_sha256(source)
+    try:
+        with source.open("rb") as file:
+            data = file.read(text.most_bytes + 1)
+    except OSError as error:
+        raise TextError(f"cannot read '{source}': {error.strerror}") from None
+    found = hashlib.sha256(data).hexdigest()
     if found != text.sha256:
         raise TextError(f"'{source}' is not {text.name}: its SHA-256 is {found}, expected {text.sha256}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        part = folder / f"{text.file_name}.part"
-        shutil.copyfile(source, part)
-        return part.replace(folder / text.file_name)
+        with whole_file(folder / text.file_name) as kept:
+            kept.write(data)
+        return folder / text.file_name
     except OSError as error:
         raise TextError(f"cannot keep '{text.name}' in '{folder}': {error.strerror}; set {CACHE}") from None
 

@@ -117,7 +117,7 @@ def train(
             with blas_threads(1):
                 if resume is None:
                     recipe = None if recipe is None else str(recipe)
-                    session = _begin(stack, sources, Path(out) if out else None, recipe, settings, callback, team)
+                    session = _begin(stack, sources, out, recipe, settings, callback, team)
                 elif out is not None or recipe is not None:
                     raise ConfigError("a resumed run keeps its folder and recipe: leave out --out and --recipe")
                 else:

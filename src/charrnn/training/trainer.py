@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from charrnn.arrays import Array
-from charrnn.batching import Batch, Batcher, make_batcher
+from charrnn.batching import Batch, Batcher, check_length, make_batcher
 from charrnn.config import ModelConfig, TrainConfig
 from charrnn.errors import DivergenceError
 from charrnn.nn.model import CharModel
@@ -16,6 +16,7 @@ from charrnn.nn.parameters import Parameters
 from charrnn.parallel.team import ALONE, Team
 from charrnn.randomness import Uniform, some_rows, stream
 from charrnn.training.gradients import clip_by_global_norm_
+from charrnn.training.memory import check_memory
 from charrnn.training.optimizers import OPTIMIZERS
 from charrnn.training.schedules import learning_rate_at
 
@@ -102,5 +103,8 @@ def _refuse_divergence(step: int, loss: float, grad_norm: float) -> None:
 def new_trainer(config: TrainConfig, vocab_size: int, ids: Array, team: Team = ALONE) -> Trainer:
     """A trainer at the beginning of training on ids (N,): the network, its initial parameters and its batches."""
     model = CharModel(ModelConfig(vocab_size, config.cell, config.hidden_size, config.num_layers, config.dropout))
+    check_length(len(ids), config)
+    lanes = team.lanes(config.batch_size)
+    check_memory(model, config, lanes.stop - lanes.start)
     params = model.init_parameters(stream(config.seed, "initialisation"), config.dtype)
     return Trainer(model, params, make_batcher(ids, config), config, team)

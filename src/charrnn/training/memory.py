@@ -1,0 +1,56 @@
+"""The memory that training needs, estimated before it is allocated: a system without any left kills processes."""
+
+from __future__ import annotations
+
+import math
+import os
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+from charrnn.config import TrainConfig
+from charrnn.errors import ConfigError
+from charrnn.nn.model import CharModel
+
+VECTORS = 3  # as long as the parameters, at least: they, their gradient and the optimiser's memory
+ACTIVATIONS = 5  # numbers that every layer keeps of each unit and character of a batch, at least
+LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")  # of a container
+
+
+def check_memory(model: CharModel, config: TrainConfig, lanes: int) -> None:
+    """Refuse a network and batches of so many lanes that this machine's memory cannot hold.
+
+    The estimate is below what is needed, so that nothing is refused that would fit.
+
+    Raises
+    ------
+    ConfigError
+        They need more memory than there is.
+    """
+    parameters = sum(math.prod(shape) for shape in model.layout.values())
+    characters = config.seq_len * lanes
+    units = characters * config.hidden_size * config.num_layers
+    numbers = VECTORS * parameters + ACTIVATIONS * units + characters * model.config.vocab_size
+    needed, there = numbers * np.dtype(config.dtype).itemsize, machine_memory()
+    if needed > there:
+        raise ConfigError(
+            f"the network needs at least {_words(needed)} of memory, and there are {_words(there)}: {parameters:,} "
+            f"parameters (hidden_size {config.hidden_size:,}, num_layers {config.num_layers:,}) and batches of "
+            f"{config.batch_size:,} × {config.seq_len:,} characters: lower one of these"
+        )
+
+
+def machine_memory() -> float:
+    """The bytes of memory of this machine, or of the container, as far as they are known."""
+    found = [math.inf]
+    with suppress(AttributeError, OSError, ValueError):  # Windows
+        found.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    for path in LIMITS:
+        with suppress(OSError, ValueError):  # "max"
+            found.append(int(Path(path).read_text()))
+    return min(found)
+
+
+def _words(count: float) -> str:
+    return f"{count / 2**30:,.1f} GiB"
