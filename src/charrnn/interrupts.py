@@ -6,9 +6,22 @@ import signal
 import threading
 from types import FrameType, TracebackType
 
+HANGUP = getattr(signal, "SIGHUP", None)  # the terminal was closed; Windows has no such signal
+
+
+def stop_signals() -> list[int]:
+    """Return the signals that ask a program to save and stop: SIGHUP among them, unless `nohup` has it ignored."""
+    asking: list[int] = [signal.SIGINT, signal.SIGTERM]
+    if HANGUP is not None and signal.getsignal(HANGUP) is not signal.SIG_IGN:
+        asking.append(HANGUP)
+    return asking
+
 
 class StopRequest:
-    """Inside its `with` block, the first SIGINT or SIGTERM only sets `.signal`; the second raises KeyboardInterrupt."""
+    """Inside its `with` block, the first of `stop_signals` only sets `.signal`; a second raises KeyboardInterrupt.
+
+    A second SIGHUP does not: the shell and the system both send one when a terminal is closed.
+    """
 
     def __init__(self) -> None:
         self.signal: int | None = None
@@ -16,7 +29,7 @@ class StopRequest:
 
     def __enter__(self) -> StopRequest:
         if threading.current_thread() is threading.main_thread():  # elsewhere Python forbids it
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in stop_signals():
                 self._before[number] = signal.signal(number, self._receive)
         return self
 
@@ -25,9 +38,10 @@ class StopRequest:
             signal.signal(number, handler)  # type: ignore[arg-type]  # what signal.signal returned
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        if self.signal is not None:
+        if self.signal is None:
+            self.signal = number
+        elif number != HANGUP:
             raise KeyboardInterrupt
-        self.signal = number
 
 
 class Interrupted(KeyboardInterrupt):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
 from charrnn.runs.model_file import MODEL_FILE, ModelFile, from_torch, read_model, to_torch, write_model
 from charrnn.scoring import Evaluation, Score, evaluate, score
-from charrnn.settings import check_value
+from charrnn.settings import check_path, check_value
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.threads import blas_threads
 
@@ -46,14 +47,18 @@ class LanguageModel:
         cell : str
             The name of the cell; sizes and layers follow from the arrays.
         """
-        vocabulary = Vocabulary(characters)
+        vocabulary = Vocabulary(check_value("characters", characters, "str"))
+        check_value("cell", cell, "str")
+        if not isinstance(arrays, Mapping) or not all(isinstance(name, str) for name in arrays):
+            raise ConfigError("arrays must be a mapping of names to arrays, such as a state dict")
+        arrays = {name: np.asarray(array) for name, array in arrays.items()}
         if vocabulary.characters != characters:
             raise ConfigError("the characters of a vocabulary must be sorted and distinct: ids are their ranks")
         layers = len({name.rsplit("_l", 1)[1] for name in arrays if name.startswith("recurrent.weight_")})
         try:
             hidden_size = arrays["readout.weight"].shape[1]
             network = CharModel(ModelConfig(len(vocabulary), cell, hidden_size, layers))
-            return cls(network, from_torch(dict(arrays), network), vocabulary)
+            return cls(network, from_torch(arrays, network), vocabulary)
         except (KeyError, ValueError, IndexError) as error:
             raise RunError(f"the arrays do not make a model with cell '{cell}': {error}") from None
 
@@ -125,8 +130,9 @@ class LanguageModel:
         **sampling: float,
     ) -> Iterator[str]:
         """As `generate`, but yield each character as soon as it cannot be part of a stop string."""
-        pieces = self._write(range(1), prompt, length, stop, seed, on_unknown, sampling)
-        return (character for (piece,) in pieces for character in piece)
+        with blas_threads(1):
+            pieces = self._write(range(1), prompt, length, stop, seed, on_unknown, sampling)
+        return (character for (piece,) in _with_one_thread(pieces) for character in piece)
 
     def generate_many(
         self,
@@ -157,7 +163,7 @@ class LanguageModel:
 
     def save(self, path: str | Path) -> None:
         """Write the model into one file, which `charrnn.load` and PyTorch can read."""
-        write_model(Path(path), ModelFile(self.network, self.params, self.vocabulary, self.provenance))
+        write_model(check_path("path", path), ModelFile(self.network, self.params, self.vocabulary, self.provenance))
 
     def default_prompt(self) -> str:
         """The character that a text without a prompt continues: a line end, else a space, else the first character."""
@@ -165,10 +171,18 @@ class LanguageModel:
 
     def prompt_ids(self, prompt: str, on_unknown: str = "error") -> Array:
         """The ids that a text follows: those of the prompt, or of the default prompt where nothing of it is left."""
-        ids = self.vocabulary.encode(prompt, on_unknown)
+        ids = self.vocabulary.encode(check_value("prompt", prompt, "str"), on_unknown)
         return ids if len(ids) else self.vocabulary.encode(self.default_prompt())
 
+    def stop_matcher(self, stop: str | Sequence[str]) -> StopMatcher:
+        """A matcher of stop strings, mended as texts are; one that has nothing left then can never occur."""
+        return StopMatcher(tuple(filter(None, map(self.vocabulary.mend, stop_strings(stop)))))
+
     def _encode(self, text: str, on_unknown: str) -> Array:
+        if isinstance(text, str) and os.path.splitext(text)[1] and os.path.isfile(text):
+            raise TextError(
+                f"text '{text}' is the name of a file: pass the text in it, as in Path({text!r}).read_text()"
+            )
         ids = self.vocabulary.encode(text, on_unknown)
         if len(ids) < 2:
             raise TextError(f"a text of {len(ids)} known characters cannot be scored: it takes at least 2")
@@ -185,7 +199,7 @@ class LanguageModel:
         sampling: dict[str, Any],
     ) -> Iterator[list[str]]:
         """Write samples side by side: yield what each character, and then the end, adds to the text of each sample."""
-        matchers = [StopMatcher(stops) for stops in [stop_strings(stop)] * len(samples)]
+        matchers = [self.stop_matcher(stop) for _ in samples]
         config = make_sampling(sampling)
         check_value("length", length, "int", least=0)
         seed = check_value("seed", seed, "int | None", least=0)
@@ -202,6 +216,16 @@ class LanguageModel:
         return pieces()
 
 
+def _with_one_thread(pieces: Iterator[list[str]]) -> Iterator[list[str]]:
+    """Limit the linear algebra only while the next piece is made, not while the caller holds one."""
+    while True:
+        with blas_threads(1):
+            piece = next(pieces, None)
+        if piece is None:
+            return
+        yield piece
+
+
 def load(run: str | Path) -> LanguageModel:
     """The model of a run folder, or of a model file.
 
@@ -210,9 +234,9 @@ def load(run: str | Path) -> LanguageModel:
     RunError
         There is no such model, or its file is damaged.
     """
-    path = Path(run)
-    if path.is_dir():
+    path = check_path("run", run)
+    if os.path.isdir(path):  # False, too, for names that no file can have
         path = path / MODEL_FILE
-    if not path.exists():
+    if not os.path.exists(path):
         raise RunError(f"there is no model at '{path}'")
     return LanguageModel(*read_model(path))

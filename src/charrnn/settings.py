@@ -9,8 +9,11 @@ from __future__ import annotations
 import difflib
 import math
 import numbers
+import os
+import reprlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 from charrnn.errors import ConfigError
@@ -106,7 +109,7 @@ class Setting:
 
     def _as_int(self, value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-            raise ConfigError(f"{self.name} must be a whole number, not {value!r}")
+            raise ConfigError(f"{self.name} must be a whole number, not {_shown(value)}")
         return int(value)  # NumPy's integers, too
 
     def _as_float(self, value: Any) -> float:
@@ -116,17 +119,17 @@ class Setting:
             digits = len(str(value))
             raise ConfigError(f"{self.name} must be a finite number, not one of {digits:,} digits") from None
         if not math.isfinite(number):
-            raise ConfigError(f"{self.name} must be a finite number, not {value!r}")
+            raise ConfigError(f"{self.name} must be a finite number, not {_shown(value)}")
         return number
 
     def _as_bool(self, value: Any) -> bool:
         if not isinstance(value, bool):
-            raise ConfigError(f"{self.name} must be true or false, not {value!r}")
+            raise ConfigError(f"{self.name} must be true or false, not {_shown(value)}")
         return value
 
     def _as_str(self, value: Any) -> str:
         if not isinstance(value, str):
-            raise ConfigError(f"{self.name} must be text, not {value!r}")
+            raise ConfigError(f"{self.name} must be text, not {_shown(value)}")
         return value
 
 
@@ -168,6 +171,20 @@ def check_value(name: str, value: Any, kind: str, **limits: Any) -> Any:
     """One value that is no field of a configuration, checked as a setting is; `kind` may end in ' | None'."""
     base, _, rest = kind.partition(" | ")
     return Setting(name, base, "", optional=rest == "None", **limits).check(value)
+
+
+def check_path(name: str, value: Any) -> Path:
+    """A path, given as text or as any object that stands for one."""
+    if not isinstance(value, str | os.PathLike) or isinstance(os.fspath(value), bytes):
+        raise ConfigError(f"{name} must be a path, not {_shown(value)}")
+    if "\0" in os.fspath(value):
+        raise ConfigError(f"{name} {_shown(value)} cannot be a path: it has a zero byte")
+    return Path(value)
+
+
+def _shown(value: Any) -> str:
+    """A value of the wrong type in a message; a long one is shortened."""
+    return " ".join(reprlib.repr(value).split())
 
 
 def nearest(name: str, known: Collection[str]) -> str:

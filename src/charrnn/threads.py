@@ -10,7 +10,7 @@ from typing import Any
 
 
 @contextmanager
-def blas_threads(number: int) -> Iterator[None]:
+def blas_threads(number: int, unless_set: bool = False) -> Iterator[None]:
     """Limit NumPy's matrix products to a number of threads, inside the block only.
 
     Our products are small: a second thread mostly waits, on a busy machine for seconds, and changes the last digits.
@@ -18,7 +18,15 @@ def blas_threads(number: int) -> Iterator[None]:
     The limit is the process's, so blocks in several threads share it: of those that are open at the same time, the
     smallest number holds (within one thread, that of the innermost block). Whichever block ends last restores the limit
     that the process had before the first began.
+
+    Parameters
+    ----------
+    unless_set : bool
+        Leave the number as it is if this thread is inside a block already.
     """
+    if unless_set and _LIMIT.open_in_this_thread():
+        yield
+        return
     block = _LIMIT.enter(number)
     try:
         yield
@@ -42,6 +50,10 @@ class _Limit:
             self.blocks[block] = (threading.get_ident(), number)
             self._apply()
         return block
+
+    def open_in_this_thread(self) -> bool:
+        with self.lock:
+            return any(thread == threading.get_ident() for thread, _ in self.blocks.values())
 
     def leave(self, block: object) -> None:
         with self.lock:

@@ -6,6 +6,7 @@ bad-input.md, beside this file, records every message. To write it again:
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 from pathlib import Path
@@ -22,6 +23,7 @@ Each command below is refused with exit status 2 and one line on standard error 
 Nothing is written. `tests/cli/test_bad_input.py` writes this table and fails if a message changes.
 
 In the examples `text.txt` is a text of 3,440 characters, `empty.txt` is empty, `binary` holds the bytes 61 FF FE,
+`packed` is compressed, `wide.txt` is UTF-16 without a mark, `windows.txt` has quotation marks in Windows's code page,
 `tiny.txt` holds three characters, `used` is a folder with a file in it, and `run` is a run of a vanilla RNN of 16 units
 on `book.txt`. Its copy `torn` has lost the end of its model, `pickled` holds a pickle instead of a model, and `emptied`
 has an empty checkpoint. `grid.toml` is a sweep of `text.txt` over `hidden_size = [8, 16]`, and `wrong.toml` is one over
@@ -58,7 +60,8 @@ COMMANDS = [
     "train text.txt --recipe refrence", "train text.txt --recipe missing.toml", "train text.txt --encoding latin9000",
     "corpora fetch shakespeare", "experiment batchsize", "gradcheck --cell rmn",
     # texts
-    "train missing.txt", "train empty.txt", "train binary", "train tiny.txt", "train used",
+    "train missing.txt", "train empty.txt", "train binary", "train packed", "train wide.txt", "train windows.txt",
+    "train windows.txt --encoding latin-1", "train tiny.txt", "train used",
     # contradictions
     "train text.txt --batching chunked --chunk-len 100", "train text.txt --chunk-len 128",
     "train text.txt --val-fraction 0.6 --test-fraction 0.5", "train text.txt --cell rnn --num-layers 1 --dropout 0.2",
@@ -94,6 +97,9 @@ def prepare(trained: Path) -> None:
     Path("empty.txt").touch()
     Path("binary").write_bytes(b"a\xff\xfe")
     Path("tiny.txt").write_text("abc")
+    Path("packed").write_bytes(gzip.compress(TEXT.encode()))
+    Path("wide.txt").write_bytes(TEXT.encode("utf-16-le"))
+    Path("windows.txt").write_bytes(TEXT.replace("cat", "“cat”").encode("cp1252"))
     Path("text.txt").write_text(TEXT)
     Path("grid.toml").write_text('text = "text.txt"\n[search]\nhidden_size = [8, 16]\n')
     Path("wrong.toml").write_text('text = "text.txt"\n[search]\nhidden_size = [8, 0]\n')

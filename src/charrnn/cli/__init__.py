@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import io
+import signal
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from importlib import import_module
 
 import click
 
+from charrnn.cli.output import OutputError, echo, safe_streams, say
 from charrnn.errors import CharRNNError
 from charrnn.parallel.team import ALONE, Team, launched_as_one_of_several
 from charrnn.threads import blas_threads
@@ -48,22 +49,25 @@ def commands() -> None:
 
 def main() -> None:
     """Run the command line. Exit status: 0 done, 1 a check failed, 2 bad usage or input, 130 interrupted."""
-    for stream in (sys.stdout, sys.stderr):  # a character that the terminal cannot show must not cost a result
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
+    with safe_streams():
+        _run()
+
+
+def _run() -> None:
     try:
         with _team() as team, blas_threads(1):  # training sets its own number
             commands.main(prog_name="charrnn", standalone_mode=False, obj=team)
     except click.exceptions.NoArgsIsHelpError as asked:
-        click.echo(asked.ctx.get_help() if asked.ctx else "")
+        with suppress(OutputError):
+            echo(asked.ctx.get_help() if asked.ctx else "")
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except click.ClickException as error:
         _fail(" ".join(error.format_message().split()), 2)
     except CharRNNError as error:
         _fail(str(error), error.exit_status)
-    except (KeyboardInterrupt, click.Abort):
-        _fail("interrupted", 130)
+    except (KeyboardInterrupt, click.Abort) as stopped:
+        _fail("interrupted", 128 + getattr(stopped, "signal", signal.SIGINT))
     except MemoryError as error:
         _fail(f"not enough memory ({' '.join(str(error).split())}): lower hidden_size, batch_size or seq_len", 2)
     except (OSError, OverflowError, UnicodeError) as error:
@@ -80,5 +84,5 @@ def _team() -> AbstractContextManager[Team]:
 
 
 def _fail(message: str, status: int) -> None:
-    click.echo(f"charrnn: error: {message}", err=True)
+    say(f"charrnn: error: {message}")
     sys.exit(status)

@@ -6,7 +6,8 @@ from dataclasses import asdict
 
 import click
 
-from charrnn.cli.options import echo_json, json_option, quiet_option
+from charrnn.cli.options import json_option, quiet_option
+from charrnn.cli.output import echo, echo_json
 from charrnn.errors import TextError
 from charrnn.settings import nearest
 from charrnn.text.library import LIBRARY, MIRROR, fetch, local_path
@@ -35,11 +36,11 @@ def corpora(context: click.Context, quiet: bool, as_json: bool) -> None:
         return
     for row in rows:
         if quiet:
-            click.echo(row["name"])
+            echo(row["name"])
             continue
         where = "bundled" if row["url"] is None else "downloaded" if row["path"] else "not downloaded"
-        click.echo(f"{row['name']:<16} {row['characters']:>9,} characters, {row['distinct']:>2} distinct, {where:<15}"
-                   f"{row['title']} ({row['licence']})")  # fmt: skip
+        echo(f"{row['name']:<16} {row['characters']:>9,} characters, {row['distinct']:>2} distinct, {where:<15}"
+             f"{row['title']} ({row['licence']})")  # fmt: skip
 
 
 @corpora.command("fetch")
@@ -57,4 +58,4 @@ def fetch_command(group: dict[str, bool], name: str, copy: str | None, quiet: bo
     if as_json or group["as_json"]:
         echo_json({"name": name, "path": str(path), "sha256": text.sha256})
     elif not (quiet or group["quiet"]):
-        click.echo(f"{name}: {path}")
+        echo(f"{name}: {path}")

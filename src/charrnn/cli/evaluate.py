@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from charrnn.cli.options import echo_json, json_option, on_unknown_option, quiet_option
+from charrnn.cli.options import json_option, on_unknown_option, quiet_option
+from charrnn.cli.output import echo, echo_json
 from charrnn.cli.progress import make_callback
 from charrnn.scoring import Evaluation
 from charrnn.text.corpus import SPLITS
@@ -47,13 +48,13 @@ def evaluate(run: Path, text: tuple[str, ...], quiet: bool, as_json: bool, **opt
 
     def show(result: RunEvaluation) -> None:
         if not as_json:
-            click.echo(f"{PARTS[result.split]}, {result.characters:,} characters predicted: {_words(result)}")
+            echo(f"{PARTS[result.split]}, {result.characters:,} characters predicted: {_words(result)}")
 
     result = evaluate_run(run, text, callback=make_callback(quiet), on_static=show, **options)
     if as_json:
         echo_json(result.as_dict())
     elif result.dynamic:
-        click.echo(f"the same, while learning from what was just scored (dynamic evaluation): {_words(result.dynamic)}")
+        echo(f"the same, while learning from what was just scored (dynamic evaluation): {_words(result.dynamic)}")
 
 
 def _words(e: Evaluation) -> str:

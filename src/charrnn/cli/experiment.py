@@ -7,7 +7,9 @@ from pathlib import Path
 
 import click
 
-from charrnn.cli.options import echo_json, json_option, quiet_option
+from charrnn.cli import output
+from charrnn.cli.options import json_option, quiet_option
+from charrnn.cli.output import echo, echo_json
 from charrnn.errors import RunError
 from charrnn.reports import bullets
 from charrnn.studies import STUDIES, Lab
@@ -49,7 +51,7 @@ def experiment(
 
     def say(message: str) -> None:
         if not quiet:
-            click.echo(message, err=True)
+            output.say(message)
 
     reading = read_text(text, encoding)
     for remark in reading.remarks:
@@ -65,5 +67,5 @@ def experiment(
     if as_json:
         echo_json({"study": name, "folder": str(out), "findings": report.findings, "rows": report.rows})
     else:
-        click.echo(bullets(report.findings))
-        click.echo(f"written: {readme}")
+        echo(bullets(report.findings))
+        echo(f"written: {readme}")

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from charrnn.cli.options import check_figure, echo_json, json_option, quiet_option
+from charrnn.cli.options import check_figure, json_option, quiet_option
+from charrnn.cli.output import echo, echo_json, say
 from charrnn.errors import ConfigError
 from charrnn.figures.gradient_errors import draw_gradient_errors
 from charrnn.gradcheck import METHODS, Result, available
@@ -66,10 +67,9 @@ def gradcheck(
     methods = list(METHODS) if against == EVERY else [against]
     if against == EVERY and "torch" not in available():
         methods.remove("torch")
-        click.echo(
+        say(
             "left out: the comparisons with PyTorch (gradients, and thirty steps of training), which is not installed: "
-            "pip install torch==2.13.0",
-            err=True,
+            "pip install torch==2.13.0"
         )
     results = []
     for name in LAYERS if cell == EVERY else [cell]:
@@ -91,12 +91,12 @@ def gradcheck(
         echo_json([r._asdict() for r in results])
     else:
         for r in failed:
-            click.echo(
+            echo(
                 f"FAILED: {r.cell}, {r.layers} layers, {r.parameter} against {r.against}: "
                 f"relative error {r.relative_error:.1e} is above {r.tolerance:.0e}"
             )
         if not failed:
-            click.echo(f"all {len(results)} gradients and states agree")
+            echo(f"all {len(results)} gradients and states agree")
     if failed:
         sys.exit(1)
 
@@ -107,12 +107,12 @@ def _print_tables(results: Sequence[Result]) -> None:
         rows = [r for r in results if r.layers == layers]
         width = 2 + max(len(r.parameter) for r in rows)
         title = f"{rows[0].cell}, {layers} layer{'s' if layers > 1 else ''}"
-        click.echo(f"{title:<{width}}" + "".join(f"{method:>19}" for method in methods))
+        echo(f"{title:<{width}}" + "".join(f"{method:>19}" for method in methods))
         for parameter in dict.fromkeys(r.parameter for r in rows):
             errors = {r.against: r for r in rows if r.parameter == parameter}
             line = f"{parameter:<{width}}"
             for method in methods:
                 r = errors.get(method)
                 line += f"{r.relative_error:>18.1e}{' ' if r.passed else '!'}" if r else " " * 19
-            click.echo(line.rstrip())
-        click.echo()
+            echo(line.rstrip())
+        echo()

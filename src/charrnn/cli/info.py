@@ -8,9 +8,11 @@ from typing import Any
 
 import click
 
-from charrnn.cli.options import echo_json, json_option, quiet_option
+from charrnn.cli.options import json_option, quiet_option
+from charrnn.cli.output import echo, echo_json
 from charrnn.language_model import load
 from charrnn.runs.folder import RunFolder
+from charrnn.terminal import printable
 from charrnn.units import with_units
 
 
@@ -35,15 +37,13 @@ def info(run: Path, quiet: bool, as_json: bool) -> None:
     if as_json:
         echo_json(facts)
         return
-    if not quiet:
-        click.echo(f"{run}: {model!r}")
+    lines = [] if quiet else [f"{run}: {model!r}"]
     loss = facts.pop("val_nats_per_char", None)
     if loss is not None:
-        click.echo(f"validation {with_units(loss)} at step {facts['step']:,}")
+        lines.append(f"validation {with_units(loss)} at step {facts['step']:,}")
     for name, value in facts.items():
         if isinstance(value, dict):
-            click.echo(f"{name}:")
-            for key, item in value.items():
-                click.echo(f"  {key}: {item}")
+            lines += [f"{name}:", *(f"  {key}: {item}" for key, item in value.items())]
         else:
-            click.echo(f"{name}: {value!r}" if name == "vocabulary" else f"{name}: {value}")
+            lines.append(f"{name}: {value!r}" if name == "vocabulary" else f"{name}: {value}")
+    echo("\n".join(printable(line) for line in lines))

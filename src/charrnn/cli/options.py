@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -65,7 +64,3 @@ def check_figure(path: Path) -> str:
         endings = ", .".join(FIGURE_FORMATS)
         raise ConfigError(f"'{path}' does not end in one of .{endings}, which decides the figure's format")
     return file_format
-
-
-def echo_json(values: Any) -> None:
-    click.echo(json.dumps(values, ensure_ascii=False))

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from charrnn.cli.options import check_figure, echo_json, json_option, quiet_option
+from charrnn.cli.options import check_figure, json_option, quiet_option
+from charrnn.cli.output import echo, echo_json
 from charrnn.figures.learning_curve import draw_learning_curves
 from charrnn.runs.files import write_atomic
 from charrnn.runs.folder import RunFolder
@@ -36,4 +37,4 @@ def plot(runs: tuple[Path, ...], out: Path, title: str | None, quiet: bool, as_j
     if as_json:
         echo_json({"figure": str(out), "runs": list(folders)})
     elif not quiet:
-        click.echo(f"wrote {out}")
+        echo(f"wrote {out}")

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
+from charrnn.terminal import LAYOUT, BestEffort, printable
 from charrnn.training.callback import Callback, Evaluated, LineCallback, ProgressReport, evaluation_line
 from charrnn.units import bits
 
@@ -16,14 +17,14 @@ def make_callback(quiet: bool) -> Callback:
     """The callback for standard error: silent, a bar on a terminal, or lines."""
     if quiet:
         return Callback()
-    return BarCallback() if sys.stderr.isatty() else LineCallback()
+    return BarCallback() if BestEffort(sys.stderr).isatty() else LineCallback()
 
 
 class BarCallback(Callback):
     """Shows a bar with loss, pace and time left, below the messages that scroll past."""
 
     def __init__(self) -> None:
-        self.console = Console(stderr=True, highlight=False)
+        self.console = Console(file=BestEffort(sys.stderr), highlight=False)  # type: ignore[arg-type]  # all that rich uses
         self.bar = Progress(
             BarColumn(bar_width=12),
             TextColumn("{task.percentage:3.0f}% {task.fields[status]}"),
@@ -34,7 +35,7 @@ class BarCallback(Callback):
         self.started = False
 
     def on_message(self, text: str) -> None:
-        self.console.print(Text(text, "dim"))
+        self.console.print(Text(printable(text), "dim"))
 
     def on_reading(self, what: str, share: float) -> None:
         self._start()
@@ -59,7 +60,7 @@ class BarCallback(Callback):
 
     def on_sample(self, step: int, text: str) -> None:
         self.console.print(Text(f"sample at step {step:,}", "dim"))
-        self.console.print(Text(text.strip("\n"), "cyan"))
+        self.console.print(Text(printable(text.strip("\n"), keep=LAYOUT), "cyan"))
 
     def on_end(self) -> None:
         self.bar.stop()

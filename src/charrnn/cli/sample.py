@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import itertools
-import os
 import secrets
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from charrnn.cli.options import config_options, echo_json, given, json_option, on_unknown_option, quiet_option
+from charrnn.cli.options import config_options, given, json_option, on_unknown_option, quiet_option
+from charrnn.cli.output import ReaderGoneError, echo_json, echo_text, say
 from charrnn.errors import ConfigError
 from charrnn.generation.filters import GREEDY, make_sampling, sampling_settings
 from charrnn.language_model import load
@@ -60,14 +59,14 @@ def sample(
     printed before it and does not count in --length.
     """
     model = load(run)
-    prompt = _read_prompt(prompt, quiet)
+    prompt = model.vocabulary.mend(_read_prompt(prompt, quiet))
     known = model.vocabulary.decode(model.vocabulary.encode(prompt, on_unknown))
     if known != prompt and not quiet:
-        click.echo(f"skipped {len(prompt) - len(known)} unknown characters of the prompt", err=True)
+        say(f"skipped {len(prompt) - len(known)} unknown characters of the prompt")
     make_sampling(given(settings))  # report a wrong setting before anything else
     seed = secrets.randbits(32) if seed is None else seed
     if not quiet:
-        click.echo(f"seed {seed}", err=True)
+        say(f"seed {seed}")
     options = {"stop": stop, "seed": seed, **given(settings)}
     try:
         if as_json:
@@ -75,12 +74,12 @@ def sample(
             echo_json({"prompt": known, "seed": seed, "samples": texts})
         elif num_samples == 1:
             for piece in itertools.chain(known, model.stream(known, length, **options), "\n"):
-                click.echo(piece, nl=False)
+                echo_text(piece, end="")
         else:
             for number, text in enumerate(model.generate_many(num_samples, known, length, **options), 1):
-                click.echo(f"--- sample {number} of {num_samples} ---\n{known}{text}")
-    except BrokenPipeError:  # the reader of our output, such as `head`, has exited
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                echo_text(f"--- sample {number} of {num_samples} ---\n{known}{text}")
+    except ReaderGoneError:
+        pass  # it has read as much as it wants
 
 
 def _read_prompt(prompt: str, quiet: bool) -> str:
@@ -96,5 +95,5 @@ def _read_prompt(prompt: str, quiet: bool) -> str:
     reading = read_files([source])
     if not quiet:
         for remark in reading.remarks:
-            click.echo(remark, err=True)
+            say(remark)
     return reading.text

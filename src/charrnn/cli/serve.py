@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import click
 
-from charrnn.cli.options import config_options, echo_json, given, json_option, quiet_option
+from charrnn.cli import output
+from charrnn.cli.options import config_options, given, json_option, quiet_option
+from charrnn.cli.output import echo, echo_json
 from charrnn.errors import ConfigError
 from charrnn.serving import LOOPBACK
 from charrnn.serving.limits import Limits, make_limits
@@ -72,19 +75,20 @@ def serve(
     port = listener.getsockname()[1]
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
     if not local and not quiet:
-        click.echo(_warning(host, api_key), err=True)
+        output.say(_warning(host, api_key))
 
     def started() -> None:
         if as_json:
             echo_json({"address": address, "host": host, "port": port, "models": models.ids})
         else:
-            click.echo(f"serving {', '.join(models.ids)} at {address} (Ctrl-C ends it)")
+            with suppress(output.OutputError):  # a page is of use without this line
+                echo(f"serving {', '.join(models.ids)} at {address} (Ctrl-C ends it)")
         if open_page:
             click.launch(address)
 
     def say(message: str) -> None:
         if not quiet:
-            click.echo(message, err=True)
+            output.say(message)
 
     run_server(app, listener, started, say, while_open=sys.stdin if while_stdin_is_open else None)
 

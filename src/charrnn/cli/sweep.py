@@ -10,7 +10,8 @@ from typing import Any
 
 import click
 
-from charrnn.cli.options import echo_json, json_option, quiet_option
+from charrnn.cli.options import json_option, quiet_option
+from charrnn.cli.output import echo, echo_json, say
 from charrnn.interrupts import Interrupted
 from charrnn.sweeps import Sweep
 from charrnn.sweeps import sweep as run_sweep
@@ -65,14 +66,14 @@ def sweep(spec: Path, quiet: bool, as_json: bool, **options: Any) -> None:
     try:
         done = run_sweep(spec, callback=_make_callback(quiet), **options)
     except Interrupted as stopped:
-        click.echo(f"charrnn: interrupted: {stopped}", err=True)
+        say(f"charrnn: interrupted: {stopped}")
         sys.exit(128 + stopped.signal)
     if as_json:
         echo_json(_as_json(done))
     else:
-        click.echo(_summary(done))
+        echo(_summary(done))
     if done.best is None:
-        click.echo(f"charrnn: error: every run failed; the first: {done.records[0]['error']}", err=True)
+        say(f"charrnn: error: every run failed; the first: {done.records[0]['error']}")
         sys.exit(1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from rich.text import Text
 from charrnn.runs.folder import RunFolder
 from charrnn.sweeps.callback import SweepCallback, other_counts, record_line, settings_words
 from charrnn.sweeps.folder import FAILED, FINISHED, Record
+from charrnn.terminal import BestEffort, printable
 from charrnn.training.callback import LineCallback
 from charrnn.units import bits
 
@@ -38,7 +40,7 @@ class TableSweepCallback(LineCallback, SweepCallback):
 
     def __init__(self, console: Console | None = None) -> None:
         super().__init__()
-        self.console = console or Console(stderr=True, highlight=False)
+        self.console = console or Console(file=BestEffort(sys.stderr), highlight=False)  # type: ignore[arg-type]
         self.total = 0
         self.records: dict[int, Record] = {}
         self.running: dict[int, _Running] = {}
@@ -47,7 +49,7 @@ class TableSweepCallback(LineCallback, SweepCallback):
         )
 
     def on_message(self, text: str) -> None:
-        self.console.print(Text(text, "dim"))
+        self.console.print(Text(printable(text), "dim"))
 
     def on_open(self, total: int, records: Mapping[int, Record]) -> None:
         self.total, self.records = total, dict(records)
@@ -61,7 +63,7 @@ class TableSweepCallback(LineCallback, SweepCallback):
         self.running.pop(record["number"], None)
         self.records[record["number"]] = record
         if record["state"] == FAILED:
-            self.console.print(Text(record_line(record), "red"))
+            self.console.print(Text(printable(record_line(record)), "red"))
 
     def on_end(self) -> None:
         self.live.stop()
@@ -80,13 +82,13 @@ class TableSweepCallback(LineCallback, SweepCallback):
             last = self._look(run)
             loss = last.get("val_loss")
             table.add_row(
-                f"{number:03}", run.settings, str(run.seed), f"{last['step']:,}" if last else "", *_losses(loss),
-                f"running {time.monotonic() - run.begun:.0f} s",
+                f"{number:03}", printable(run.settings), str(run.seed), f"{last['step']:,}" if last else "",
+                *_losses(loss), f"running {time.monotonic() - run.begun:.0f} s",
             )  # fmt: skip
         finished = [record for record in records if record["state"] == FINISHED]
         for rank, record in enumerate(sorted(finished, key=lambda r: float(r["val_nats_per_char"]))[:BEST_SHOWN]):
             table.add_row(
-                f"{record['number']:03}", settings_words(record["settings"]), str(record["seed"]),
+                f"{record['number']:03}", printable(settings_words(record["settings"])), str(record["seed"]),
                 f"{record['best_step']:,}", *_losses(record["val_nats_per_char"]), "" if rank else "best so far",
                 style="" if rank else "bold",
             )  # fmt: skip

@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from charrnn.cli.live import LiveServer
-from charrnn.cli.options import config_options, echo_json, given, json_option, quiet_option
+from charrnn.cli.options import config_options, given, json_option, quiet_option
+from charrnn.cli.output import OutputError, echo, echo_json, echo_text, say
 from charrnn.cli.progress import make_callback
 from charrnn.config import known_settings
 from charrnn.interrupts import Interrupted
@@ -74,20 +75,20 @@ def train(
     try:
         run = train_run(text, callback=callback, team=team or ALONE, **given(options))
     except Interrupted as stopped:
-        click.echo(f"charrnn: interrupted: {stopped}", err=True)
+        say(f"charrnn: interrupted: {stopped}")
         sys.exit(128 + stopped.signal)
     sample = run.model.generate(length=SAMPLE_LENGTH, temperature=SAMPLE_TEMPERATURE, seed=run.config.seed)
-    if as_json:
-        echo_json(_as_json(run, sample))
-    else:
-        click.echo(_summary(run))
-        click.echo(sample)
-        copied = run.longest_copy(sample)
-        if copied is not None and not quiet:
-            click.echo(
-                f"longest piece of this sample that occurs in the training text: {len(copied)} characters, {copied!r}",
-                err=True,
-            )
+    try:
+        if as_json:
+            echo_json(_as_json(run, sample))
+            return
+        echo(_summary(run))
+        echo_text(sample)
+    except OutputError as error:
+        raise OutputError(f"{error}; the run is saved in {run.path}") from None
+    copied = run.longest_copy(sample)
+    if copied is not None and not quiet:
+        say(f"longest piece of this sample that occurs in the training text: {len(copied)} characters, {copied!r}")
 
 
 def _summary(run: Run) -> str:

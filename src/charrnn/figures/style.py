@@ -10,6 +10,7 @@ import numpy as np
 
 from charrnn.arrays import Array
 from charrnn.errors import RunError
+from charrnn.terminal import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,8 +59,8 @@ def image(figure: Figure, file_format: str) -> bytes:
 
 
 def plain(text: str) -> str:
-    """Return text that matplotlib shows as it is: no dollar starts a formula, no leading underscore hides a label."""
-    text = text.replace("$", r"\$")
+    """Return text that matplotlib shows as it is: no dollar starts a formula, no underscore hides it."""
+    text = printable(text).replace("$", r"\$")
     return f"\u200b{text}" if text.startswith("_") else text
 
 

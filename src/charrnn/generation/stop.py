@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from charrnn.errors import ConfigError
+from charrnn.settings import check_value
 
 
 class StopMatcher:
@@ -61,7 +62,9 @@ def borders(text: str) -> list[int]:
 
 def stop_strings(stop: str | Sequence[str]) -> tuple[str, ...]:
     """One stop string or several, checked."""
-    stops = (stop,) if isinstance(stop, str) else tuple(stop)
+    if isinstance(stop, bytes | Mapping) or not isinstance(stop, Iterable):
+        raise ConfigError(f"stop must be a string or a list of strings, not {stop!r:.60}: leave it out for none")
+    stops = tuple(check_value("stop", each, "str") for each in ([stop] if isinstance(stop, str) else stop))
     if "" in stops:
         raise ConfigError("a stop string must not be empty")
     return stops

@@ -21,6 +21,7 @@ from charrnn.generation.filters import probabilities
 from charrnn.inspection.features import FEATURES, feature_matrix
 from charrnn.language_model import LanguageModel
 from charrnn.scoring import Score
+from charrnn.settings import check_value
 from charrnn.threads import blas_threads
 
 WINDOW = 256  # characters read at a time; no result depends on it
@@ -69,6 +70,7 @@ def inspect_text(model: LanguageModel, text: str, top: int = 5, on_unknown: str 
     on_unknown : {"error", "skip"}
         What to do with characters that the vocabulary lacks.
     """
+    check_value("top", top, "int", least=0)
     ids = _encode(model, text, on_unknown, least=1)
     characters = model.vocabulary.characters
     top = min(top, len(characters))
@@ -106,6 +108,9 @@ def activations(model: LanguageModel, text: str, on_unknown: str = "error") -> A
 
 def activation(model: LanguageModel, text: str, layer: int, unit: int, on_unknown: str = "error") -> Array:
     """Return one hidden unit after each character of a text, (N,) float32, between −1 and 1."""
+    config = model.network.config
+    check_value("layer", layer, "int", least=0, below=config.num_layers)
+    check_value("unit", unit, "int", least=0, below=config.hidden_size)
     ids = _encode(model, text, on_unknown, least=1)
     with blas_threads(1):
         return np.concatenate([values[:, layer, unit].copy() for _, _, values in _windows(model, ids)])

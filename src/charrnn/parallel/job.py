@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from charrnn.interrupts import HANGUP, stop_signals
 from charrnn.threads import blas_threads
 
 POLL_S = 0.5
@@ -72,15 +73,16 @@ _orphaned = threading.Event()
 
 
 def begin_worker(parent: int) -> None:
-    """Prepare a worker process: it leaves Ctrl-C to its parent, and does not outlive it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Prepare a worker process: it leaves Ctrl-C and a closed terminal to its parent, and does not outlive it."""
+    for number in filter(None, (signal.SIGINT, HANGUP)):  # a terminal sends them to both
+        signal.signal(number, signal.SIG_IGN)
     if os.name == "posix":
         threading.Thread(target=_follow, args=(parent,), daemon=True).start()
 
 
 def begin_rank() -> None:
     """Prepare a rank of MPI: Ctrl-C would end an idle one, and all others with it. Training handles it by itself."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in stop_signals():
         signal.signal(number, signal.SIG_IGN)
 
 

@@ -39,8 +39,8 @@ def run_jobs(
         Called whenever a worker is free. None means that there is nothing to do now; when nothing is running either,
         that is the end. What it returns may depend on the outcomes so far.
     ask_to_stop : callable, optional
-        Called at the first Ctrl-C (or SIGTERM). Running jobs then have half a minute to end by themselves, and the
-        outcomes of those that are complete are still returned. Without it they are stopped at once.
+        Called at the first Ctrl-C (or SIGTERM, or SIGHUP). Running jobs then have half a minute to end by themselves,
+        and the outcomes of those that are complete are still returned. Without it they are stopped at once.
     say : callable, optional
         Receives a message, once each time, when no worker is available.
 

@@ -57,7 +57,7 @@ def read_recipe(recipe: str) -> Recipe:
     """A recipe, by its name or from a TOML file."""
     if recipe.endswith(".toml"):
         try:
-            content = Path(recipe).read_text("utf-8")
+            content = Path(recipe).read_text("utf-8-sig")
         except (OSError, UnicodeError) as error:
             raise ConfigError(f"cannot read the recipe '{recipe}': {error}") from None
     elif recipe in recipe_names():

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from charrnn.arrays import Array
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
+from charrnn.threads import blas_threads
 from charrnn.units import InOtherUnits
 
 WINDOW = 256  # characters read at a time; the result does not depend on it
@@ -21,6 +22,7 @@ class Evaluation(InOtherUnits):
     nats_per_char: float
 
 
+@blas_threads(1, unless_set=True)
 def evaluate(model: CharModel, params: Parameters, ids: Array) -> Evaluation:
     """The mean surprise at ids (N,), N ≥ 2, after the first, from the zero state on."""
     total = sum(float(nats.sum()) for nats in surprises(model, params, ids))

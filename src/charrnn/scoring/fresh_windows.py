@@ -8,10 +8,12 @@ from charrnn.arrays import Array
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
 from charrnn.scoring.evaluation import Evaluation
+from charrnn.threads import blas_threads
 
 MOST_LOGITS = 1 << 22  # computed at a time: fewer windows where the vocabulary is large
 
 
+@blas_threads(1, unless_set=True)
 def evaluate_fresh_windows(model: CharModel, params: Parameters, ids: Array, seq_len: int) -> Evaluation:
     """Score ids (N,) in consecutive windows of seq_len predictions; an incomplete window at the end is left out."""
     windows = (len(ids) - 1) // seq_len

@@ -10,6 +10,7 @@ from charrnn.arrays import Array
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
 from charrnn.scoring.evaluation import surprises
+from charrnn.threads import blas_threads
 from charrnn.units import InOtherUnits
 
 
@@ -28,6 +29,7 @@ class Score(InOtherUnits):
         return float(self.per_char.mean())
 
 
+@blas_threads(1, unless_set=True)
 def score(model: CharModel, params: Parameters, ids: Array) -> Score:
     """The surprise at each of ids (N,), N ≥ 2, after the first, from the zero state on."""
     return Score(np.concatenate(list(surprises(model, params, ids))))

@@ -14,13 +14,13 @@ import uvicorn
 from starlette.applications import Starlette
 
 from charrnn.errors import ConfigError
+from charrnn.interrupts import HANGUP, stop_signals
 from charrnn.serving.http.connections import BACKLOG, connections
 from charrnn.serving.service import Service
 
 LAST_ANSWERS = 3.0  # seconds after the grace period for sending the last answers
 FLUSH_SECONDS = 0.5  # for sending the last errors, when the server stops at once
 WAITING = 1024  # connections that the system keeps until they are accepted
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -66,9 +66,10 @@ class Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Handle signals here: uvicorn would raise them again at the end."""
         loop = asyncio.get_running_loop()
-        previous = {number: signal.getsignal(number) for number in SIGNALS}
-        for number in SIGNALS:
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(self.stop))
+        previous = {number: signal.getsignal(number) for number in stop_signals()}
+        for number in previous:
+            stop = self.stop_once if number == HANGUP else self.stop
+            signal.signal(number, lambda *_, stop=stop: loop.call_soon_threadsafe(stop))
         try:
             yield
         finally:
@@ -100,8 +101,11 @@ class Server(uvicorn.Server):
         loop.call_later(grace, self.service.close)
         self.should_exit = True
 
-    def end_of_file(self) -> None:
-        """The parent process has exited. It may have received the same Ctrl-C, so do not count this as a second one."""
+    def stop_once(self) -> None:
+        """Stop, but never count as a second call: the parent process has exited, or the terminal was closed.
+
+        A terminal sends SIGHUP more than once, and the parent may have exited because of the same Ctrl-C.
+        """
         if not self.should_exit:
             self.stop()
 
@@ -113,13 +117,13 @@ def run_server(
     on_signal: Callable[[str], None],
     while_open: TextIO | None = None,
 ) -> None:
-    """Serve until SIGINT, SIGTERM or the end of `while_open`; call `on_start` once requests are accepted."""
+    """Serve until SIGINT, SIGTERM, SIGHUP or the end of `while_open`; call `on_start` once requests are accepted."""
 
     def start() -> None:
         on_start()
         if while_open is not None:
             loop = asyncio.get_running_loop()
-            threading.Thread(target=_at_end_of, args=(while_open, loop, server.end_of_file), daemon=True).start()
+            threading.Thread(target=_at_end_of, args=(while_open, loop, server.stop_once), daemon=True).start()
 
     server = Server(app, start, on_signal)
     with contextlib.closing(listener):

@@ -74,7 +74,7 @@ def read_spec(path: str | Path) -> Spec:
     """The specification in a TOML file; the files that it names are looked for in its folder."""
     path = Path(path)
     try:
-        values = tomllib.loads(path.read_text("utf-8"))
+        values = tomllib.loads(path.read_text("utf-8-sig"))
     except (OSError, UnicodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise ConfigError(f"cannot read the sweep '{path}': {reason}") from None

@@ -16,6 +16,7 @@ from charrnn.errors import CharRNNError, ConfigError
 from charrnn.interrupts import Interrupted
 from charrnn.language_model import LanguageModel, load
 from charrnn.parallel import Backend, Job, Outcome, choose_backend, run_jobs
+from charrnn.settings import check_path
 from charrnn.sweeps.callback import LineSweepCallback, SweepCallback
 from charrnn.sweeps.folder import FAILED, FINISHED, PRUNED, Record, SweepFolder
 from charrnn.sweeps.results import Ranked, best_of, rank, write_results
@@ -82,9 +83,9 @@ def sweep(
         Ctrl-C, after the runs have saved.
     """
     callback = callback or LineSweepCallback()
-    checked = make_spec(spec) if isinstance(spec, Mapping) else read_spec(spec)
+    checked = make_spec(spec) if isinstance(spec, Mapping) else read_spec(check_path("spec", spec))
     name = "sweep" if isinstance(spec, Mapping) else Path(spec).stem
-    path = Path(out) if out else Path("sweeps") / name
+    path = Path("sweeps") / name if out is None else check_path("out", out)
     _check_combinations(checked)
     text = _check_text(checked, callback)
     backend = choose_backend(jobs, dask, checked.slurm if slurm else None, path.resolve() / "slurm")

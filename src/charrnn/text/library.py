@@ -18,7 +18,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from charrnn.errors import TextError
-from charrnn.text.reading import STDIN, Reading, read_files
+from charrnn.text.reading import STDIN, Reading, check_sources, read_files
 
 DEFAULT = "clockmakers-cup"
 MIRROR = "CHARRNN_MIRROR"
@@ -70,6 +70,7 @@ def read_text(sources: Sequence[str], encoding: str = "utf-8") -> Reading:
     A library text that is neither bundled nor in the cache is downloaded first.
     """
     sources = sources or [DEFAULT]
+    check_sources(sources)
     named = [source for source in sources if source in LIBRARY and not Path(source).exists()]
     if named and len(sources) > 1:
         raise TextError(f"'{named[0]}' is a library text, which cannot be joined with files: name it alone")

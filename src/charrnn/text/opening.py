@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from charrnn.errors import ConfigError
+from charrnn.settings import check_path
 from charrnn.text.corpus import Corpus
 from charrnn.text.library import read_text
 from charrnn.text.mapped import Say, Tell, is_large, large_corpus
+from charrnn.text.reading import STDIN, check_sources
 
 
 def source_list(text: str | Path | Sequence[str | Path]) -> list[str]:
-    """One source or several, as the strings that a user would type."""
-    return [str(source) for source in ([text] if isinstance(text, str | Path) else text)]
+    """One source or several, as the strings that a user would type.
+
+    Raises
+    ------
+    ConfigError
+        The argument `text` is neither a path nor a list of paths, or an empty list.
+    """
+    if isinstance(text, tuple) and not text:  # none was given
+        return []
+    if isinstance(text, Iterable) and not isinstance(text, str | bytes | bytearray | Mapping):
+        sources = list(text)
+    else:
+        sources = [text]
+    if not sources:
+        raise ConfigError("text is an empty list: name a file, or leave it out")
+    return [str(check_path("text", source)) if source != STDIN else STDIN for source in sources]
 
 
 def open_corpus(sources: Sequence[str], encoding: str, say: Say, tell: Tell) -> tuple[Corpus, str]:
@@ -20,6 +37,7 @@ def open_corpus(sources: Sequence[str], encoding: str, say: Say, tell: Tell) -> 
 
     `say` receives remarks, `tell` the progress of encoding a large text.
     """
+    check_sources(sources)
     if is_large(sources):
         return large_corpus(sources, encoding, say, tell), ""
     reading = read_text(sources, encoding)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import codecs
+import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
@@ -10,9 +12,22 @@ from pathlib import Path
 from typing import NamedTuple
 
 from charrnn.errors import TextError
+from charrnn.text.detection import (
+    CODE_PAGES,
+    LOOKED_AT,
+    advice,
+    is_utf8,
+    looks_like,
+    mark_of,
+    other_format,
+    wide_encoding,
+)
+from charrnn.text.vocabulary import MARK, line_ends_mended
 
 STDIN = "-"
 PIECE_BYTES = 1 << 22  # read at a time
+LONGEST_NAME = 255  # bytes between two slashes
+MANY_SPACES = 8  # in a name
 
 
 class Reading(NamedTuple):
@@ -31,9 +46,22 @@ def read_files(sources: Sequence[str], encoding: str = "utf-8") -> Reading:
 
 
 def name_of(sources: Sequence[str]) -> str:
-    """The name of the text."""
+    """The name of the text. Bytes of a file name that are not UTF-8 are written as %E9."""
     name = "stdin" if sources[0] == STDIN else Path(sources[0]).name
-    return f"{Path(name).stem}-and-{len(sources) - 1}-more" if len(sources) > 1 else name
+    name = f"{Path(name).stem}-and-{len(sources) - 1}-more" if len(sources) > 1 else name
+    return re.sub("[\ud800-\udfff]", lambda found: f"%{ord(found[0]) & 0xFF:02X}", name)
+
+
+def check_sources(sources: Sequence[str]) -> None:
+    """Raise a TextError if a source is the text itself, where the name of its file should be."""
+    for source in sources:
+        longest = max(len(part.encode("utf-8", "surrogatepass")) for part in source.split("/"))
+        unlike = "\n" in source or "\0" in source or longest > LONGEST_NAME or source.count(" ") >= MANY_SPACES
+        if unlike and not os.path.exists(source):  # False for names that no file can have
+            raise TextError(
+                f"{source[:40]!r}… looks like the text itself ({len(source):,} characters): write it to a file, and "
+                "name that"
+            )
 
 
 def pieces(sources: Sequence[str], encoding: str = "utf-8", remarks: list[str] | None = None) -> Iterator[str]:
@@ -63,26 +91,31 @@ def _decoded(source: str, encoding: str, remarks: list[str]) -> Iterator[str]:
     offset = characters = crlf = cr = 0
     held = ""  # a CR at the end of a piece waits for the next piece, which may begin with its LF
     for data in _read_bytes(source):
-        if offset == 0 and encoding == "utf-8":
-            if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-                raise TextError(f"'{source}' begins with a UTF-16 byte order mark: read it with --encoding utf-16")
-            if data.startswith(codecs.BOM_UTF8):
-                offset = len(codecs.BOM_UTF8)
-                data = data[offset:]
-                remarks.append(f"{source}: dropped the byte order mark at its beginning")
-        text = held + _decode(decoder, data, offset, source, encoding)
+        if offset == 0:
+            _check_beginning(data, source, encoding)
+            if is_utf8(data) and not encoding.startswith("utf"):
+                remarks.append(f"{source}: its bytes are utf-8, too: if the text looks wrong, leave out --encoding")
+        text = _decode(decoder, data, offset, source, encoding)
+        if offset == 0 and (text.startswith(MARK) or mark_of(data)[0]):
+            text = text.removeprefix(MARK)  # some codecs drop it themselves
+            remarks.append(f"{source}: dropped the byte order mark at its beginning")
+        text = held + text
         offset += len(data)
         nul = text.find("\0")
         if nul >= 0:
             nul += characters - len(held)
-            raise TextError(f"'{source}' looks like a binary file: it has a zero byte, at character {nul:,}")
+            wide = wide_encoding(data)
+            kind, remedy = (
+                (f"is not {encoding} text", f"; {looks_like(wide)}") if wide else ("looks like a binary file", "")
+            )
+            raise TextError(f"'{source}' {kind}: it has a zero byte, at character {nul:,}{remedy}")
         characters += len(text) - len(held)
         held = "\r" if data and text.endswith("\r") else ""
         text = text[: len(text) - len(held)]
         if "\r" in text:
             both = text.count("\r\n")
             crlf, cr = crlf + both, cr + text.count("\r") - both
-            text = text.replace("\r\n", "\n").replace("\r", "\n")
+            text = line_ends_mended(text)
         if text:
             yield text
     if not characters:
@@ -107,8 +140,8 @@ def _read_bytes(source: str) -> Iterator[bytes]:
         raise TextError(f"'{source}' is neither a file nor the name of a corpus (see: charrnn corpora)") from None
     except IsADirectoryError:
         raise TextError(f"'{source}' is a folder: name the text files in it") from None
-    except OSError as error:
-        raise TextError(f"cannot read '{source}': {error.strerror}") from None
+    except (OSError, ValueError) as error:  # ValueError: no file can have this name
+        raise TextError(f"cannot read '{source}': {getattr(error, 'strerror', error)}") from None
 
 
 def _decode(decoder: codecs.IncrementalDecoder, data: bytes, offset: int, source: str, encoding: str) -> str:
@@ -121,12 +154,43 @@ def _decode(decoder: codecs.IncrementalDecoder, data: bytes, offset: int, source
     except UnicodeDecodeError as error:
         raise TextError(
             f"'{source}' is not {encoding} text: byte 0x{error.object[error.start]:02X} at offset "
-            f"{offset - pending + error.start:,} ({error.reason}); if it is text in another encoding, name it, as in "
-            "--encoding latin-1"
+            f"{offset - pending + error.start:,} ({error.reason}); {advice(_around(error, offset - pending), encoding)}"
         ) from None
     except UnicodeError as error:
         raise TextError(f"'{source}' is not {encoding} text: {error}") from None
+    control = re.search("[\x80-\x9f]", text) if encoding in CODE_PAGES else None
+    if control:
+        page, byte = CODE_PAGES[encoding], ord(control[0])
+        meant = f"in {page} it is {bytes([byte]).decode(page, 'replace')!r}: read it with --encoding {page}"
+        raise TextError(
+            f"'{source}': byte 0x{byte:02X} at offset {offset + control.start():,} is a control character in "
+            f"{encoding}; {looks_like('utf-8') if is_utf8(data) else meant}"
+        )
     return text
+
+
+def _around(error: UnicodeDecodeError, offset: int) -> bytes:
+    """Return the bytes around a decoding error, from a multiple of four of the file on; `offset` is the object's."""
+    first = max(0, error.start - LOOKED_AT // 2)
+    first = max(0, first - (offset + first) % 4)
+    return error.object[first : first + LOOKED_AT]
+
+
+def _check_beginning(data: bytes, source: str, encoding: str) -> None:
+    """Raise a TextError if the first bytes show that a file is not text, or not in this encoding."""
+    other = other_format(data)
+    if other:
+        raise TextError(f"'{source}' is {other}")
+    mark, marked = mark_of(data)
+    if mark and encoding.removesuffix("-sig") not in marked:
+        kind = marked[0].upper()
+        raise TextError(f"'{source}' begins with a {kind} byte order mark: read it with --encoding {marked[0]}")
+    if data and not mark and encoding.startswith(("utf-16", "utf-32")):  # almost any bytes are UTF-16 of some kind
+        likely = wide_encoding(data) or (
+            "utf-8" if b"\0" not in data and (data.isascii() or is_utf8(data)) else encoding
+        )
+        if likely != encoding:
+            raise TextError(f"'{source}' is not {encoding} text: {looks_like(likely)}")
 
 
 def _known(encoding: str) -> str:

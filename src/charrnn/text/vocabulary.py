@@ -9,9 +9,11 @@ import numpy as np
 
 from charrnn.arrays import Array
 from charrnn.errors import ConfigError, TextError, UnknownCharacterError
+from charrnn.settings import check_value
 
 PIECE = 1 << 20  # characters encoded at a time, so that temporary arrays stay small beside the text
 ON_UNKNOWN = ("error", "skip")
+MARK = "\ufeff"  # a byte order mark
 
 
 class Vocabulary:
@@ -45,7 +47,7 @@ class Vocabulary:
         return hash(self.characters)
 
     def encode(self, text: str, on_unknown: str = "error") -> Array:
-        """The ids (N,) of a text, in the smallest unsigned type.
+        """The ids (N,) of a text as `mend` returns it, in the smallest unsigned type.
 
         Parameters
         ----------
@@ -59,6 +61,7 @@ class Vocabulary:
         """
         if on_unknown not in ON_UNKNOWN:
             raise ConfigError(f"on_unknown {on_unknown!r} is not known: choose from {', '.join(ON_UNKNOWN)}")
+        text = self.mend(text)
         ids = np.empty(len(text), self.id_dtype)
         filled = 0
         for start in range(0, len(text), PIECE):
@@ -73,9 +76,24 @@ class Vocabulary:
             filled += len(found)
         return ids[:filled]
 
+    def mend(self, text: str) -> str:
+        """Return a text with its beginning and its line ends mended as those of files are, so that every door is alike.
+
+        A byte order mark at the beginning is dropped and line ends become "\\n", unless the vocabulary has them.
+        """
+        check_value("text", text, "str")
+        if MARK not in self.characters:
+            text = text.removeprefix(MARK)
+        return text if "\r" in self.characters else line_ends_mended(text)
+
     def decode(self, ids: Iterable[int]) -> str:
         """The text of a sequence of ids."""
         return "".join([self.characters[i] for i in ids])
+
+
+def line_ends_mended(text: str) -> str:
+    """Return a text with "\\n" in the place of every CRLF and CR."""
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
 def describe(character: str) -> str:

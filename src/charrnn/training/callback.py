@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
+from charrnn.errors import ConfigError
+from charrnn.terminal import LAYOUT, BestEffort, printable
 from charrnn.units import with_units
 
 
@@ -53,6 +55,13 @@ class Callback:
     def on_end(self) -> None: ...
 
 
+def check_callback(callback: Callback | None) -> Callback:
+    """Return the callback that a caller gave, or one that prints lines on standard error."""
+    if callback is not None and not isinstance(callback, Callback):
+        raise ConfigError(f"callback must be a charrnn.training.callback.Callback, not {callback!r:.60}")
+    return callback or LineCallback()
+
+
 class Tenths:
     """Reports the progress of a task once for each tenth of it."""
 
@@ -67,14 +76,14 @@ class Tenths:
 
 
 class LineCallback(Callback):
-    """Prints one plain line for each event, on standard error by default."""
+    """Prints one plain line for each event, on standard error by default. A line that cannot be written is lost."""
 
     def __init__(self, file: TextIO | None = None) -> None:
         self.file = file
         self.tenths = Tenths(self.on_message)
 
     def on_message(self, text: str) -> None:
-        print(text, file=self.file or sys.stderr, flush=True)
+        self._print(printable(text))
 
     def on_reading(self, what: str, share: float) -> None:
         self.tenths(what, share)
@@ -83,7 +92,10 @@ class LineCallback(Callback):
         self.on_message(evaluation_line(result))
 
     def on_sample(self, step: int, text: str) -> None:
-        self.on_message(f"--- sample at step {step:,}\n{text}\n---")
+        self._print(f"--- sample at step {step:,}\n{printable(text, keep=LAYOUT)}\n---")
+
+    def _print(self, text: str) -> None:
+        print(text, file=BestEffort(self.file or sys.stderr), flush=True)
 
 
 def evaluation_line(result: Evaluated) -> str:

@@ -16,6 +16,7 @@ from charrnn.errors import DivergenceError
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
 from charrnn.scoring import Evaluation
+from charrnn.threads import blas_threads
 from charrnn.training.gradients import clip_by_global_norm_
 from charrnn.training.optimizers import Adam
 
@@ -25,6 +26,7 @@ GRAD_CLIP = 1.0
 BETA2 = 0.99  # a long memory of past gradients would be too slow for an update every 64 characters
 
 
+@blas_threads(1, unless_set=True)
 @np.errstate(over="ignore", invalid="ignore")  # an overflow shows in the loss
 def evaluate_dynamic(
     model: CharModel, params: Parameters, ids: Array, learning_rate: float = LEARNING_RATE

@@ -13,13 +13,13 @@ from charrnn.language_model import LanguageModel, load
 from charrnn.runs.folder import RunFolder
 from charrnn.scoring import Evaluation
 from charrnn.scoring import evaluate as evaluate_ids
-from charrnn.settings import check_value
+from charrnn.settings import check_path, check_value
 from charrnn.text.corpus import SPLITS, Corpus
 from charrnn.text.library import read_text
 from charrnn.text.mapped import recoded
 from charrnn.text.opening import open_corpus, source_list
 from charrnn.threads import blas_threads
-from charrnn.training.callback import Callback, LineCallback
+from charrnn.training.callback import Callback, check_callback
 from charrnn.training.dynamic import LEARNING_RATE, evaluate_dynamic
 
 PARTS = {"train": "training split", "val": "validation split", "test": "test split", "text": "whole text"}
@@ -84,19 +84,20 @@ def evaluate(
     DivergenceError
         The learning rate of `dynamic` is too large.
     """
+    run, dynamic = check_path("run", run), check_value("dynamic", dynamic, "bool")
+    rate = check_value("dynamic_rate", dynamic_rate, "float | None", above=0) or LEARNING_RATE
     if dynamic_rate is not None and not dynamic:
         raise ConfigError(f"--dynamic-rate {dynamic_rate:g} has no effect without --dynamic")
-    rate = check_value("dynamic_rate", dynamic_rate, "float | None", above=0) or LEARNING_RATE
     if split is not None:
         check_value("split", split, "str", choices=SPLITS)
-    callback, sources = callback or LineCallback(), source_list(text)
+    callback, sources = check_callback(callback), source_list(text)
     with blas_threads(1):
         model = load(run)
         try:
             if sources:
                 corpus, words = open_corpus(sources, encoding, callback.on_message, callback.on_reading)
             else:
-                corpus, words = _own_text(model, Path(run), callback)
+                corpus, words = _own_text(model, run, callback)
         finally:
             callback.on_end()
         own = corpus.sha256 == model.provenance.get("text_sha256")

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from charrnn.errors import ConfigError, DivergenceError
+from charrnn.interrupts import stop_signals
 from charrnn.parallel.mpi import BROADCAST, END, GATHER, SETUP, MpiTeam
 from charrnn.parallel.team import ALONE, Team, launched
 from charrnn.threads import blas_threads
@@ -54,7 +55,7 @@ def mpi_team() -> Iterator[Team]:
         yield ALONE
         return
     if team.rank:
-        for number in (signal.SIGINT, signal.SIGTERM):  # rank 0 receives them, too, and decides
+        for number in stop_signals():  # rank 0 receives them, too, and decides
             signal.signal(number, signal.SIG_IGN)
         try:
             _follow(team)

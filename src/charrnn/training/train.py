@@ -22,12 +22,12 @@ from charrnn.parallel.team import ALONE, Team
 from charrnn.runs.files import write_atomic
 from charrnn.runs.folder import Record, RunFolder
 from charrnn.scoring import Evaluation, evaluate, longest_copy
-from charrnn.settings import check_values
+from charrnn.settings import check_path, check_values
 from charrnn.text.corpus import Corpus
 from charrnn.text.opening import open_corpus, source_list
 from charrnn.text.reading import STDIN
 from charrnn.threads import blas_threads
-from charrnn.training.callback import Callback, LineCallback
+from charrnn.training.callback import Callback, check_callback
 from charrnn.training.resolve import resolve, resumed_config
 from charrnn.training.session import Session
 from charrnn.training.trainer import Trainer, new_trainer
@@ -102,7 +102,9 @@ def train(
     KeyboardInterrupt
         Ctrl-C, after saving.
     """
-    callback = callback or LineCallback()
+    callback = check_callback(callback)
+    out = None if out is None else check_path("out", out)
+    resume = None if resume is None else check_path("resume", resume)
     settings = check_values(known_settings(), settings)
     sources = source_list(text)
     try:
@@ -110,7 +112,7 @@ def train(
             with blas_threads(1):
                 if resume is None:
                     recipe = None if recipe is None else str(recipe)
-                    session = _begin(sources, Path(out) if out else None, recipe, settings, callback, team)
+                    session = _begin(sources, out, recipe, settings, callback, team)
                     stack.enter_context(session.folder.lock())
                 elif out is not None or recipe is not None:
                     raise ConfigError("a resumed run keeps its folder and recipe: leave out --out and --recipe")

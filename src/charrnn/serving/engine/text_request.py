@@ -11,7 +11,6 @@ from typing import NamedTuple
 from charrnn.arrays import Array
 from charrnn.generation import SamplingConfig
 from charrnn.generation.sample import uniforms
-from charrnn.generation.stop import StopMatcher
 from charrnn.language_model import LanguageModel
 from charrnn.randomness import stream
 
@@ -105,7 +104,7 @@ class TextRequest:
         self.parked: Array | None = None  # the state (L, S, H), while the client is too slow
         self._ready: deque[Token] = deque()
         self._pending: list[Token] = []  # may begin a stop string
-        self._stop = StopMatcher(tuple(stops)) if stops else None
+        self._stop = model.stop_matcher(stops) if stops else None
         self._rng = stream(seed, "sampling", sample)
         self._uniforms: list[float] = []
         if self.echo:  # the first character has no predecessor, so no probability
