@@ -44,7 +44,7 @@ def others_share_this_machine() -> bool:
         try:
             if _is_person(pwd.getpwuid(uid)):  # accounts from a directory service are not listed
                 people.add(uid)
-        except KeyError:  # the user of a container
+        except KeyError:  # noqa: PERF203 (the user of a container)
             continue
     return len(people) > 1
 

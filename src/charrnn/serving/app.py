@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from functools import cache
@@ -12,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from charrnn.errors import CharRNNError
 from charrnn.serving.api import completions, page, page_files, status
@@ -64,7 +65,7 @@ def make_app(
     def document() -> bytes:
         from charrnn.serving.api.openapi import openapi_document
 
-        return JSONResponse(openapi_document(operations, bodies(), models.ids[0], api_key is not None)).body
+        return json.dumps(openapi_document(operations, bodies(), models.ids[0], api_key is not None)).encode()
 
     async def openapi(request: Request) -> Response:
         return Response(document(), media_type="application/json")
