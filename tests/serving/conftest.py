@@ -28,7 +28,7 @@ TEXT = (
 
 
 class Process:
-    """`charrnn serve` in a process of its own; without a key, even if people share this machine, unless one is given."""
+    """`charrnn serve` in a process of its own; without a key, unless one is given or `no_key` is empty."""
 
     def __init__(self, *arguments: object, no_key: Sequence[str] = ("--no-key",)) -> None:
         no_key = () if "--api-key" in arguments else no_key

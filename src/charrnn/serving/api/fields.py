@@ -32,6 +32,7 @@ from charrnn.settings import Setting, nearest
 from charrnn.text.vocabulary import ON_UNKNOWN
 
 NULL = {"type": "null"}
+NO_USE = (UNSUPPORTED, IGNORED) = ("not supported", "ignored")  # descriptions of fields that only other servers have
 
 
 class Body(BaseModel):
@@ -50,7 +51,8 @@ class Body(BaseModel):
         for name in values:
             if name not in cls.model_fields:
                 place = f"{cls.inside}.{name[:60]}" if cls.inside else name[:60]
-                raise ApiError(400, f"no field is called {name[:60]!r}{nearest(name[:60], cls.model_fields)}", place)
+                useful = [known for known, field in cls.model_fields.items() if field.description not in NO_USE]
+                raise ApiError(400, f"no field is called {name[:60]!r}{nearest(name[:60], useful)}", place)
         return {name: value for name, value in values.items() if value is not None}
 
     @classmethod
@@ -133,12 +135,12 @@ def unsupported(*values: Any) -> tuple[Any, Any]:
         return given
 
     kind = Annotated[Any, AfterValidator(unchanged), WithJsonSchema({"enum": list(values)})]
-    return kind, Field(None, description="not supported")
+    return kind, Field(None, description=UNSUPPORTED)
 
 
 def ignored(kind: Any) -> tuple[Any, Any]:
     """A field that other servers have, and that changes nothing here, whatever its value."""
-    return kind | None, Field(None, description="ignored")
+    return kind | None, Field(None, description=IGNORED)
 
 
 def choice(names: Collection[str]) -> Any:
