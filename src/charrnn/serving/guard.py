@@ -120,11 +120,13 @@ class Guard:
             except (binascii.Error, ValueError):
                 given = b""
         if not hmac.compare_digest(given, self.api_key or b""):
+            # A browser would ask for a password; where the page has sent a key, it says itself that this is wrong.
+            challenge = "Bearer" if scheme.lower() == "bearer" else 'Basic realm="charrnn", charset="UTF-8"'
             raise ApiError(
                 401,
                 "the API key is missing or wrong: send it as 'Authorization: Bearer KEY'",
                 code="invalid_api_key",
-                headers={"www-authenticate": 'Basic realm="charrnn", charset="UTF-8"'},
+                headers={"www-authenticate": challenge},
             )
 
     def _check_origin(self, headers: Headers) -> None:
