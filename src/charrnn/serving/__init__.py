@@ -3,5 +3,3 @@
 Imports run downwards: app, server → guard, api → service → metrics → engine | http | models | limits. `engine` writes
 texts and knows no HTTP; `http` knows no model; `api` turns requests into calls of the service, and errors into answers.
 """
-
-LOOPBACK = ("localhost", "127.0.0.1", "::1")  # the names of this machine for itself

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from charrnn.errors import CharRNNError
 from charrnn.serving.api import completions, page, page_files, status
@@ -31,7 +32,12 @@ if TYPE_CHECKING:
 
 
 def make_app(
-    models: Models, limits: Limits | None = None, *, api_key: str | None = None, any_host: bool = False
+    models: Models,
+    limits: Limits | None = None,
+    *,
+    api_key: str | None = None,
+    any_host: bool = False,
+    allowed_hosts: Collection[str] = (),
 ) -> Starlette:
     """Return the ASGI application that serves some models.
 
@@ -40,10 +46,12 @@ def make_app(
     models : Models
     limits : Limits, optional
     api_key : str, optional
-        A key that every request except `/healthz` must send.
+        A key that every request must send, except those for `/healthz` and the files of the page.
     any_host : bool
         Accept requests under any host name. By default only this machine's loopback names are answered, so that a page
         elsewhere cannot reach the server through a name of its own (DNS rebinding).
+    allowed_hosts : collection of str
+        Further names to answer to, such as that of a proxy on this machine. `any_host` then has no effect.
     """
     service = Service(models, limits or Limits())
 
@@ -54,13 +62,13 @@ def make_app(
         return request_bodies(models.ids, service.limits)
 
     @cache
-    def document() -> dict[str, Any]:
+    def document() -> bytes:
         from charrnn.serving.api.openapi import openapi_document
 
-        return openapi_document(operations, bodies(), models.ids[0], with_key=api_key is not None)
+        return json.dumps(openapi_document(operations, bodies(), models.ids[0], api_key is not None)).encode()
 
     async def openapi(request: Request) -> Response:
-        return JSONResponse(document())
+        return Response(document(), media_type="application/json")
 
     def checked(id: str, values: Any) -> Body:
         from charrnn.serving.api.fields import check
@@ -81,7 +89,9 @@ def make_app(
 
     app = Starlette(
         routes=[*(each.route(service, checked) for each in operations), *page_files.routes],
-        middleware=[Middleware(Guard, service=service, api_key=api_key, any_host=any_host)],
+        middleware=[
+            Middleware(Guard, service=service, api_key=api_key, any_host=any_host, allowed_hosts=allowed_hosts)
+        ],
         exception_handlers=dict.fromkeys((ApiError, CharRNNError, HTTPException), answer_error),
         lifespan=lifespan,
     )

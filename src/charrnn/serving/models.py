@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -13,6 +14,7 @@ from charrnn.language_model import LanguageModel, load
 from charrnn.runs.folder import RunFolder
 from charrnn.runs.model_file import MODEL_FILE
 from charrnn.settings import nearest
+from charrnn.terminal import printable
 
 LOOK_EVERY = 1.0  # seconds between looks at a file that may have changed
 log = logging.getLogger("charrnn.serving")
@@ -57,7 +59,10 @@ class Served:
     @property
     def training(self) -> bool:
         """Whether a process is training in the folder now."""
-        return self.folder is not None and self.folder.in_training()
+        try:
+            return self.folder is not None and self.folder.in_training()
+        except OSError:  # the folder cannot be read
+            return False
 
     @property
     def model(self) -> LanguageModel:
@@ -82,10 +87,10 @@ class Served:
         failure = ""
         try:
             self._refresh()
-        except RunError as error:
-            failure = str(error)
+        except Exception as error:
+            failure = str(error) or type(error).__name__
             if failure != self._failure:
-                log.warning("model '%s' cannot be served: %s", self.id, failure)
+                log.warning("model '%s' cannot be served: %s", self.id, printable(failure))
         self._failure = failure
 
     def _refresh(self) -> None:
@@ -101,7 +106,7 @@ class Served:
             return
         try:
             self._model = load(self.file)
-        except RunError:
+        except Exception:
             if self._model is None:
                 raise
             return
@@ -121,8 +126,9 @@ class Models:
     def __init__(self, paths: Iterable[str | Path]) -> None:
         self._served: dict[str, Served] = {}
         for path in map(Path, paths):
-            whole = path.resolve()
+            whole = Path(os.path.realpath(path))
             name = whole.parent.name if whole.name == MODEL_FILE else whole.stem if whole.is_file() else whole.name
+            name = printable(name)  # it goes into JSON and onto terminals, and may hold any byte
             id, number = name, 1
             while id in self._served:
                 number += 1

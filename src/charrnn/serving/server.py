@@ -21,6 +21,7 @@ from charrnn.serving.service import Service
 LAST_ANSWERS = 3.0  # seconds after the grace period for sending the last answers
 FLUSH_SECONDS = 0.5  # for sending the last errors, when the server stops at once
 WAITING = 1024  # connections that the system keeps until they are accepted
+UNREAD = 1 << 16  # bytes that the system keeps for a client that does not read them; Linux takes twice as many
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -36,6 +37,7 @@ def bind(host: str, port: int) -> socket.socket:
         listener = socket.socket(family, kind, protocol)
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UNREAD)  # its connections inherit this
             listener.bind(address)
             listener.listen(WAITING)
         except BaseException:

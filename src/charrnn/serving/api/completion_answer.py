@@ -37,7 +37,11 @@ class ChoiceInProgress:
             values["logprobs"] = {
                 "tokens": [token.character for token in tokens],
                 "token_logprobs": [token.logprob for token in tokens],
-                "top_logprobs": [None if token.top is None else dict(token.top) for token in tokens],
+                # The character itself is always among them, if need be as one more.
+                "top_logprobs": [
+                    None if token.top is None else {**dict(token.top), token.character: token.logprob}
+                    for token in tokens
+                ],
                 "text_offset": list(range(self.offset, self.offset + len(tokens))),
             }
             values["kept"] = [token.kept for token in tokens]

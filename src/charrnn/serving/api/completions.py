@@ -28,7 +28,7 @@ def operations(service: Service) -> list[Operation]:
     async def complete(request: Request, body: CompletionRequest) -> Response:
         body.check_size(limits)
         served = service.models.get(body.model or ids[0])
-        seed = secrets.randbits(32) if body.seed is None else body.seed
+        seed = secrets.randbits(32) if body.seed is None or body.seed < 0 else body.seed
         notifier = Notifier(batch_updates=not body.stream)
 
         def prepare() -> tuple[Engine, list[str], list[TextRequest]]:

@@ -6,6 +6,7 @@ Types are strict: "1" is no number and `true` no integer, but 1.0 is one, since 
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Collection, Mapping
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
@@ -31,6 +32,7 @@ from charrnn.settings import Setting, nearest
 from charrnn.text.vocabulary import ON_UNKNOWN
 
 NULL = {"type": "null"}
+NO_USE = (UNSUPPORTED, IGNORED) = ("not supported", "ignored")  # descriptions of fields that only other servers have
 
 
 class Body(BaseModel):
@@ -49,7 +51,8 @@ class Body(BaseModel):
         for name in values:
             if name not in cls.model_fields:
                 place = f"{cls.inside}.{name[:60]}" if cls.inside else name[:60]
-                raise ApiError(400, f"no field is called {name[:60]!r}{nearest(name[:60], cls.model_fields)}", place)
+                useful = [known for known, field in cls.model_fields.items() if field.description not in NO_USE]
+                raise ApiError(400, f"no field is called {name[:60]!r}{nearest(name[:60], useful)}", place)
         return {name: value for name, value in values.items() if value is not None}
 
     @classmethod
@@ -121,17 +124,23 @@ def texts(fewest: int, most: int, min_length: int, max_length: int) -> Any:
     return Annotated[list[item], as_list, AfterValidator(counted), WithJsonSchema(schema)]
 
 
-def unsupported(value: Any) -> tuple[Any, Any]:
-    """A field that other servers have: only the value that changes nothing is accepted."""
+def unsupported(*values: Any) -> tuple[Any, Any]:
+    """A field that other servers have: only the values that change nothing are accepted."""
 
     def unchanged(given: Any, info: ValidationInfo) -> Any:
-        if given != value or isinstance(given, bool):
-            problem = f"is not supported here: leave it out (only {value!r} is accepted)"
+        if not any(given == value and isinstance(given, bool) == isinstance(value, bool) for value in values):
+            accepted = " or ".join(map(json.dumps, values))
+            problem = f"is not supported here: leave it out (only {accepted} is accepted)"
             raise ApiError(400, f"{info.field_name} {problem}", info.field_name)
         return given
 
-    kind = Annotated[Any, AfterValidator(unchanged), WithJsonSchema({"enum": [value]})]
-    return kind, Field(None, description="not supported")
+    kind = Annotated[Any, AfterValidator(unchanged), WithJsonSchema({"enum": list(values)})]
+    return kind, Field(None, description=UNSUPPORTED)
+
+
+def ignored(kind: Any) -> tuple[Any, Any]:
+    """A field that other servers have, and that changes nothing here, whatever its value."""
+    return kind | None, Field(None, description=IGNORED)
 
 
 def choice(names: Collection[str]) -> Any:
@@ -171,13 +180,14 @@ TYPES = {
     "bool_type": "true or false",
     "is_instance_of": "a string",
     "list_type": "a string or a list of strings",
+    "dict_type": "an object",
 }
 
 
 def _translated(error: ErrorDetails, fields: Mapping[str, FieldInfo]) -> ApiError:
     """An error of pydantic in the words of this API."""
     kind, value, limits, place = error["type"], error["input"], error.get("ctx", {}), error["loc"]
-    name, shown, code = str(place[0]), _shown(value), None
+    name, shown, status, code = str(place[0]), _shown(value), 400, None
     path = ".".join(each for each in place if isinstance(each, str))
     if kind == "missing":
         problem = f"is missing: {fields[name].description}"
@@ -189,12 +199,13 @@ def _translated(error: ErrorDetails, fields: Mapping[str, FieldInfo]) -> ApiErro
     elif kind == "too_short":
         problem = f"is too short: it must have at least {limits['min_length']} characters"
     elif kind in ("literal_error", "string_unicode") and isinstance(value, str):
+        status, code = (404, "model_not_found") if name == "model" else (400, None)
         problem = f"{shown} is not known{nearest(value[:60], _choices(fields[name].annotation))}"
     elif len(place) == 2 and kind == "is_instance_of":  # a part of a list
         problem = f"must be {TYPES['list_type']}, not a list"
     else:
         problem = f"must be {TYPES.get(kind, 'a string')}, not {shown}"
-    return ApiError(400, f"{path} {problem}", path, code)
+    return ApiError(status, f"{path} {problem}", path, code)
 
 
 def _choices(kind: Any) -> list[str]:

@@ -17,6 +17,7 @@ from charrnn.serving.api.fields import (
     Body,
     Text,
     Whole,
+    ignored,
     model_field,
     of_setting,
     texts,
@@ -28,14 +29,23 @@ from charrnn.serving.limits import Limits
 MOST_LIKELY = 5  # the largest value of logprobs
 LARGEST_SEED = (1 << 63) - 1
 LOGPROBS_WEIGHT = 10  # a character with log-probabilities takes this many times the memory of one without
-UNSUPPORTED = {  # fields of other servers, with the value that changes nothing
-    "best_of": 1, "suffix": "", "presence_penalty": 0, "frequency_penalty": 0, "logit_bias": {},
+UNSUPPORTED: dict[str, tuple[Any, ...]] = {  # fields of OpenAI and other servers: the values that change nothing
+    "suffix": ("",), "presence_penalty": (0,), "frequency_penalty": (0,), "logit_bias": ({},),
+    "repetition_penalty": (1,), "min_tokens": (0,), "ignore_eos": (False,), "store": (False,),
+    "response_format": ({"type": "text"},), "modalities": (["text"],), "tools": ([],), "tool_choice": ("none", "auto"),
+    "functions": ([],), "function_call": ("none", "auto"), "parallel_tool_calls": (True, False),
+}  # fmt: skip
+SHORT = Annotated[Text, Field(max_length=1000)]
+IGNORED: dict[str, Any] = {  # whom a request serves, and where: nothing of it changes the text
+    "user": SHORT, "safety_identifier": SHORT, "prompt_cache_key": SHORT, "service_tier": SHORT,
+    "metadata": dict[str, Any],
 }  # fmt: skip
 
 
 class StreamOptions(Body):
     inside: ClassVar[str] = "stream_options"
     include_usage: bool = Field(False, description="send a last event with the numbers of characters")
+    include_obfuscation: bool = Field(False, description="ignored")
 
 
 class CompletionRequest(Body):
@@ -48,15 +58,17 @@ class CompletionRequest(Body):
     stream: bool = Field(False, description="send the text as it is written, as server-sent events")
     stream_options: StreamOptions | None = Field(None, description="only with stream")
     stop: list[str]
-    seed: Annotated[int, Field(ge=0, le=LARGEST_SEED), WHOLE] | None = Field(
-        None, description="equal seeds give equal texts; by default each request differs"
+    seed: Annotated[int, Field(ge=-1, le=LARGEST_SEED), WHOLE] | None = Field(
+        None, description="equal seeds give equal texts; by default, or with -1, each request differs"
     )
     logprobs: Annotated[int, Field(ge=0, le=MOST_LIKELY), WHOLE] | None = Field(
-        None, description="report log-probabilities, and this many of the likeliest characters at each position"
+        None,
+        description="report log-probabilities, and this many of the likeliest characters at each position, besides the "
+        "one that stands there",
     )
     echo: bool = Field(False, description="begin the text with the prompt")
     on_unknown: str
-    user: Annotated[Text, Field(max_length=1000)] | None = Field(None, description="ignored")
+    best_of: Annotated[int, Field(ge=1), WHOLE] | None = Field(None, description="not supported: only 1, or n")
 
     @property
     def sampling(self) -> SamplingConfig:
@@ -70,6 +82,10 @@ class CompletionRequest(Body):
         """Raise ApiError 400 if the request is too large ever to be answered, however often it is tried again."""
         if self.stream_options is not None and not self.stream:
             raise ApiError(400, "stream_options has no effect without stream: leave it out", "stream_options")
+        if self.best_of not in (None, 1, self.n):
+            accepted = "1" if self.n == 1 else f"1 or {self.n}"
+            message = f"best_of is not supported here: leave it out (only {accepted} is accepted)"
+            raise ApiError(400, message, "best_of")
         count = len(self.prompt) * self.n
         most = min(limits.max_choices, limits.max_streams + limits.max_queue)
         if count > most:
@@ -128,7 +144,8 @@ def _completion(ids: list[str], limits: Limits) -> type[CompletionRequest]:
         "stop": (texts(0, 16, 1, 100), Field([], description="end before any of these strings")),
         "on_unknown": UNKNOWN_FIELD,
         **{name: of_setting(setting) for name, setting in sampling_settings().items()},
-        **{name: unsupported(value) for name, value in UNSUPPORTED.items()},
+        **{name: unsupported(*values) for name, values in UNSUPPORTED.items()},
+        **{name: ignored(kind) for name, kind in IGNORED.items()},
     }
     return create_model("CompletionRequest", __base__=CompletionRequest, **fields)
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import re
 from collections.abc import Sequence
 from typing import Any
 
 from charrnn.errors import CharRNNError
+from charrnn.language_model import LanguageModel
 from charrnn.serving.http.errors import ApiError
 from charrnn.serving.limits import Limits
 from charrnn.serving.models import Served, UnsavedModelError
+from charrnn.terminal import printable
 from charrnn.units import bits
 
+log = logging.getLogger("charrnn.serving")
 POINTS = 600  # of a curve: more than a screen can show
 SAMPLES = 200  # stages of a run
 SAMPLE_LENGTH = 4_000  # characters of a sample
@@ -27,22 +31,11 @@ def describe(served: Served, limits: Limits) -> dict[str, Any]:
     """Return the facts of a run. Those of its model are None until it has saved one."""
     facts: dict[str, Any] = dict.fromkeys(MODEL_FACTS)
     try:
-        model = served.model
+        facts |= _facts(served.model)
     except UnsavedModelError:
         pass
-    else:
-        config, provenance = model.network.config, model.provenance
-        facts.update(
-            cell=config.cell,
-            num_layers=config.num_layers,
-            hidden_size=config.hidden_size,
-            parameters=len(model.params.vector),
-            vocabulary=model.vocabulary.characters,
-            text=provenance.get("text"),
-            step=provenance.get("step"),
-            nats_per_char=_finite(provenance.get("val_nats_per_char")),
-            begins_after=model.default_prompt(),
-        )
+    except Exception:  # the other models are still worth listing
+        log.exception("the facts of model '%s' cannot be read", served.id)
     loss = facts["nats_per_char"]
     return {
         "id": served.id,
@@ -55,6 +48,19 @@ def describe(served: Served, limits: Limits) -> dict[str, Any]:
     }
 
 
+def _facts(model: LanguageModel) -> dict[str, Any]:
+    """Return the facts of a model; what its file says of its origin may be anything."""
+    config, provenance = model.network.config, model.provenance
+    text, step = provenance.get("text"), provenance.get("step")
+    values = (
+        config.cell, config.num_layers, config.hidden_size, len(model.params.vector), model.vocabulary.characters,
+        printable(text) if isinstance(text, str) else None,
+        step if type(step) is int and step >= 0 else None,
+        _finite(provenance.get("val_nats_per_char")), model.default_prompt(),
+    )  # fmt: skip
+    return dict(zip(MODEL_FACTS, values, strict=True))
+
+
 def learning_curve(served: Served) -> dict[str, Any]:
     """Return the losses as [step, epoch, nats], thinned to at most POINTS."""
     records = _records(served)
@@ -62,8 +68,8 @@ def learning_curve(served: Served) -> dict[str, Any]:
     return {
         "training": served.training,
         "step": last.get("step"),
-        "epoch": last.get("epoch"),
-        "seconds": last.get("seconds"),
+        "epoch": _finite(last.get("epoch")),
+        "seconds": _finite(last.get("seconds")),
         "train": _thinned(_curve(records, "train_loss")),
         "val": _thinned(_curve(records, "val_loss")),
     }
@@ -91,17 +97,23 @@ def _records(served: Served) -> list[dict[str, Any]]:
     if served.folder is None:
         return []
     try:
-        return served.folder.read_metrics()
+        records = served.folder.read_metrics()
     except CharRNNError as error:
-        raise ApiError(500, str(error), code="damaged_run") from None
+        raise ApiError(500, printable(str(error)), code="damaged_run") from None
+    return [r for r in records if type(r["step"]) is int and r["step"] >= 0]
 
 
 def _curve(records: Sequence[dict[str, Any]], key: str) -> list[list[float]]:
-    return [[r["step"], r["epoch"], value] for r in records if (value := _finite(r.get(key))) is not None]
+    points = ([r["step"], _finite(r["epoch"]), _finite(r.get(key))] for r in records)
+    return [point for point in points if None not in point]
 
 
 def _finite(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+    """Return a number as a float; None if it is no finite number."""
+    try:
+        return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+    except OverflowError:  # an integer beyond all floats
+        return None
 
 
 def _thinned(points: list[Any], most: int = POINTS) -> list[Any]:

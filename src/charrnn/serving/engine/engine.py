@@ -19,10 +19,10 @@ from charrnn.arrays import Array
 from charrnn.language_model import LanguageModel
 from charrnn.serving.engine.draw import draw_next, show_prompt
 from charrnn.serving.engine.lanes import LaneGroup, largest_independent_batch
-from charrnn.serving.engine.text_request import Notifier, TextRequest
+from charrnn.serving.engine.text_request import TOKEN, Notifier, TextRequest
 from charrnn.threads import blas_threads
 
-BUFFER = 4096  # unsent characters; a text whose client is further behind gives up its lane until the client has read
+BUFFER = 4096 * TOKEN  # unsent bytes; a text whose client is further behind waits without a lane until it has read
 log = logging.getLogger("charrnn.serving")
 
 

@@ -14,7 +14,8 @@ from charrnn.generation.sample import uniforms
 from charrnn.language_model import LanguageModel
 from charrnn.randomness import stream
 
-BATCH = 500  # unsent tokens that are worth a notification where updates are batched
+TOKEN, ALTERNATIVE = 128, 160  # bytes of memory that a token takes, and each alternative that it reports
+BATCH = 500 * TOKEN  # unsent bytes that are worth a notification where updates are batched
 
 
 class Token(NamedTuple):
@@ -24,6 +25,11 @@ class Token(NamedTuple):
     logprob: float | None = None
     top: list[tuple[str, float]] | None = None  # the likeliest characters
     kept: int | None = None  # the number of characters that the filters left to draw from
+
+    @property
+    def size(self) -> int:
+        """The bytes of memory that it takes, about."""
+        return TOKEN + ALTERNATIVE * len(self.top or ())
 
 
 class Notifier:
@@ -103,6 +109,7 @@ class TextRequest:
         self.cancelled = False
         self.parked: Array | None = None  # the state (L, S, H), while the client is too slow
         self._ready: deque[Token] = deque()
+        self._added = self._taken = 0  # bytes; the engine changes the one, the request's coroutine the other
         self._pending: list[Token] = []  # may begin a stop string
         self._stop = model.stop_matcher(stops) if stops else None
         self._rng = stream(seed, "sampling", sample)
@@ -120,12 +127,11 @@ class TextRequest:
         """Append a drawn character, which may end the text."""
         self.written += 1
         if self._stop is None:
-            self._ready.append(token)
+            self.show(token)
         else:
             self._pending.append(token)
             certain = len(self._stop.add(token.character))
-            self._ready.extend(self._pending[:certain])
-            del self._pending[:certain]
+            self._release(certain)
             if self._stop.reached:
                 self._pending.clear()
                 self.end("stop")
@@ -134,23 +140,30 @@ class TextRequest:
             self.end("length")
 
     def show(self, token: Token) -> None:
-        """Append a character of the prompt."""
+        """Append a character of the prompt, or one that belongs to no stop string."""
+        self._added += token.size
         self._ready.append(token)
+
+    def _release(self, count: int) -> None:
+        """Append the first of the characters that were kept back for a stop string."""
+        for token in self._pending[:count]:
+            self.show(token)
+        del self._pending[:count]
 
     def end(self, finish: str) -> None:
         """End the text, and release the characters that were kept back for a stop string."""
-        self._ready.extend(self._pending)
-        self._pending.clear()
+        self._release(len(self._pending))
         self.finish = self.finish or finish
 
     @property
     def unsent(self) -> int:
-        """The number of tokens that wait to be sent."""
-        return len(self._ready)
+        """The bytes of the tokens that wait to be sent."""
+        return self._added - self._taken
 
     def take(self) -> list[Token]:
         """Return the tokens since the last call. If `finish` was set before the call, they are the last."""
         taken = []
         while self._ready:
             taken.append(self._ready.popleft())
+        self._taken += sum([token.size for token in taken])
         return taken

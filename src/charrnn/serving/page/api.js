@@ -1,5 +1,23 @@
 // All requests to the server.
 
+// The key comes with the address that `charrnn serve` prints. It moves to the storage of this tab, out of sight.
+const KEY = "charrnn-key";
+let key = null;
+const address = new URL(location.href);
+try {
+  key = address.searchParams.get("token") ?? sessionStorage.getItem(KEY);
+  if (key) sessionStorage.setItem(KEY, key);
+} catch {
+  // Nothing can be stored here: the key holds until the page is loaded again.
+}
+if (address.searchParams.has("token")) {
+  address.searchParams.delete("token");
+  history.replaceState(null, "", address);
+}
+
+// A header holds bytes: those of the key in UTF-8.
+const authorization = () => `Bearer ${String.fromCharCode(...new TextEncoder().encode(key))}`;
+
 export class Refused extends Error {
   constructor(status, error, retryAfter) {
     super(error.message || `the server answered ${status}`);
@@ -22,10 +40,10 @@ async function reached(promise) {
 }
 
 async function ask(path, body, signal) {
-  const options = { signal };
+  const options = { signal, headers: key ? { Authorization: authorization() } : {} };
   if (body !== undefined) {
     options.method = "POST";
-    options.headers = { "Content-Type": "application/json" };
+    options.headers["Content-Type"] = "application/json";
     options.body = JSON.stringify(body);
   }
   const response = await reached(fetch(path, options));

@@ -93,6 +93,7 @@ export function report(error, again) {
 
 function sentence(error) {
   if (error instanceof api.Unreachable) return "The server cannot be reached: is it still running?";
+  if (error.code === "invalid_api_key") return "The server asks for a key: open the address that charrnn serve printed.";
   if (!(error instanceof api.Refused || error instanceof UserError)) {
     console.error(error);
     return `This page has an error: ${error.message}. Please reload it.`;
