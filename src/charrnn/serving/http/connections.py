@@ -14,7 +14,7 @@ import socket
 import struct
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -40,7 +40,7 @@ class Connection(H11Protocol):
     """
 
     most = 1 << 30
-    turns: deque[Connection] = deque()  # connections that have sent their next request before the last answer
+    turns: ClassVar[deque[Connection]] = deque()  # connections that have sent their next request before the last answer
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
