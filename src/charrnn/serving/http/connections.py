@@ -12,8 +12,9 @@ import asyncio
 import os
 import socket
 import struct
+from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -39,12 +40,13 @@ class Connection(H11Protocol):
     """
 
     most = 1 << 30
+    turns: ClassVar[deque[Connection]] = deque()  # connections that have sent their next request before the last answer
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         transport.set_write_buffer_limits(high=0)  # `pause_writing` is called as soon as anything is unread
         self._idle_since = self.loop.time()
-        self._unread_bytes = 0
+        self._unread_bytes, self._in_turn = 0, False
         self._timer: asyncio.TimerHandle | None = None
         self._at_timer: Callable[[], None] | None = None
         self._watch()
@@ -61,7 +63,7 @@ class Connection(H11Protocol):
 
     def handle_events(self) -> None:
         """Begin what the client asks for, but only when it has read what it asked for before."""
-        if self.unread:
+        if self.unread or self._in_turn:
             self.flow.pause_reading()
         else:
             super().handle_events()
@@ -84,8 +86,24 @@ class Connection(H11Protocol):
 
     def on_response_complete(self) -> None:
         self._idle_since = self.loop.time()
+        self._in_turn = bool(self.conn.trailing_data[0])
         super().on_response_complete()
+        if self._in_turn:
+            self.turns.append(self)
+            if len(self.turns) == 1:
+                self.loop.call_soon(self._take_turns)
         self._watch()
+
+    def _take_turns(self) -> None:
+        """Let one connection go on, then look after the others: first requests come before further ones."""
+        first = self.turns.popleft()
+        if self.turns:
+            self.loop.call_soon(self._take_turns)
+        first._in_turn = False
+        if not (first.unread or first.transport.is_closing()):
+            first.flow.resume_reading()
+            first.handle_events()
+            first._watch()
 
     @property
     def idle(self) -> bool:
@@ -137,7 +155,7 @@ class Connection(H11Protocol):
 
 def connections(max_requests: int) -> type[Connection]:
     """Return a Connection class limited by `max_requests` and by the number of files that may be open."""
-    limit: dict[str, Any] = {"most": max(1, min(max_requests + SPARE, open_files() - FILES))}
+    limit: dict[str, Any] = {"most": max(1, min(max_requests + SPARE, open_files() - FILES)), "turns": deque()}
     return type("LimitedConnection", (Connection,), limit)
 
 
