@@ -26,8 +26,8 @@ In the examples `text.txt` is a text of 3,440 characters, `empty.txt` is empty, 
 `packed` is compressed, `wide.txt` is UTF-16 without a mark, `windows.txt` has quotation marks in Windows's code page,
 `tiny.txt` holds three characters, `used` is a folder with a file in it, and `run` is a run of a vanilla RNN of 16 units
 on `book.txt`. Its copy `torn` has lost the end of its model, `pickled` holds a pickle instead of a model, and `emptied`
-has an empty checkpoint. `grid.toml` is a sweep of `text.txt` over `hidden_size = [8, 16]`, and `wrong.toml` is one over
-`hidden_size = [8, 0]`.
+has an empty checkpoint and no earlier one. `grid.toml` is a sweep of `text.txt` over `hidden_size = [8, 16]`, and
+`wrong.toml` is one over `hidden_size = [8, 0]`.
 
 | command | message |
 | --- | --- |
@@ -114,6 +114,7 @@ def prepare(trained: Path) -> None:
     Path("torn/model.safetensors").write_bytes(whole[:-100])
     Path("pickled/model.safetensors").write_bytes(b"\x80\x04}\x94.")
     Path("emptied/checkpoint.safetensors").write_bytes(b"")
+    Path("emptied/checkpoint.previous.safetensors").unlink()
 
 
 def tree() -> dict[str, int]:

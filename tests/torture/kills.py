@@ -10,7 +10,6 @@ import argparse
 import itertools
 import os
 import random
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -94,8 +93,6 @@ def torture(kills: int, seed: int, folder: Path, steps: int = STEPS) -> Outcome:
         before, trained = 0, False
         while True:
             begun = RunFolder(parts).checkpoint.is_file() and RunFolder(parts).config.is_file()
-            if not begun:  # killed before there was anything to lose
-                shutil.rmtree(parts, ignore_errors=True)
             process = subprocess.Popen(
                 command("--resume", parts, "--quiet") if begun else command(text, "--out", parts, *options),
                 env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,

@@ -106,7 +106,9 @@ def read_arrays(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
         raise DamagedError(f"'{path}' is not a whole safetensors file: {error}") from None
     except KeyError:
         raise DamagedError(f"'{path}' was not written by charrnn: its metadata lacks the key '{KEY}'") from None
-    except (ValueError, TypeError, AttributeError) as error:  # the last two: a type of numbers that NumPy lacks
+    except (TypeError, AttributeError) as error:
+        raise DamagedError(f"'{path}' holds numbers of a type that NumPy lacks: {error}") from None
+    except ValueError as error:
         raise DamagedError(f"'{path}' is damaged: {error}") from None
     if not isinstance(header, dict):
         raise DamagedError(f"'{path}' is damaged: its header should be a JSON object")

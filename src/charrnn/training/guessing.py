@@ -8,6 +8,7 @@ from charrnn.errors import DivergenceError
 from charrnn.units import with_units
 
 FAR = 10  # times ln V: no training comes back from there
+WORSE = 1.02  # times ln V: the network before its first step costs a little more than guessing
 NEAR = 0.9  # times ln V: hardly better than the network was before its first step
 
 
@@ -30,7 +31,7 @@ def refuse_far_beyond(step: int, loss: float, vocab_size: int) -> None:
 
 
 def worse_than_guessing(loss: float, vocab_size: int) -> str | None:
-    """The complaint about a loss that is worse than that of guessing; None if it is better."""
-    if loss <= guessing(vocab_size):
+    """The complaint about a loss that is worse than that of guessing; None if it is not."""
+    if loss <= WORSE * guessing(vocab_size):
         return None
     return f"{with_units(loss)} is worse than guessing, which costs {guessing(vocab_size):.4f} nats"

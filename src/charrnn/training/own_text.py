@@ -62,7 +62,7 @@ def _places(saved: Mapping[str, Any], folder: Path) -> Iterator[list[str]]:
         saved["sources"],
         [str(folder / Path(source).name) for source in saved["sources"]],
     ):
-        if places and places not in seen and all(map(_is_there, places)):
+        if len(places) == len(saved["sources"]) and places not in seen and all(map(_is_there, places)):
             seen.append(places)
             yield places
 

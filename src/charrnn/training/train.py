@@ -244,10 +244,13 @@ def _finished(session: Session, ended: str) -> Run:
 
 
 def _warning(session: Session) -> str | None:
-    """The complaint about a run whose latest loss is worse than guessing."""
+    """The complaint about a run whose latest loss is worse than guessing, and not its best."""
     name, label = ("val_loss", "validation") if len(session.splits["val"]) else ("train_loss", "training")
     losses = [record[name] for record in session.folder.read_metrics() if record.get(name) is not None]
-    complaint = worse_than_guessing(losses[-1], len(session.vocabulary)) if losses else None
+    best = session.progress.best_val_loss
+    if not losses or losses[-1] == best:
+        return None
+    complaint = worse_than_guessing(losses[-1], len(session.vocabulary))
     return complaint and (
         f"{label} at the end {complaint}; try a smaller --learning-rate (it was {session.config.learning_rate:g})"
     )
