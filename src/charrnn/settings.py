@@ -133,10 +133,6 @@ class Setting:
     def _as_str(self, value: Any) -> str:
         if not isinstance(value, str):
             raise ConfigError(f"{self.name} must be text, not {shown(value)}")
-        if len(value) > MOST_TEXT:
-            raise ConfigError(f"{self.name} has {len(value):,} characters: it may have at most {MOST_TEXT:,}")
-        if not value.isprintable():
-            raise ConfigError(f"{self.name} must be printable text, not {shown(value)}")
         return value
 
 
@@ -170,6 +166,10 @@ def check_values(known: Mapping[str, Setting], values: Mapping[str, Any]) -> dic
     for given, value in values.items():
         name = proper_name(known, given)
         checked[name] = known[name].check(value)
+        if isinstance(value, str) and len(value) > MOST_TEXT:
+            raise ConfigError(f"{name} has {len(value):,} characters: it may have at most {MOST_TEXT:,}")
+        if isinstance(value, str) and not value.isprintable():
+            raise ConfigError(f"{name} must be printable text, not {shown(value)}")
     return checked
 
 

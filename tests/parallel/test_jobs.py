@@ -100,8 +100,8 @@ def test_workers_do_not_outlive_a_script_and_it_needs_no_main_guard(tmp_path: Pa
         time.sleep(0.05)
     assert process.poll() is None
     process.send_signal(number)
-    process.communicate(timeout=20)
-    deadline = time.monotonic() + 20
+    process.communicate(timeout=120)
+    deadline = time.monotonic() + 120
     while alive(process.pid) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not alive(process.pid)
@@ -162,7 +162,7 @@ def test_jobs_that_have_no_workers_are_not_waited_for_at_the_end() -> None:
     with pytest.raises(KeyboardInterrupt):
         list(run_jobs(_Empty(float("inf")), lambda: next(order, None), lambda: asked.append(True)))
     assert asked == [True]
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 60  # it would wait for ever
 
 
 class _Submits:

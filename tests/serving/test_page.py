@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
@@ -20,6 +19,7 @@ from charrnn.config import ModelConfig
 from charrnn.inspection.units import activation
 from charrnn.language_model import LanguageModel
 from charrnn.nn.model import CharModel
+from charrnn.runs.folder import RunFolder
 from charrnn.text.vocabulary import Vocabulary
 from tests.serving.browser import SIZES, Visit, chromium, slide, until, write, written
 from tests.serving.conftest import Process
@@ -452,9 +452,7 @@ def test_a_run_in_training_is_followed(visit: Open, served: Process) -> None:
     page = visit().open("training")
     page.select_option("#model", "live")
     until(page, "document.getElementById('training-state').textContent.startsWith('Trained: step 150')")
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    with RunFolder(folder).lock():
         # A run that begins to train is noticed when somebody comes back to the page.
         page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
         until(page, "document.getElementById('training-state').textContent.startsWith('Training now: step 150')")
@@ -465,8 +463,6 @@ def test_a_run_in_training_is_followed(visit: Open, served: Process) -> None:
         (folder / "samples" / "step_00000777.txt").write_text("<b>The</b> latest.")
         until(page, "document.getElementById('training-state').textContent.includes('step 777')")
         assert page.text_content("#sample") == "<b>The</b> latest."
-    finally:
-        os.close(handle)
     until(page, "document.getElementById('training-state').textContent.startsWith('Trained: step 777')")
 
 

@@ -95,7 +95,7 @@ def test_twenty_four_runs_on_a_dask_cluster_one_of_whose_workers_is_killed_half_
     from distributed import Client
 
     address, workers = cluster
-    small["settings"] |= {"steps": 200}
+    small["settings"] |= {"steps": 200, "eval_every": 50}
     small |= {"seeds": [0, 1, 2], "search": {"hidden_size": [4, 8], "learning_rate": [0.003, 0.01, 0.03, 0.1]}}
     with Client(address, set_as_default=False) as client:
         killer = _Killer(client, workers[0], 12)

@@ -114,7 +114,7 @@ def test_runs_worse_than_the_median_are_ended_early(
 
 def test_several_workers_share_a_study(small: dict[str, Any], tmp_path: Path) -> None:
     small |= {"method": "tpe", "trials": 4, "seeds": [0, 1]}
-    small["settings"] |= {"steps": 500}
+    small["settings"] |= {"steps": 500, "eval_every": 25}
     done = sweep(
         {**small, "search": {"hidden_size": {"low": 2, "high": 30}}}, out=tmp_path / "o", jobs=2, callback=QUIET
     )

@@ -17,23 +17,22 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from charrnn.batching import BATCHERS
+from charrnn.nn.layers import LAYERS
 from charrnn.runs.files import read_arrays
 from charrnn.runs.folder import RunFolder
+from charrnn.training.optimizers import OPTIMIZERS
 
 TIMES = ("seconds", "chars_per_second")
 COMMON = (
     "--hidden-size 12 --num-layers 2 --dropout 0.2 --seq-len 10 --batch-size 4 --warmup-steps 20 --log-every 7 "
     "--eval-every 60 --sample-every 90 --checkpoint-minutes 0.0005 --quiet"
 )
-CASES = [
-    f"--cell {cell} --batching {batching} --dtype {dtype} --optimizer {optimizer}"
-    for cell, batching, dtype, optimizer in zip(
-        itertools.cycle(("qrnn", "rnn", "lstm", "gru")),
-        ("sequential", "random", "chunked") * 4,
-        itertools.cycle(("float32", "float64")),
-        itertools.cycle(("adam", "adam", "sgd", "rmsprop", "adagrad")),
-        strict=False,
-    )
+CASES = [  # every cell with every order; what else varies meets each of them in turn
+    f"--cell {cell} --batching {batching} --dtype {('float32', 'float64')[(number + turn) % 2]} "
+    f"--optimizer {list(OPTIMIZERS)[(number + turn) % len(OPTIMIZERS)]}"
+    for turn, batching in enumerate(BATCHERS)
+    for number, cell in enumerate(LAYERS)
 ]
 STEPS = 2000
 LATEST_KILL_S = 0.5  # after a process has begun to write

@@ -34,7 +34,7 @@ Figures = list[dict[str, Any]]
 
 def mpiexec(processes: int, *command: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
     line = [MPIEXEC, "-n", str(processes), *map(str, command)]
-    return subprocess.run(line, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL, **options)
+    return subprocess.run(line, capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL, **options)
 
 
 def start(processes: int, *command: str | Path) -> subprocess.Popen[str]:
@@ -123,7 +123,7 @@ def test_a_killed_process_takes_the_job_down_and_the_checkpoint_is_whole(team_ru
         else:
             raise AssertionError("there was no checkpoint after that of step 0")
         os.kill(rank_of(job.pid, 1), signal.SIGKILL)
-        out, err = job.communicate(timeout=30)
+        out, err = job.communicate(timeout=120)
     finally:
         job.kill()
     assert job.returncode != 0
@@ -171,7 +171,7 @@ def test_ctrl_c_saves_and_only_rank_0_talks(team_runs: Path, tmp_path: Path) -> 
             if len(RunFolder(run).read_metrics()) > 3:
                 break
         job.send_signal(signal.SIGINT)
-        _, err = job.communicate(timeout=30)
+        _, err = job.communicate(timeout=120)
     finally:
         job.kill()
     assert job.returncode == 130

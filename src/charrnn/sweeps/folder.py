@@ -69,7 +69,7 @@ class SweepFolder:
             yield folder
 
     def _was_begun(self) -> bool:
-        """Whether a sweep was begun here; one that was killed before its first run is begun anew.
+        """Whether a sweep was begun here; one that was killed before its first run is begun again.
 
         Raises
         ------
@@ -158,7 +158,7 @@ class SweepFolder:
         """The searched settings by their number, of all runs that are done or have a configuration."""
         found = {record["setting"]: record["settings"] for record in records.values()}
         for number in (int(run.name) for run in self.runs.glob("*") if run.name.isdecimal()):
-            with suppress(RunError):  # such a run is begun anew
+            with suppress(RunError):  # such a run is begun again
                 config = RunFolder(self.run(number)).read_config()
                 values = {**config, **_table(config.get("settings"))}
                 settings = {name: values.get(name) for name in spec.search}

@@ -144,7 +144,7 @@ def cache_folder() -> Path:
 
 
 def _download(url: str, most: int) -> bytes:
-    """What an address sends, of at most so many bytes and within the time limit, however slowly it comes.
+    """The bytes that an address sends, at most `most`, within the time limit however slowly they come.
 
     Raises
     ------
