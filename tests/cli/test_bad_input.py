@@ -44,7 +44,7 @@ def out_of_range() -> list[str]:
         if limits.above is not None:
             commands.append(f"{flag} {limits.above}")
         if limits.most is not None:
-            commands.append(f"{flag} {limits.most * 10:g}")
+            commands.append(f"{flag} {limits.most * 10 if whole else f'{limits.most * 10:g}'}")
         if limits.below is not None:
             commands.append(f"{flag} {limits.below}")
         if limits.kind in ("int", "float"):

@@ -99,7 +99,7 @@ def test_a_lost_journal_is_made_again_from_records_and_configurations(finished: 
     shutil.copytree(finished / "tpe", tmp_path / "out", symlinks=True)
     (tmp_path / "out" / JOURNAL).unlink()
     (tmp_path / "out/records/002.json").unlink()  # as if it were still in training
-    again(finished, tmp_path / "out")
+    assert "the study lacks 3 of the settings that were begun: they are taken from" in again(finished, tmp_path / "out")
 
 
 def test_a_journal_that_is_no_file_is_refused(finished: Path, tmp_path: Path) -> None:

@@ -117,7 +117,10 @@ def _vocabulary(characters: Any) -> Vocabulary:
 def _provenance(values: Any) -> dict[str, Any]:
     """The model's origin, as far as the file gives it; the values that other code relies on are checked."""
     provenance = dict(values)
-    for name, size in dict(provenance.get("splits", {})).items():
+    splits = provenance.get("splits", {})
+    if not isinstance(splits, dict):
+        raise ValueError(f"its splits cannot be {shown(splits)}")
+    for name, size in splits.items():
         header_value(f"split '{name}'", size, "int", "is not a size", least=0, below=1 << 53)
     header_value("step", provenance.get("step"), "int | None", "is not a number of steps", least=0, below=1 << 53)
     header_value("val_nats_per_char", provenance.get("val_nats_per_char"), "float | None", "is not a loss", least=0)

@@ -40,6 +40,7 @@ def check_config(values: Mapping[str, Any]) -> None:
         items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
         if name in values and not (isinstance(value, kind) and all(isinstance(item, of_items) for item in items)):
             raise ValueError(f"its {name} cannot be {reprlib.repr(value)}")
+    values.get("text", "").encode()  # a lone surrogate is a ValueError: the name goes into models
 
 
 def _is_number(value: Any) -> bool:

@@ -59,7 +59,7 @@ class SweepFolder:
             raise RunError(f"'{path}' exists and is not a sweep's folder: choose another --out")
         _make(path)
         with RunFolder(folder.path).lock():
-            if folder._was_begun():
+            if folder._was_begun(path):
                 folder._compare(read_json(folder.spec), spec, text)
             write_json(folder.spec, {**spec.as_json(), **text, "charrnn": __version__})
             _make(folder.records)
@@ -68,7 +68,7 @@ class SweepFolder:
                 remove_abandoned(each)
             yield folder
 
-    def _was_begun(self) -> bool:
+    def _was_begun(self, path: Path) -> bool:
         """Whether a sweep was begun here; one that was killed before its first run is begun again.
 
         Raises
@@ -79,7 +79,7 @@ class SweepFolder:
         others = [file.name for file in self.path.iterdir() if file.name != LOCK_FILE and file.suffix != ".part"]
         if self.spec.name not in others:
             if others:
-                raise RunError(f"'{self.path}' exists and is not a sweep's folder: choose another --out")
+                raise RunError(f"'{path}' exists and is not a sweep's folder: choose another --out")
             return False
         if any(self.path.glob("runs/*")) or any(self.path.glob("records/*")):
             return True

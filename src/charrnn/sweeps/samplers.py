@@ -93,6 +93,11 @@ class Sampled(Method):
         self.search, self.seed, self.count, self.begun = search, seed, trials, begun
         self.study = open_study(None) if folder is None else mend_study(folder, self._fits, say)
         self.known = self._known(self.study)
+        lost = sum(number >= len(self.known) for number in begun)
+        if lost:
+            say(
+                f"the study lacks {lost} of the settings that were begun: they are taken from the records of their runs"
+            )
         self.distributions = {name: _distribution(each) for name, each in search.items()}
 
     def settings(self, number: int) -> Settings | None:
