@@ -10,6 +10,7 @@ import difflib
 import math
 import numbers
 import os
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -206,6 +207,7 @@ def shown(value: Any, most: int = SHOWN) -> str:
         text = repr(value)
     except (ValueError, RecursionError):  # it holds numbers of thousands of digits, or itself
         text = f"a {type(value).__name__}"
+    text = re.sub(r"\\udc([89a-f][0-9a-f])", r"\\x\1", text)  # a byte of a file name that is not UTF-8
     text = text if text.isprintable() else repr(text)
     return text if len(text) <= most else f"{text[: most - 1]}…"
 

@@ -16,7 +16,7 @@ from charrnn.nn.model import CharModel
 from charrnn.training.callback import Callback
 from charrnn.training.mpi import mpi_team
 
-STEPS = 140  # almost two epochs
+STEPS = 200
 KINDS: dict[str, dict[str, Any]] = {  # an odd number of units in a window of the last one: masks are drawn in pairs
     **{batching: {"batching": batching} for batching in BATCHERS}, "qrnn": {"cell": "qrnn", "hidden_size": 9},
 }  # fmt: skip

@@ -54,7 +54,7 @@ Examples:
     help="Answer only requests that send this key. By default one is made up and printed in the address, if others "
     "share this machine or --host is not this machine alone.",
 )
-@click.option("--no-key", is_flag=True, help="Ask for no key, whoever can reach the server.")
+@click.option("--no-key", is_flag=True, help="Ask for no key, even where others can reach the server.")
 @click.option("--open", "open_page", is_flag=True, help="Open the page in a browser.")
 @click.option("--while-stdin-is-open", is_flag=True, hidden=True)  # ends with the process that started it
 @config_options(settings_of(Limits))

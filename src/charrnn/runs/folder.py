@@ -149,8 +149,8 @@ class RunFolder:
         except OSError as error:
             raise RunError(f"cannot write '{self.metrics}': {error.strerror}") from None
 
-    def read_metrics(self) -> list[Record]:
-        """All records, without a last line that a crash left incomplete."""
+    def read_metrics(self, skip_damaged: bool = False) -> list[Record]:
+        """All records, without a last line that a crash left incomplete; a damaged line is an error or skipped."""
         records = []
         try:
             if self.metrics.exists() and not self.metrics.is_file():
@@ -164,7 +164,7 @@ class RunFolder:
             try:
                 records.append(read_record(line))
             except ValueError as error:  # noqa: PERF203 (each line may fail on its own)
-                if number < len(lines):
+                if number < len(lines) and not skip_damaged:
                     raise RunError(f"'{self.metrics}' is damaged at line {number}: {error}") from None
         return records
 

@@ -97,10 +97,9 @@ def _records(served: Served) -> list[dict[str, Any]]:
     if served.folder is None:
         return []
     try:
-        records = served.folder.read_metrics()
+        return served.folder.read_metrics(skip_damaged=True)
     except CharRNNError as error:
         raise ApiError(500, printable(str(error)), code="damaged_run") from None
-    return [r for r in records if type(r["step"]) is int and r["step"] >= 0]
 
 
 def _curve(records: Sequence[dict[str, Any]], key: str) -> list[list[float]]:
