@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from charrnn.terminal import printable
+
 MOST_CHARACTERS = 2000  # of a message; what a file or a stranger has put into it may be longer
 
 
@@ -12,8 +14,8 @@ class CharRNNError(Exception):
 
     def __init__(self, message: str = "") -> None:
         """Line ends and other characters that cannot be printed are escaped."""
-        printable = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
-        super().__init__(printable if len(printable) <= MOST_CHARACTERS else f"{printable[:MOST_CHARACTERS]}…")
+        text = printable(message)
+        super().__init__(text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}…")
 
 
 class ConfigError(CharRNNError):
