@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -57,7 +58,9 @@ def mend_study(folder: Path, fits: Callable[[Any], bool], say: Say) -> Any:
             say(f"'{path}' was torn: its last {size - end:,} bytes are not whole lines and are cut off")
             file.truncate(end)
     try:
-        study = open_study(folder)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Optuna's, of ranges that nobody gave
+            study = open_study(folder)
         if fits(study):
             return study
     except (OSError, RunError):
