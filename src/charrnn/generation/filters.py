@@ -128,15 +128,17 @@ class SamplingConfig:
         self.greedy: bool = self._values.pop("greedy")
         if self.greedy:
             self._values["temperature"] = 0.0
+        self._key = tuple(self._values.items())
+        self._hash = hash(self._key)  # asked for at every character that the server writes
 
     def __getitem__(self, name: str) -> Any:
         return self._values[name]
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, SamplingConfig) and self._values == other._values
+        return isinstance(other, SamplingConfig) and self._key == other._key
 
     def __hash__(self) -> int:
-        return hash(tuple(self._values.items()))
+        return self._hash
 
 
 def make_sampling(values: Mapping[str, Any]) -> SamplingConfig:

@@ -72,9 +72,10 @@ class Connection(H11Protocol):
         super().pause_writing()
         self._idle_since, self._unread_bytes = self.loop.time(), self.transport.get_write_buffer_size()
         self._watch()
-        unread = [c for c in self._others() if c.unread]
-        if sum(c.transport.get_write_buffer_size() for c in unread) > MOST_UNREAD:
-            self._drop_longest(unread)
+        if self._unread_bytes * len(self.connections) > MOST_UNREAD:  # else the sum is bounded, too
+            unread = [c for c in self._others() if c.unread]
+            if sum(c.transport.get_write_buffer_size() for c in unread) > MOST_UNREAD:
+                self._drop_longest(unread)
 
     def resume_writing(self) -> None:
         super().resume_writing()
