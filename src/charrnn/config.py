@@ -19,6 +19,7 @@ class ModelConfig:
     hidden_size: int = 256
     num_layers: int = 1
     dropout: float = 0.0  # between layers, while training
+    num_experts: int = 0  # count models that the network knows
 
 
 @dataclass(frozen=True)

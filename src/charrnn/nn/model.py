@@ -16,6 +16,7 @@ from charrnn.config import ModelConfig
 from charrnn.errors import ConfigError
 from charrnn.nn.layers import LAYERS
 from charrnn.nn.layers.layer import Layer, LayerWorkspace
+from charrnn.nn.mixture import ExpertInputs, ExpertInputsWorkspace
 from charrnn.nn.parameters import Parameters
 from charrnn.nn.readout import Readout, ReadoutWorkspace
 from charrnn.randomness import Uniform
@@ -27,12 +28,14 @@ class ModelWorkspace(NamedTuple):
 
     layers: list[LayerWorkspace]
     readout: ReadoutWorkspace
+    experts: ExpertInputsWorkspace | None = None
 
 
 class CharModel:
     """A stack of layers that predicts the next character.
 
-    Shapes: T seq_len, B batch_size, V vocab_size, H hidden_size, L num_layers, S states of a layer.
+    Shapes: T seq_len, B batch_size, V vocab_size, H hidden_size, L num_layers, S states of a layer. A network with
+    experts also reads log_q (num_experts, T, B, V): what they say about the character after each input.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -45,10 +48,15 @@ class CharModel:
                 f"dropout {config.dropout:g} has nothing to act on with num_layers {config.num_layers}: "
                 "it drops what passes between layers"
             )
-        self.readout = Readout(config.hidden_size, config.vocab_size, normalise=self.layers[0].residual)
+        H, V, S = config.hidden_size, config.vocab_size, config.num_experts
+        self.readout = Readout(H, V, normalise=self.layers[0].residual, num_experts=S)
+        # Between the lowest layer and the next. A single layer that is no stream has no such place.
+        self.experts = ExpertInputs(S, V, H) if S and (config.num_layers > 1 or self.layers[0].residual) else None
         self.state_shape = (config.num_layers, len(self.layers[0].states))
         self.layout: dict[str, tuple[int, ...]] = {}
-        self.parts: list[Layer[Any] | Readout] = [*self.layers, self.readout]
+        self.parts: list[Layer[Any] | Readout | ExpertInputs] = [*self.layers, self.readout]
+        if self.experts:
+            self.parts.append(self.experts)
         for part in self.parts:
             self.layout.update(part.layout)
 
@@ -65,10 +73,17 @@ class CharModel:
 
     def workspace(self, seq_len: int, batch_size: int, dtype: npt.DTypeLike = np.float32) -> ModelWorkspace:
         layers = [layer.workspace(seq_len, batch_size, dtype) for layer in self.layers]
-        return ModelWorkspace(layers, self.readout.workspace(seq_len, batch_size, dtype))
+        experts = self.experts.workspace(seq_len, batch_size, dtype) if self.experts else None
+        return ModelWorkspace(layers, self.readout.workspace(seq_len, batch_size, dtype), experts)
 
     def forward(
-        self, params: Parameters, inputs: Array, state: Array, ws: ModelWorkspace, dropout_rng: Uniform | None = None
+        self,
+        params: Parameters,
+        inputs: Array,
+        state: Array,
+        ws: ModelWorkspace,
+        dropout_rng: Uniform | None = None,
+        log_q: Array | None = None,
     ) -> tuple[Array, Array]:
         """Read a window.
 
@@ -80,6 +95,8 @@ class CharModel:
             The state before the window; it is not changed.
         dropout_rng : Uniform, optional
             Draws the dropout masks; without it nothing is dropped, as is right for evaluation and writing.
+        log_q : (num_experts, T, B, V) array
+            What the experts say, in a network that has any.
 
         Returns
         -------
@@ -88,10 +105,16 @@ class CharModel:
         state : (L, S, B, H) array
             The state after the window, a copy.
         """
+        S, V = self.config.num_experts, self.config.vocab_size
+        if (log_q is None) != (S == 0) or (log_q is not None and log_q.shape != (S, *inputs.shape, V)):
+            given = "none" if log_q is None else f"an array {log_q.shape}"
+            raise ValueError(f"log_q must be an array {(S, *inputs.shape, V)} for {S} experts, not {given}")
         x = inputs
         for k, (layer, w) in enumerate(zip(self.layers, ws.layers, strict=True)):
             x = layer.forward(params, x, state[k], w, dropout_rng)
-        logits = self.readout.forward(params, x, ws.readout)
+            if k == 0 and self.experts and ws.experts and log_q is not None:
+                x = self.experts.forward(params, x, log_q, ws.experts)
+        logits = self.readout.forward(params, x, ws.readout, log_q)
         return logits, np.array([w.final_state for w in ws.layers])
 
     def nats(
@@ -102,9 +125,10 @@ class CharModel:
         state: Array,
         ws: ModelWorkspace,
         dropout_rng: Uniform | None = None,
+        log_q: Array | None = None,
     ) -> tuple[Array, Array]:
         """The surprise at every target: nats (T, B) in float64, and the state after the window, as in `forward`."""
-        _, final_state = self.forward(params, inputs, state, ws, dropout_rng)
+        _, final_state = self.forward(params, inputs, state, ws, dropout_rng, log_q)
         return self.readout.nats(targets, ws.readout).reshape(inputs.shape), final_state
 
     def loss_and_grads(
@@ -116,6 +140,7 @@ class CharModel:
         ws: ModelWorkspace,
         grads: Parameters,
         dropout_rng: Uniform | None = None,
+        log_q: Array | None = None,
     ) -> tuple[float, Array]:
         """The loss of a window, in mean nats per character, and its gradient by back-propagation through time.
 
@@ -128,6 +153,8 @@ class CharModel:
             Each target is the character after its input.
         dropout_rng : Uniform, optional
             Draws the dropout masks; without it nothing is dropped.
+        log_q : (num_experts, T, B, V) array
+            What the experts say, in a network that has any. They are constants: no gradient flows to them.
 
         Returns
         -------
@@ -135,11 +162,13 @@ class CharModel:
         state : (L, S, B, H) array
             The state after the window, a copy.
         """
-        nats, final_state = self.nats(params, inputs, targets, state, ws, dropout_rng)
+        nats, final_state = self.nats(params, inputs, targets, state, ws, dropout_rng, log_q)
         d_outputs: Array | None = self.readout.backward(params, targets, ws.readout, grads)
-        for layer, w in zip(reversed(self.layers), reversed(ws.layers), strict=True):
+        for k, layer in reversed(list(enumerate(self.layers))):
             assert d_outputs is not None
-            d_outputs = layer.backward(params, d_outputs, w, grads)
+            if k == 0 and self.experts and ws.experts:
+                self.experts.backward(d_outputs, ws.experts, grads)
+            d_outputs = layer.backward(params, d_outputs, ws.layers[k], grads)
         return nats.mean().item(), final_state
 
     def initial_state_grad(self, ws: ModelWorkspace) -> Array:

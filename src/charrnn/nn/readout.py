@@ -1,6 +1,7 @@
 """From the last layer's outputs to a loss, and back: o = V h + c, softmax, cross-entropy.
 
-    o = V h + c                                 [readout.1]   h normalised first above residual layers
+    o = V h + c                                 [readout.1]   h normalised first above residual layers; in a network
+                                                              with experts, these add to o: see `mixture`
     p_k = exp(o_k) / Σ_j exp(o_j)               [readout.2]
     L = −mean log p[target]                     [readout.3]   nats per character, the mean over all N = T·B targets
 
@@ -17,6 +18,7 @@ import numpy.typing as npt
 
 from charrnn.arrays import Array
 from charrnn.nn.initializers import uniform_
+from charrnn.nn.mixture import ExpertGates, ExpertGatesWorkspace
 from charrnn.nn.numerics import flat
 from charrnn.nn.parameters import Parameters
 from charrnn.nn.rms_norm import NormWorkspace, RMSNorm
@@ -29,6 +31,7 @@ class ReadoutWorkspace:
 
     def __init__(self, seq_len: int, batch_size: int, hidden_size: int, vocab_size: int, dtype: npt.DTypeLike) -> None:
         self.norm: NormWorkspace | None = None
+        self.gates: ExpertGatesWorkspace | None = None
         self.h = np.empty((0, hidden_size), dtype)  # (T·B, H) of the last forward pass
         self.logits = np.empty((seq_len, batch_size, vocab_size), dtype)  # becomes d_logits in backward
         self.flat_logits = flat(self.logits)  # (T·B, V), the same numbers
@@ -42,33 +45,41 @@ class ReadoutWorkspace:
 class Readout:
     """The output layer and its loss. Above layers that add to their inputs it begins with a normalisation."""
 
-    def __init__(self, hidden_size: int, vocab_size: int, normalise: bool = False) -> None:
+    def __init__(self, hidden_size: int, vocab_size: int, normalise: bool = False, num_experts: int = 0) -> None:
         self.hidden_size, self.vocab_size = hidden_size, vocab_size
         self.norm = RMSNorm("readout.norm", hidden_size) if normalise else None
         self.layout: dict[str, tuple[int, ...]] = dict(self.norm.layout) if self.norm else {}
         self.layout |= {"readout.weight": (vocab_size, hidden_size), "readout.bias": (vocab_size,)}
+        self.gates = ExpertGates(num_experts, vocab_size, hidden_size) if num_experts else None
+        self.layout |= self.gates.layout if self.gates else {}
 
     def initialize(self, params: Parameters, rng: np.random.Generator) -> None:
         if self.norm:
             self.norm.initialize(params)
         # A normalised h is larger than the states of a cell: halved, first guesses are about as cautious.
         uniform_(params["readout.weight"], rng, (0.5 if self.norm else 1.0) * self.hidden_size**-0.5)
+        if self.gates:
+            self.gates.initialize(params)
 
     def workspace(self, seq_len: int, batch_size: int, dtype: npt.DTypeLike) -> ReadoutWorkspace:
         ws = ReadoutWorkspace(seq_len, batch_size, self.hidden_size, self.vocab_size, dtype)
         if self.norm:
             ws.norm = self.norm.workspace(seq_len * batch_size, dtype)
             ws.h = np.empty((seq_len * batch_size, self.hidden_size), dtype)
+        if self.gates:
+            ws.gates = self.gates.workspace(seq_len * batch_size, dtype)
         return ws
 
-    def forward(self, params: Parameters, outputs: Array, ws: ReadoutWorkspace) -> Array:
-        """outputs (T, B, H) to logits (T, B, V), a view."""
+    def forward(self, params: Parameters, outputs: Array, ws: ReadoutWorkspace, log_q: Array | None = None) -> Array:
+        """outputs (T, B, H), and what the experts say, log q (S, T, B, V), to logits (T, B, V), a view."""
         if self.norm and ws.norm:
             self.norm.forward(params, flat(outputs), ws.norm, out=ws.h)
         else:
             ws.h = flat(outputs)
         np.matmul(ws.h, params["readout.weight"].T, out=ws.flat_logits)  # [readout.1]
         ws.logits += params["readout.bias"]
+        if self.gates and ws.gates and log_q is not None:
+            self.gates.forward_(ws.flat_logits, params, ws.h, log_q, ws.gates)
         return ws.logits
 
     def nats(self, targets: Array, ws: ReadoutWorkspace) -> Array:
@@ -98,6 +109,8 @@ class Readout:
         np.matmul(ws.h.T, d_logits, out=grads["readout.weight"].T)
         np.sum(d_logits, axis=0, out=grads["readout.bias"])
         np.matmul(d_logits, params["readout.weight"], out=flat(ws.d_outputs))  # [readout.5]
+        if self.gates and ws.gates:
+            self.gates.backward(params, d_logits, ws.h, flat(ws.d_outputs), ws.gates, grads)
         if self.norm and ws.norm:
             self.norm.backward_(params, flat(ws.d_outputs), ws.norm, grads)
         return ws.d_outputs

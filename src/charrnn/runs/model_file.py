@@ -23,6 +23,7 @@ from charrnn.settings import shown
 from charrnn.text.vocabulary import Vocabulary
 
 MODEL_FILE = "model.safetensors"
+MOST_EXPERTS = 16
 MOST = {"num_layers": 1000, "vocab_size": 1 << 21, "hidden_size": 1 << 20}  # beyond any model: the header is wrong
 
 
@@ -128,10 +129,12 @@ def _provenance(values: Any) -> dict[str, Any]:
 
 
 def _model_config(values: dict[str, Any]) -> ModelConfig:
+    values = {"num_experts": 0, **values}  # files from before networks knew experts
     known = {f.name for f in fields(ModelConfig)}
     if set(values) != known:
         raise ValueError(f"the model's settings are {sorted(values)}, expected {sorted(known)}")
     for name, most in MOST.items():
         header_value(name, values[name], "int", "is not a size", least=1, most=most)
     header_value("dropout", values["dropout"], "float", "is not a share", least=0, below=1)
+    header_value("num_experts", values["num_experts"], "int", "is not a number of experts", least=0, most=MOST_EXPERTS)
     return ModelConfig(**values)
