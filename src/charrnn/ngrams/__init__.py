@@ -1,4 +1,4 @@
-"""Character n-gram models: the baselines that a network has to beat."""
+"""Character n-gram models: baselines that a network has to beat, and experts that it may know."""
 
 from charrnn.ngrams.ngram import NGram, best_ngram, uniform_nats
 

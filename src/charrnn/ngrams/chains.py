@@ -1,0 +1,158 @@
+"""Chains of contexts: what a count model looks at before it guesses the next character.
+
+A chain is a list of contexts u_1 ⊂ u_2 ⊂ … ⊂ u_L, each determined by the next. Of a context only a hash of 64 bits is
+kept, its *key*: a polynomial in the ids of its characters, modulo 2⁶⁴, so that the keys of a whole text come from a few
+cumulative sums. No context looks further back than REACH characters: a key is a function of these characters alone,
+whether they are read as a text, in windows or one at a time. Before a text stands nothing, which has code 0.
+
+A new chain is one class here and one line in CHAINS.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Protocol
+
+import numpy as np
+
+from charrnn.arrays import Array
+
+REACH = 64  # characters
+ORDER = 7  # of the chain of characters: contexts of 0 to 6 characters. Orders 6 to 8 are equally good
+WORDS = 4  # contexts in the chain of words
+BASE = 0x9E3779B97F4A7C15  # of the polynomials: odd, so that it has an inverse modulo 2⁶⁴
+INVERSE = pow(BASE, -1, 1 << 64)
+SALT, MIX = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+# Scripts that are written without spaces, by the first word of a character's Unicode name. Each of their characters is
+# a word of its own.
+WITHOUT_SPACES = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN")
+
+
+class Chain(Protocol):
+    """A chain of contexts over a vocabulary."""
+
+    levels: int  # L, the number of contexts
+
+    def __init__(self, characters: str) -> None: ...
+
+    def keys(self, codes: Array) -> list[Array]:
+        """The keys of contexts.
+
+        Parameters
+        ----------
+        codes : (B, n) uint64 array
+            Stretches of text: ids + 1, and 0 where there is nothing.
+
+        Returns
+        -------
+        list of (B, n) uint64 arrays
+            For each context of the chain, the shortest first, its key after each character. Those of the first
+            REACH − 1 columns count what stands before the stretch as nothing.
+        """
+
+
+class Characters:
+    """The last 0, 1, …, 6 characters."""
+
+    levels = ORDER
+
+    def __init__(self, characters: str) -> None:
+        pass
+
+    def keys(self, codes: Array) -> list[Array]:
+        total = np.zeros_like(codes)
+        keys = [mixed(total, 0)]
+        power = 1
+        for k in range(1, self.levels):  # k characters: Σ_i code_{t−i} BASE^i
+            total[:, k - 1 :] += codes[:, : codes.shape[1] - k + 1] * np.uint64(power)
+            keys.append(mixed(total, k))
+            power = power * BASE % (1 << 64)
+        return keys
+
+
+class Words:
+    """Nothing; the word so far, as written; with the word before; and with the one before that, in lower case.
+
+    A word is a run of letters, marks and apostrophes; between words, "the word so far" is what has followed the last.
+    """
+
+    levels = WORDS
+
+    def __init__(self, characters: str) -> None:
+        place = {c: k for k, c in enumerate(characters, 1)}
+        self.letter = np.array([False, *map(is_letter, characters)])  # by code
+        self.alone = np.array([False, *map(stands_alone, characters)])
+        self.lower = np.array([0, *(place.get(c.lower(), place[c]) for c in characters)], np.uint64)
+
+    def keys(self, codes: Array) -> list[Array]:
+        n = codes.shape[1]
+        at = codes.astype(np.intp)
+        columns = np.arange(n)
+        letter, alone = self.letter[at], self.alone[at]
+        begins = np.ones(at.shape, bool)  # a run: letters or others, and each character that stands alone
+        begins[:, 1:] = (letter[:, 1:] != letter[:, :-1]) | alone[:, 1:] | alone[:, :-1]
+        start = np.maximum.accumulate(np.where(begins, columns, 0), axis=1)  # of the run that a character is in
+        far = np.maximum(columns - (REACH - 1), 0)  # the first column that a context may look at
+
+        def begin_of(end: Array) -> Array:
+            """The start of the run that ends before a column."""
+            return np.take_along_axis(start, np.maximum(end - 1, 0), axis=1)
+
+        def last_end(column: Array) -> Array:
+            """Where the last word before a column ends: there, or where the run between words began."""
+            is_word = np.take_along_axis(letter, np.maximum(column - 1, 0), axis=1)
+            return np.where(is_word, column, begin_of(column))
+
+        spelled, folded = prefix_sums(codes), prefix_sums(self.lower[at])
+        after = np.broadcast_to(columns + 1, at.shape)
+        so_far = segment(spelled, np.where(alone, after, np.maximum(start, far)), after)
+        end = np.where(alone, after, np.where(letter, last_end(start), start))
+        keys = [mixed(np.zeros_like(codes), 100), mixed(so_far, 101 + letter)]
+        for salt in (103, 104):
+            begin = begin_of(end)
+            word = segment(folded, np.maximum(begin, far), np.maximum(end, far))
+            keys.append(mixed(keys[-1] ^ mixed(word, salt), salt))
+            end = last_end(begin)
+        return keys
+
+
+CHAINS: dict[str, type[Chain]] = {"characters": Characters, "words": Words}
+
+
+def is_letter(character: str) -> bool:
+    """Whether a character can be part of a word: a letter, a mark upon one, or an apostrophe."""
+    return unicodedata.category(character)[0] in "LM" or character in "'’"
+
+
+def stands_alone(character: str) -> bool:
+    """Whether a character is a letter of a script that puts no spaces between words."""
+    return is_letter(character) and unicodedata.name(character, "").startswith(WITHOUT_SPACES)
+
+
+def mixed(key: Array, salt: int | Array) -> Array:
+    """Keys of another context for every salt, with all bits spread."""
+    key = (key + np.asarray(salt, np.uint64) * SALT) * MIX
+    key ^= key >> np.uint64(31)
+    key *= MIX
+    key ^= key >> np.uint64(29)
+    return key
+
+
+def prefix_sums(codes: Array) -> Array:
+    """Σ_{k<t} code_k BASE^−k for t = 0 … n, (B, n + 1)."""
+    sums = np.zeros((len(codes), codes.shape[1] + 1), np.uint64)
+    np.cumsum(codes * powers(INVERSE, codes.shape[1]), axis=1, out=sums[:, 1:])
+    return sums
+
+
+def segment(sums: Array, start: Array, end: Array) -> Array:
+    """The polynomials Σ code_k BASE^(end − 1 − k) over start ≤ k < end, from their prefix sums; 0 if there is none."""
+    value = np.take_along_axis(sums, end, axis=1) - np.take_along_axis(sums, np.minimum(start, end), axis=1)
+    return value * powers(BASE, sums.shape[1])[np.maximum(end - 1, 0)]
+
+
+def powers(base: int, n: int) -> Array:
+    """base^0 … base^(n − 1) modulo 2⁶⁴, (n,)."""
+    factors = np.full(n, base, np.uint64)
+    factors[:1] = 1
+    return np.multiply.accumulate(factors)

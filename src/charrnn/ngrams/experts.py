@@ -1,0 +1,120 @@
+"""The experts: count models that a network knows. What they say along a text, and while one is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from charrnn.arrays import Array
+from charrnn.ngrams.chains import CHAINS, REACH, Chain
+from charrnn.ngrams.distributions import Removed, Shares, log_probs
+from charrnn.ngrams.tables import Events, KeyedText, Tables
+
+BLOCKS = 20  # of the training text, of which each is read with its own counts taken out
+MOST_COUNTED = 4_000_000  # characters of the training text: tables of about 400 MB
+NUMBERS = 1 << 21  # probabilities made at a time
+
+
+@dataclass(frozen=True, eq=False)
+class Experts:
+    """Chains of contexts over a vocabulary, and their tables."""
+
+    names: tuple[str, ...]  # of the chains
+    characters: str  # of the vocabulary
+    tables: Tables
+
+    @classmethod
+    def count(cls, names: Sequence[str], characters: str, ids: Array) -> Experts:
+        """Experts that have counted a text, ids (N,)."""
+        return cls.of_no_text(names, characters).added(ids).with_discounts()
+
+    @classmethod
+    def of_no_text(cls, names: Sequence[str], characters: str) -> Experts:
+        levels = [CHAINS[name].levels for name in names]
+        return cls(tuple(names), characters, Tables.empty(len(characters), levels))
+
+    @cached_property
+    def chains(self) -> list[Chain]:
+        return [CHAINS[name](self.characters) for name in self.names]
+
+    @cached_property
+    def shares(self) -> Shares:
+        return Shares(self.tables)
+
+    def added(self, ids: Array) -> Experts:
+        """These experts after they have counted another text, ids (N,), too."""
+        return replace(self, tables=self.tables.add(self.keyed(ids)))
+
+    def removed(self, ids: Array) -> Experts:
+        """These experts without a text that they have counted before."""
+        return replace(self, tables=self.tables.remove(self.keyed(ids)))
+
+    def with_discounts(self) -> Experts:
+        return replace(self, tables=self.tables.with_discounts())
+
+    def keyed(self, ids: Array) -> KeyedText:
+        """A text as the tables count it: every character after the first."""
+        codes = np.asarray(ids, np.uint64)[None, :-1] + np.uint64(1)
+        return KeyedText([[key[0] for key in chain.keys(codes)] for chain in self.chains], np.asarray(ids[1:]))
+
+    def keys(self, codes: Array) -> Array:
+        """The keys after each character of stretches (B, n), all chains and levels, (levels, B, n)."""
+        return np.array([key for chain in self.chains for key in chain.keys(codes)])
+
+
+class OnText:
+    """What the experts say at each character of a text, ids (N,).
+
+    Parameters
+    ----------
+    events : Events, optional
+        The counts that are taken out at each position: those of its own block of the text, from there on.
+    """
+
+    def __init__(self, experts: Experts, ids: Array, events: Events | None = None) -> None:
+        self.experts, self.ids, self.events = experts, ids, events
+
+    def log_q(self, starts: Array, seq_len: int, dtype: npt.DTypeLike = np.float32) -> Array:
+        """The log-probabilities of the characters after each of seq_len inputs from starts (B,) on, (S, T, B, V)."""
+        experts, B = self.experts, len(starts)
+        tables = experts.tables
+        S, V = len(tables.levels), tables.vocab_size
+        out = np.empty((S, seq_len, B, V), dtype)
+        at = np.asarray(starts)[:, None] + np.arange(1 - REACH, seq_len)
+        codes = np.where(at < 0, 0, np.asarray(self.ids[np.maximum(at, 0)], np.uint64) + np.uint64(1))
+        keys = experts.keys(codes)[:, :, REACH - 1 :]  # (levels, B, T)
+        rows = tables.rows(keys.transpose(2, 1, 0))  # (T, B, levels)
+        times = at[:, REACH - 1 :].T
+        for start in range(0, B, lanes := max(1, NUMBERS // (S * V * seq_len))):
+            part = slice(start, start + lanes)
+            removed = None
+            if self.events is not None:
+                ends = self.events.ends
+                since = times[:, part]
+                removed = Removed(self.events, since, ends[np.searchsorted(ends, since, side="right")])
+            out[:, :, part] = log_probs(experts.shares, rows[:, part], dtype, removed)
+        return out
+
+
+def static(experts: Experts, ids: Array) -> OnText:
+    """The experts as they are: nothing that is read changes them."""
+    return OnText(experts, ids)
+
+
+def held_out(experts: Experts, ids: Array) -> tuple[Experts, OnText]:
+    """Experts that have counted ids (N,), and what they say along it: each position's own block taken out."""
+    n = len(ids) - 1
+    ends = np.unique([n * k // BLOCKS for k in range(1, BLOCKS + 1)])
+    tables, events = experts.tables.read(experts.keyed(ids), ends)
+    experts = replace(experts, tables=tables.with_discounts())
+    return experts, OnText(experts, ids, events)
+
+
+def in_context(experts: Experts, ids: Array) -> OnText:
+    """The experts while they count what they read: at each position, all of the text before it."""
+    tables, events = experts.tables.read(experts.keyed(ids), np.array([len(ids) - 1]))
+    return OnText(replace(experts, tables=tables), ids, events)
