@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -46,7 +47,7 @@ Examples:
 @quiet_option
 @json_option
 def gradcheck(
-    cell: str, against: str, num_layers: tuple[int, ...], figure: Path | None, quiet: bool, as_json: bool, **size: int
+    cell: str, against: str, num_layers: tuple[int, ...], figure: Path | None, quiet: bool, as_json: bool, **size: Any
 ) -> None:
     """Prove the gradients: back-propagation, on the code that trains, against independent methods.
 
