@@ -13,16 +13,23 @@ from charrnn.nn.model import ModelWorkspace
 
 T, B, V, H = 5, 3, 7, 6
 EVERY_CELL = sorted(LAYERS)
-# Layers, and dropout between them.
-EVERY_STACK = [(1, 0.0), (2, 0.0), (3, 0.4)]
+# Layers, dropout between them, and the experts that the network knows.
+EVERY_STACK = [(layers, dropout, experts) for experts in (0, 2) for layers, dropout in ((1, 0.0), (2, 0.0), (3, 0.4))]
 
 
 def small_case(
-    cell: str, num_layers: int = 1, dropout: float = 0.0, dtype: type = np.float64, seq_len: int = T
+    cell: str,
+    num_layers: int = 1,
+    dropout: float = 0.0,
+    num_experts: int = 0,
+    *,
+    dtype: type = np.float64,
+    seq_len: int = T,
 ) -> Case:
     return make_case(
-        cell, num_layers, hidden_size=H, seq_len=seq_len, batch_size=B, vocab_size=V, dropout=dropout, dtype=dtype
-    )
+        cell, num_layers, hidden_size=H, seq_len=seq_len, batch_size=B, vocab_size=V, dropout=dropout,
+        num_experts=num_experts, dtype=dtype,
+    )  # fmt: skip
 
 
 def parts(whole: Any) -> Iterator[Any]:
@@ -34,7 +41,11 @@ def parts(whole: Any) -> Iterator[Any]:
                 yield from parts(each)
 
 
+def roots(ws: ModelWorkspace) -> list[Any]:
+    return [*ws.layers, ws.readout, *([ws.experts] if ws.experts else [])]
+
+
 def float_arrays(ws: ModelWorkspace) -> list[np.ndarray]:
     """Every floating-point buffer of a workspace, constants aside."""
-    values = [value for root in (*ws.layers, ws.readout) for part in parts(root) for value in vars(part).values()]
+    values = [value for root in roots(ws) for part in parts(root) for value in vars(part).values()]
     return [a for a in values if isinstance(a, np.ndarray) and a.dtype.kind in "fc" and a.flags.writeable]

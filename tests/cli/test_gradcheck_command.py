@@ -15,6 +15,7 @@ from charrnn.nn.cells.gru import GRU
 from charrnn.nn.cells.lstm import LSTM
 from charrnn.nn.cells.rnn import RNN
 from charrnn.nn.layers import LAYERS
+from charrnn.nn.mixture import ExpertInputs
 from tests.cli.conftest import Run
 from tests.mutants.planting import planted
 
@@ -24,16 +25,20 @@ TINY = ["--hidden-size", 8, "--seq-len", 6, "--num-layers", 2]
 def test_every_cell_against_every_method(charrnn: Run) -> None:
     result = charrnn("gradcheck", *TINY)
     assert result.status == 0
-    assert [line.split(",")[0] for line in result.out.splitlines() if ", 2 layers" in line] == [*LAYERS]
+    titles = [line.split(",")[0] for line in result.out.splitlines() if ", 2 layers" in line]
+    assert titles == [title for cell in LAYERS for title in (cell, f"{cell} with experts")]
     assert result.out.splitlines()[-1].startswith("all ")
     assert result.out.splitlines()[-1].endswith(" gradients and states agree")
 
 
 def test_json_is_a_list_of_errors(charrnn: Run) -> None:
     rows = json.loads(charrnn("gradcheck", "--cell", "lstm", *TINY, "--json").out)
-    assert all({"cell", "layers", "parameter", "against", "relative_error"} <= set(row) for row in rows)
+    assert all({"cell", "layers", "parameter", "against", "relative_error", "experts"} <= set(row) for row in rows)
     assert {row["against"] for row in rows} == set(available())
-    assert {(row["cell"], row["layers"]) for row in rows} == {("lstm", 2)}
+    assert {(row["cell"], row["layers"], row["experts"]) for row in rows} == {("lstm", 2, 0), ("lstm", 2, 2)}
+    assert {row["parameter"] for row in rows if row["experts"]} > {
+        row["parameter"] for row in rows if not row["experts"]
+    }
 
 
 @pytest.mark.parametrize(
@@ -54,6 +59,15 @@ def test_a_wrong_gradient_turns_it_red(charrnn: Run, cell: Any, old: str, new: s
     assert result.status == 1
     assert f"FAILED: {name}, 2 layers, recurrent.weight_hh_l0 against {against}: relative error " in result.out
     assert charrnn("gradcheck", "--cell", name, "--against", against, *TINY, "--quiet").status == 0
+
+
+@pytest.mark.parametrize("against", [m for m in METHODS if m in available()])
+def test_a_wrong_gradient_of_the_experts_turns_it_red(charrnn: Run, against: str) -> None:
+    with planted(ExpertInputs, "backward", "flat(d_x)", "-flat(d_x)"):
+        result = charrnn("gradcheck", "--cell", "qrnn", "--against", against, *TINY)
+    assert result.status == 1
+    assert f"FAILED: qrnn with experts, 2 layers, mixture.input_weight against {against}: " in result.out
+    assert "FAILED: qrnn, " not in result.out
 
 
 def test_without_pytorch_it_says_what_it_leaves_out(charrnn: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,13 +19,14 @@ method_params = [pytest.param(name, marks=needs_torch if name == "torch" else ()
 
 
 @pytest.mark.parametrize("method", method_params)
+@pytest.mark.parametrize("num_experts", [0, 1, 3])
 @pytest.mark.parametrize("num_layers", [1, 2, 3])
 @pytest.mark.parametrize("cell", EVERY_CELL)
-def test_small_networks(cell: str, num_layers: int, method: str) -> None:
-    results = list(gradcheck([cell], [method], [num_layers], hidden_size=9, seq_len=11, batch_size=4))
+def test_small_networks(cell: str, num_layers: int, num_experts: int, method: str) -> None:
+    results = list(gradcheck([cell], [method], [num_layers], [num_experts], hidden_size=9, seq_len=11, batch_size=4))
     compared = method != "torch" or cell in TWINS
-    wanted = {"initial_state", *small_case(cell, num_layers).model.layout} if compared else set()
-    assert {r.parameter for r in results} >= wanted
+    layout = small_case(cell, num_layers, num_experts=num_experts).model.layout
+    assert {r.parameter for r in results} >= ({"initial_state", *layout} if compared else set())
     assert bool(results) == compared
     assert [r for r in results if not r.passed] == []
 
@@ -33,14 +34,15 @@ def test_small_networks(cell: str, num_layers: int, method: str) -> None:
 @needs_torch
 @pytest.mark.parametrize("cell", sorted(TWINS))
 def test_the_reference_setting_equals_pytorch_to_the_last_digit(cell: str) -> None:
-    results = list(gradcheck([cell], ["torch"], [1]))
+    results = list(gradcheck([cell], ["torch"], [1], [0]))
     assert max(r.relative_error for r in results if "steps" not in r.parameter) <= 1e-15
 
 
+@pytest.mark.parametrize("num_experts", [0, 2])
 @pytest.mark.parametrize("num_layers", [2, 3])
 @pytest.mark.parametrize("cell", EVERY_CELL)
-def test_with_dropout(cell: str, num_layers: int) -> None:
-    case = small_case(cell, num_layers, dropout=0.4)
+def test_with_dropout(cell: str, num_layers: int, num_experts: int) -> None:
+    case = small_case(cell, num_layers, 0.4, num_experts)
     assert max(error for _, error in compare_with_complex_step(case)) < METHODS["complex-step"].tolerance
     assert max(error for _, error in compare_with_finite_differences(case)) < METHODS["finite-difference"].tolerance
 
@@ -82,8 +84,9 @@ def test_dropout_with_the_same_masks_in_pytorch(cell: str) -> None:
 @needs_torch
 @pytest.mark.parametrize("cell", sorted(TWINS))
 @pytest.mark.parametrize("num_layers", [1, 2])
-def test_thirty_steps_of_training_follow_pytorch(cell: str, num_layers: int) -> None:
-    path = follow_torch(cell, num_layers, hidden_size=20)
+@pytest.mark.parametrize("num_experts", [0, 2])
+def test_thirty_steps_of_training_follow_pytorch(cell: str, num_layers: int, num_experts: int) -> None:
+    path = follow_torch(cell, num_layers, hidden_size=20, num_experts=num_experts)
     assert path.losses <= TRAJECTORY_TOLERANCE
     assert path.parameters <= TRAJECTORY_TOLERANCE
     assert path.clipped_steps == STEPS

@@ -29,6 +29,7 @@ from charrnn.nn.layers.inputs import Inputs
 from charrnn.nn.layers.quasi_recurrent import QuasiRecurrentLayer
 from charrnn.nn.layers.quasi_recurrent_sources import Stream, Tables
 from charrnn.nn.layers.recurrent import RecurrentLayer
+from charrnn.nn.mixture import ExpertGates, ExpertInputs
 from charrnn.nn.model import CharModel
 from charrnn.scoring import evaluation
 from charrnn.training import gradients, schedules
@@ -37,15 +38,15 @@ from charrnn.training.trainer import Trainer
 from tests.contracts import test_batchers, test_cells, test_layers
 from tests.gradients import test_reference
 from tests.mutants.planting import planted
-from tests.networks import EVERY_CELL, parts, small_case
-from tests.unit import test_dropout, test_filters, test_generation, test_network, test_optimisation
+from tests.networks import EVERY_CELL, parts, roots, small_case
+from tests.unit import test_dropout, test_filters, test_generation, test_mixture, test_network, test_optimisation
 
 needs_torch = pytest.mark.skipif("torch" not in available(), reason="PyTorch is the oracle: pip install torch==2.13.0")
 
 
-def complex_step(cell: str, num_layers: int = 2, dropout: float = 0.0) -> Callable[[], None]:
+def complex_step(cell: str, num_layers: int = 2, dropout: float = 0.0, experts: int = 0) -> Callable[[], None]:
     def complex_step_derivatives() -> None:
-        case = small_case(cell, num_layers, dropout)
+        case = small_case(cell, num_layers, dropout, experts)
         assert max(error for _, error in compare_with_complex_step(case)) <= METHODS["complex-step"].tolerance
 
     return complex_step_derivatives
@@ -62,6 +63,11 @@ def specified(cell: str, index: int) -> Callable[[], None]:
     return named(test_layers.test_outputs_and_final_state_equal_the_specification, cell, index)
 
 
+def known(cell: str, num_layers: int) -> Callable[[], None]:
+    """A network with experts against the specification of its parts, for what both passes could share."""
+    return named(test_mixture.test_logits_equal_the_specification, cell, num_layers)
+
+
 def trajectory(cell: str) -> Callable[[], None]:
     def thirty_steps_of_pytorch() -> None:
         path = follow_torch(cell, hidden_size=12, seq_len=8)
@@ -71,8 +77,8 @@ def trajectory(cell: str) -> Callable[[], None]:
     return thirty_steps_of_pytorch
 
 
-def contract(test: Callable[..., None], cell: str, num_layers: int = 2) -> Callable[[], None]:
-    return named(test, cell, num_layers, 0.0)
+def contract(test: Callable[..., None], cell: str, num_layers: int = 2, experts: int = 0) -> Callable[[], None]:
+    return named(test, cell, num_layers, 0.0, experts)
 
 
 def named(test: Callable[..., None], *arguments: Any) -> Callable[[], None]:
@@ -175,6 +181,33 @@ BUGS = [
     Bug("RMSNorm: the row's own length is taken as given", rms_norm.RMSNorm, "backward_", "d_u -= ws.scratch", "pass",
         complex_step("qrnn", 1)),
     Bug("RMSNorm: the mean is a sum", rms_norm.RMSNorm, "forward", "ws.r /= self.size", "pass", specified("qrnn", 0)),
+    # --- experts
+    Bug("gates of the wrong step", ExpertGates, "forward_", "np.matmul(h, ",
+        "np.matmul(np.roll(h, 1, axis=0), ", known("qrnn", 2)),
+    Bug("the gates' gradient does not reach h", ExpertGates, "backward", "d_h += ws.d_gates @", "_ = ws.d_gates @",
+        complex_step("lstm", 1, experts=2)),
+    Bug("only the first expert's gate is trained", ExpertGates, "backward", "out=ws.d_gates[:, s])",
+        "out=ws.d_gates[:, s]); ws.d_gates[:, 1:] = 0.0", complex_step("gru", 1, experts=2)),
+    Bug("the bias of the gates is not trained", ExpertGates, "backward",
+        'np.sum(ws.d_gates, axis=0, out=grads["mixture.gate_bias"])', 'grads["mixture.gate_bias"][...] = 0.0',
+        complex_step("rnn", 1, experts=2)),
+    Bug("gates begin at one each", ExpertGates, "initialize", "1 / self.num_experts", "1.0",
+        named(test_mixture.test_a_fresh_network_with_a_silent_readout_is_the_geometric_mean_of_its_experts, "rnn", 1)),
+    Bug("the network reads q, not its root", ExpertInputs, "forward", "0.5", "1.0", known("qrnn", 1)),
+    Bug("the logits get what experts said one step before", ExpertGates, "forward_", "ws.log_q = log_q.reshape(",
+        "ws.log_q = np.roll(log_q, 1, axis=1).reshape(", known("lstm", 1)),
+    Bug("the network reads what experts said one step before", CharModel, "forward",
+        "self.experts.forward(params, x, log_q, ", "self.experts.forward(params, x, np.roll(log_q, 1, axis=1), ",
+        known("gru", 2)),
+    Bug("what experts say is not part of the stream", ExpertInputs, "forward", "ws.x += outputs", "pass",
+        known("qrnn", 2)),
+    Bug("dW of the experts is missing", ExpertInputs, "backward",
+        'np.matmul(ws.phi.T, flat(d_x), out=grads["mixture.input_weight"].T)',
+        'grads["mixture.input_weight"][...] = 0.0', complex_step("qrnn", 1, experts=2)),
+    Bug("dW of the experts is taken one layer too high", CharModel, "loss_and_grads", "if k == 0 and", "if k == 1 and",
+        complex_step("qrnn", 2, experts=2)),
+    Bug("networks with experts may be called without them", CharModel, "forward", "(log_q is None) != (S == 0) or",
+        "", named(test_mixture.test_a_call_without_what_the_experts_say_is_refused, None)),
     # --- characters, loss, state, dropout
     Bug("a repeated character keeps its last gradient only", one_hot, "sum_rows_by_id",
         "np.matmul(one_hot, rows, out=out)", "out[...] = 0.0; out[ids] = rows",
@@ -312,10 +345,11 @@ def backwards() -> dict[tuple[type, str], list[str]]:
     """Every function of the way back in every registered network, by class and name, with the cells that run it."""
     found: dict[tuple[type, str], list[str]] = {}
     for cell in EVERY_CELL:
-        case = small_case(cell, 2)
+        case = small_case(cell, 2, num_experts=2)
         ws = case.workspace()
-        roots = (*case.model.parts, *ws.layers, ws.readout)
-        for owner in {owner for root in roots for part in parts(root) for owner in type(part).__mro__}:
+        for owner in {
+            owner for root in (*case.model.parts, *roots(ws)) for part in parts(root) for owner in type(part).__mro__
+        }:
             for name in vars(owner):
                 if "backward" in name:
                     found.setdefault((owner, name), []).append(cell)
@@ -357,6 +391,8 @@ def test_every_line_of_every_backward_matters(owner: Any, name: str, cells: list
                 complex_step(cell),
                 contract(POISON, cell),
                 complex_step(cell, 2, 0.4),
+                complex_step(cell, experts=2),
+                contract(POISON, cell, experts=2),
                 named(test_reference.test_a_window_shorter_than_the_vocabulary, cell),
             )
         )

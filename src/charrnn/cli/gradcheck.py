@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -46,13 +47,14 @@ Examples:
 @quiet_option
 @json_option
 def gradcheck(
-    cell: str, against: str, num_layers: tuple[int, ...], figure: Path | None, quiet: bool, as_json: bool, **size: int
+    cell: str, against: str, num_layers: tuple[int, ...], figure: Path | None, quiet: bool, as_json: bool, **size: Any
 ) -> None:
     """Prove the gradients: back-propagation, on the code that trains, against independent methods.
 
-    Every parameter array and the initial state, in float64: against PyTorch's autograd (and 30 steps of training beside
-    it), against complex-step derivatives, which need no other framework, and against central differences. Prints
-    relative errors; the exit status is 1 if one is above its tolerance.
+    Every parameter array and the initial state, in float64, of each cell as a plain network and as one with experts:
+    against PyTorch's autograd (and 30 steps of training beside it), against complex-step derivatives, which need no
+    other framework, and against central differences. Prints relative errors; the exit status is 1 if one is above its
+    tolerance.
     """
     file_format = check_figure(figure) if figure else ""
     methods = list(METHODS) if against == EVERY else [against]
@@ -78,7 +80,7 @@ def gradcheck(
     else:
         for r in failed:
             echo(
-                f"FAILED: {r.cell}, {r.layers} layers, {r.parameter} against {r.against}: "
+                f"FAILED: {r.network}, {r.layers} layers, {r.parameter} against {r.against}: "
                 f"relative error {r.relative_error:.1e} is above {r.tolerance:.0e}"
             )
         if not failed:
@@ -89,14 +91,14 @@ def gradcheck(
 
 def _print_tables(results: Sequence[Result]) -> None:
     methods = list(dict.fromkeys(r.against for r in results))
-    for layers in dict.fromkeys(r.layers for r in results):
+    for network, layers in dict.fromkeys((r.network, r.layers) for r in results):
         rows: dict[str, dict[str, str]] = {}  # parameter → method → its error
         for r in results:
-            if r.layers == layers:
+            if (r.network, r.layers) == (network, layers):
                 error = f"{r.relative_error:.1e}{' ' if r.passed else '!'}"
                 rows.setdefault(r.parameter, {})[r.against] = error
         width = 2 + max(map(len, rows))
-        title = f"{results[0].cell}, {layers} layer{'s' if layers > 1 else ''}"
+        title = f"{network}, {layers} layer{'s' if layers > 1 else ''}"
         echo(f"{title:<{width}}" + "".join(f"{method:>19}" for method in methods))
         for parameter, errors in rows.items():
             line = f"{parameter:<{width}}" + "".join(f"{errors.get(method, ''):>19}" for method in methods)

@@ -14,7 +14,7 @@ def compare_with_torch(case: Case) -> Iterator[tuple[str, float]]:
     """Yield the relative error of each array's gradient, of the initial state's, of the final state and of the loss."""
     twin = TWINS[case.model.config.cell](case.model, case.params)
     states = [twin.torch.tensor(case.state[:, k], requires_grad=True) for k in range(case.state.shape[1])]
-    loss, finals = twin.loss(case.inputs, case.targets, states)
+    loss, finals = twin.loss(case.inputs, case.targets, states, case.log_q)
     loss.backward()
     ours = case.gradients()
     for name, parameter in twin.parameters().items():

@@ -1,7 +1,7 @@
 """A network with data on which a gradient can go wrong in every way we know of.
 
-Distinct sizes, so that a wrong axis cannot fit by accident; repeated characters; biases away from zero; a recurrent
-state that is not zero; float64.
+Distinct sizes, so that a wrong axis cannot fit by accident; repeated characters; biases and the gates of experts away
+from zero; a recurrent state that is not zero; float64.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ class Case(NamedTuple):
     inputs: Array  # (T, B)
     targets: Array  # (T, B)
     state: Array  # (L, S, B, H)
+    log_q: Array | None = None  # (num_experts, T, B, V), in a network with experts
 
     def workspace(self, dtype: npt.DTypeLike | None = None) -> ModelWorkspace:
         seq_len, batch_size = self.inputs.shape
@@ -46,8 +47,9 @@ class Case(NamedTuple):
         """Loss and gradients by back-propagation, in new buffers unless some are given."""
         ws = ws or self.workspace()
         grads = grads or self.params.zeros_like()
+        rng = np.random.default_rng(DROPOUT_SEED)
         loss, state = self.model.loss_and_grads(
-            self.params, self.inputs, self.targets, self.state, ws, grads, np.random.default_rng(DROPOUT_SEED)
+            self.params, self.inputs, self.targets, self.state, ws, grads, rng, self.log_q
         )
         return Gradients(loss, Parameters(grads.layout, grads.vector.copy()), state, self.model.initial_state_grad(ws))
 
@@ -55,7 +57,7 @@ class Case(NamedTuple):
         """The loss with other parameters (P,) and another state, in any precision, complex included."""
         shifted = Parameters(self.model.layout, params)
         rng = np.random.default_rng(DROPOUT_SEED)
-        nats, _ = self.model.nats(shifted, self.inputs, self.targets, state, ws, rng)
+        nats, _ = self.model.nats(shifted, self.inputs, self.targets, state, ws, rng, self.log_q)
         return complex(nats.mean())
 
 
@@ -68,22 +70,31 @@ def make_case(
     batch_size: int = 12,
     vocab_size: int = 80,
     dropout: float = 0.0,
+    num_experts: int = 0,
     dtype: npt.DTypeLike = np.float64,
     seed: int = 0,
 ) -> Case:
     """A case of the given size; the defaults are the reference setting."""
     rng = np.random.default_rng(seed)
-    model = CharModel(ModelConfig(vocab_size, cell, hidden_size, num_layers, dropout))
+    model = CharModel(ModelConfig(vocab_size, cell, hidden_size, num_layers, dropout, num_experts))
     params = model.init_parameters(rng, dtype)
     for name in params:
         if "bias" in name or "norm" in name:
             params[name][...] += rng.normal(0.0, 0.3, params[name].shape)
         if "embedding" in name:
             params[name][...] *= 10.0  # about as large as training makes it
+        if "gate_weight" in name:  # zero at the start
+            params[name][...] += rng.normal(0.0, 0.5 * hidden_size**-0.5, params[name].shape)
     ids = rng.integers(0, vocab_size, (seq_len + 1, batch_size))
     ids[1] = ids[0]  # at least one character is repeated in every lane
     state = rng.normal(0.0, 0.5, (*model.state_shape, batch_size, hidden_size)).astype(dtype)
-    return Case(model, params, ids[:-1], ids[1:], state)
+    log_q = random_log_q(rng, num_experts, seq_len, batch_size, vocab_size).astype(dtype) if num_experts else None
+    return Case(model, params, ids[:-1], ids[1:], state, log_q)
+
+
+def random_log_q(rng: np.random.Generator, num_experts: int, seq_len: int, batch_size: int, vocab_size: int) -> Array:
+    """What experts could say, (num_experts, T, B, V): the logarithms of random distributions."""
+    return np.log(rng.dirichlet(np.ones(vocab_size), (num_experts, seq_len, batch_size)))
 
 
 def relative_error(a: Array, b: Array) -> float:

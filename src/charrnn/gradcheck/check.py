@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -34,8 +35,11 @@ METHODS = {
 # programs' roundings: three vanilla layers come to 1.3e-15.
 REFERENCE = {"layers": 1, "hidden_size": 200, "seq_len": 25}
 REFERENCE_TOLERANCE = 1e-15
+# With experts, also against PyTorch: their log-probabilities are large numbers that nearly cancel in dλ = Σ d_o ℓ.
+EXPERTS_TOLERANCE = 2e-14
 ONE_LANE = "one lane: the largest error"
 LARGE_VOCABULARY = 300
+EXPERTS = 2
 LOSSES = f"losses of {STEPS} training steps"
 PARAMETERS = f"parameters after {STEPS} steps"
 
@@ -49,6 +53,11 @@ class Result(NamedTuple):
     against: str
     relative_error: float
     tolerance: float
+    experts: int = 0  # count models that the network knows
+
+    @property
+    def network(self) -> str:
+        return f"{self.cell} with experts" if self.experts else self.cell
 
     @property
     def passed(self) -> bool:
@@ -64,6 +73,7 @@ def gradcheck(
     cells: Sequence[str] = tuple(LAYERS),
     against: Sequence[str] = tuple(METHODS),
     num_layers: Sequence[int] = (1, 2, 3),
+    num_experts: Sequence[int] = (0, EXPERTS),
     *,
     hidden_size: int = 200,
     seq_len: int = 25,
@@ -78,6 +88,8 @@ def gradcheck(
         Names of registered cells. A cell without a twin in PyTorch is not compared with it.
     against : sequence of {"torch", "complex-step", "finite-difference"}
     num_layers : sequence of int
+    num_experts : sequence of int
+        How many count models a network knows; 0 is a plain network.
     hidden_size, seq_len, batch_size, seed : int
         Size and randomness of the case; the default size is the reference setting.
 
@@ -96,24 +108,28 @@ def gradcheck(
             raise ConfigError(f"method '{method}' is not known{nearest(method, METHODS)}")
         if method not in available():
             raise ConfigError("comparing with PyTorch needs it: pip install torch==2.13.0")
-    for cell in cells:
-        for layers in num_layers:
-            size: dict[str, Any] = {"hidden_size": hidden_size, "seq_len": seq_len, "seed": seed}
-            case = make_case(cell, layers, **size, batch_size=batch_size)
-            alone = make_case(cell, layers, **size, batch_size=1, vocab_size=LARGE_VOCABULARY)
-            for method in against:
-                if method == "torch" and cell not in TWINS:
-                    continue
-                reference = {"layers": layers, "hidden_size": hidden_size, "seq_len": seq_len} == REFERENCE
-                tolerance = REFERENCE_TOLERANCE if method == "torch" and reference else METHODS[method].tolerance
+    for cell, experts, layers in itertools.product(cells, num_experts, num_layers):
+        size: dict[str, Any] = {
+            "hidden_size": hidden_size, "seq_len": seq_len, "num_experts": experts, "seed": seed
+        }  # fmt: skip
+        case = make_case(cell, layers, **size, batch_size=batch_size)
+        alone = make_case(cell, layers, **size, batch_size=1, vocab_size=LARGE_VOCABULARY)
+        for method in against:
+            if method == "torch" and cell not in TWINS:
+                continue
+            tolerance = METHODS[method].tolerance
+            if method == "torch" and experts:
+                tolerance = EXPERTS_TOLERANCE
+            elif method == "torch" and {"layers": layers, "hidden_size": hidden_size, "seq_len": seq_len} == REFERENCE:
+                tolerance = REFERENCE_TOLERANCE
+            with blas_threads(1):
+                errors = dict(METHODS[method].compare(case))
+                # A single lane takes shorter ways through the products, many characters another through sums by id.
+                errors[ONE_LANE] = float(np.max([error for _, error in METHODS[method].compare(alone)]))
+            for parameter, error in errors.items():
+                yield Result(cell, layers, parameter, method, error, tolerance, experts)
+            if method == "torch":
                 with blas_threads(1):
-                    errors = dict(METHODS[method].compare(case))
-                    # A single lane takes shorter ways through the products, many characters another through sums by id.
-                    errors[ONE_LANE] = float(np.max([error for _, error in METHODS[method].compare(alone)]))
-                for parameter, error in errors.items():
-                    yield Result(cell, layers, parameter, method, error, tolerance)
-                if method == "torch":
-                    with blas_threads(1):
-                        path = follow_torch(cell, layers, hidden_size=hidden_size, seq_len=seq_len, seed=seed)
-                    yield Result(cell, layers, LOSSES, method, path.losses, TRAJECTORY_TOLERANCE)
-                    yield Result(cell, layers, PARAMETERS, method, path.parameters, TRAJECTORY_TOLERANCE)
+                    path = follow_torch(cell, layers, **size)
+                yield Result(cell, layers, LOSSES, method, path.losses, TRAJECTORY_TOLERANCE, experts)
+                yield Result(cell, layers, PARAMETERS, method, path.parameters, TRAJECTORY_TOLERANCE, experts)

@@ -6,15 +6,18 @@ PyTorch's gradients are therefore clipped by the formula itself.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from charrnn.config import make_config
-from charrnn.gradcheck.case import relative_error
+from charrnn.arrays import Array
+from charrnn.batching import make_batcher
+from charrnn.config import ModelConfig, make_config
+from charrnn.gradcheck.case import random_log_q, relative_error
 from charrnn.gradcheck.twins import TWINS
+from charrnn.nn.model import CharModel
 from charrnn.randomness import stream
-from charrnn.training.trainer import new_trainer
+from charrnn.training.trainer import Trainer
 
 STEPS = 30
 TRAJECTORY_TOLERANCE = 1e-10
@@ -29,8 +32,17 @@ class TrajectoryResult(NamedTuple):
     clipped_steps: int  # in how many steps the gradient was clipped
 
 
+class Informed(CharModel):
+    """A network that knows what its experts say, so that the steps of training need no text to count in."""
+
+    log_q: Array | None = None  # (num_experts, T, B, V) of the next step
+
+    def loss_and_grads(self, *args: Any, **kwargs: Any) -> tuple[float, Array]:
+        return super().loss_and_grads(*args, **{**kwargs, "log_q": self.log_q})
+
+
 def follow_torch(
-    cell: str, num_layers: int = 1, *, hidden_size: int = 200, seq_len: int = 25, seed: int = 0
+    cell: str, num_layers: int = 1, *, hidden_size: int = 200, seq_len: int = 25, num_experts: int = 0, seed: int = 0
 ) -> TrajectoryResult:
     """Train in float64 on random text, and PyTorch beside it, from the same parameters on the same batches."""
     config = make_config(
@@ -40,8 +52,10 @@ def follow_torch(
     )  # fmt: skip
     # Enough text for three epochs, so that the state is carried, rolled and zeroed on the way.
     ids = stream(seed, "batching").integers(0, VOCAB_SIZE, BATCH_SIZE * seq_len * STEPS // 3 + 1).astype(np.uint8)
-    trainer = new_trainer(config, VOCAB_SIZE, ids)
-    model, params = trainer.model, trainer.params
+    model = Informed(ModelConfig(VOCAB_SIZE, cell, hidden_size, num_layers, num_experts=num_experts))
+    params = model.init_parameters(stream(seed, "initialisation"), np.float64)
+    trainer = Trainer(model, params, make_batcher(ids, config), config)
+    rng = np.random.default_rng(seed)
     twin = TWINS[cell](model, params)
     torch = twin.torch
     theirs = twin.parameters()
@@ -52,9 +66,11 @@ def follow_torch(
     worst, clipped = 0.0, 0
     for step in range(STEPS):
         batch = trainer.batcher[step]
+        if num_experts:
+            model.log_q = random_log_q(rng, num_experts, seq_len, BATCH_SIZE, VOCAB_SIZE)
         for state in states:
             state[:, torch.from_numpy(batch.fresh)] = 0.0
-        loss, states = twin.loss(batch.inputs, batch.targets, states)
+        loss, states = twin.loss(batch.inputs, batch.targets, states, model.log_q)
         states = [state.detach() for state in states]
         optimizer.zero_grad()
         loss.backward()

@@ -31,13 +31,16 @@ def check_memory(model: CharModel, config: TrainConfig, lanes: int) -> None:
     parameters = sum(math.prod(shape) for shape in model.layout.values())
     characters = config.seq_len * lanes
     units = characters * config.hidden_size * config.num_layers
-    numbers = VECTORS * parameters + ACTIVATIONS * units + characters * model.config.vocab_size
+    logits = characters * model.config.vocab_size
+    said = model.config.num_experts * (2 if model.experts else 1)  # log q of each expert, and √q where it is an input
+    numbers = VECTORS * parameters + ACTIVATIONS * units + logits * (1 + said)
     needed, there = numbers * np.dtype(config.dtype).itemsize, machine_memory()
     if needed > there:
+        experts = f", what {model.config.num_experts} experts say of each" if model.config.num_experts else ""
         raise ConfigError(
             f"the network needs at least {_words(needed)} of memory, and there are {_words(there)}: {parameters:,} "
             f"parameters (hidden_size {config.hidden_size:,}, num_layers {config.num_layers:,}) and batches of "
-            f"{config.batch_size:,} × {config.seq_len:,} characters: lower one of these"
+            f"{config.batch_size:,} × {config.seq_len:,} characters{experts}: lower one of these"
         )
 
 

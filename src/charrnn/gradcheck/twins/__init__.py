@@ -21,8 +21,13 @@ class Twin(Protocol):
     def parameters(self) -> dict[str, Any]:
         """Return the trained parameters under our names."""
 
-    def loss(self, inputs: Array, targets: Array, states: list[Any]) -> tuple[Any, list[Any]]:
-        """Return the mean cross-entropy of a window, and the states after it; a state is (L, B, H)."""
+    def loss(
+        self, inputs: Array, targets: Array, states: list[Any], log_q: Array | None = None
+    ) -> tuple[Any, list[Any]]:
+        """Return the mean cross-entropy of a window, and the states after it; a state is (L, B, H).
+
+        log_q (num_experts, T, B, V) is what the experts of the network say, if it has any.
+        """
 
 
 TWINS: dict[str, type[Twin]] = {**dict.fromkeys(MODULES, TorchModule), "qrnn": TorchQRNN}

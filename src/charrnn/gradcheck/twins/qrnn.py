@@ -29,11 +29,15 @@ class TorchQRNN:
     def parameters(self) -> dict[str, Any]:
         return dict(self.arrays)
 
-    def loss(self, inputs: Array, targets: Array, states: list[Any]) -> tuple[Any, list[Any]]:
+    def loss(
+        self, inputs: Array, targets: Array, states: list[Any], log_q: Array | None = None
+    ) -> tuple[Any, list[Any]]:
         torch, p = self.torch, self.arrays
         cells, before = ([s[k] for k in range(self.config.num_layers)] for s in states)
         total: Any = 0.0
-        for ids, following in zip(inputs.astype(np.int64), targets.astype(np.int64), strict=True):
+        # (T, S, B, V); without experts, S is 0
+        says = torch.from_numpy(np.zeros((len(inputs), 0)) if log_q is None else log_q.swapaxes(0, 1).copy())
+        for ids, following, experts in zip(inputs.astype(np.int64), targets.astype(np.int64), says, strict=True):
             x = p["recurrent.embedding"].t()[torch.from_numpy(ids)]  # (B, H)
             for k in range(self.config.num_layers):
                 u = self._norm(x, p[f"recurrent.norm_l{k}"])
@@ -42,7 +46,12 @@ class TorchQRNN:
                 f, before[k] = torch.sigmoid(f), u
                 cells[k] = f * cells[k] + (1 - f) * torch.tanh(z)
                 x = x + torch.sigmoid(o) * cells[k]
-            logits = self._norm(x, p["readout.norm"]) @ p["readout.weight"].t() + p["readout.bias"]
+                if k == 0 and len(experts):
+                    x = x + torch.cat([q.exp().sqrt() for q in experts], dim=1) @ p["mixture.input_weight"].t()
+            h = self._norm(x, p["readout.norm"])
+            logits = h @ p["readout.weight"].t() + p["readout.bias"]
+            for s, expert in enumerate(experts):
+                logits = logits + (h @ p["mixture.gate_weight"][s] + p["mixture.gate_bias"][s])[:, None] * expert
             total = total + torch.nn.functional.cross_entropy(logits, torch.from_numpy(following))
         return total / len(inputs), [torch.stack(cells), torch.stack(before)]
 
