@@ -15,7 +15,10 @@ import charrnn
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
 DERIVATIONS = ROOT / "docs" / "derivations"
-TOPICS = {"mixture": "src"}  # of pages that have the topic of another: what experts know, and the network with them
+TOPICS = {
+    "mixture": "src",
+    "ngrams": "src",
+}  # of pages that have the topic of another: what experts know, and their network
 LABEL = re.compile(r"\[([a-z]+)\.(\d+)\]")
 
 

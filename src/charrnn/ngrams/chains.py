@@ -64,7 +64,7 @@ class Characters:
         keys = [mixed(total, 0)]
         power = 1
         for k in range(1, self.levels):  # k characters: Σ_i code_{t−i} BASE^i
-            total[:, k - 1 :] += codes[:, : codes.shape[1] - k + 1] * np.uint64(power)
+            total[:, k - 1 :] += codes[:, : max(0, codes.shape[1] - k + 1)] * np.uint64(power)
             keys.append(mixed(total, k))
             power = power * BASE % (1 << 64)
         return keys
@@ -148,7 +148,7 @@ def prefix_sums(codes: Array) -> Array:
 def segment(sums: Array, start: Array, end: Array) -> Array:
     """The polynomials Σ code_k BASE^(end − 1 − k) over start ≤ k < end, from their prefix sums; 0 if there is none."""
     value = np.take_along_axis(sums, end, axis=1) - np.take_along_axis(sums, np.minimum(start, end), axis=1)
-    return value * powers(BASE, sums.shape[1])[np.maximum(end - 1, 0)]
+    return np.asarray(value * powers(BASE, sums.shape[1])[np.maximum(end - 1, 0)])
 
 
 def powers(base: int, n: int) -> Array:

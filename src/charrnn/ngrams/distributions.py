@@ -107,11 +107,12 @@ def log_probs(shares: Shares, rows: Array, dtype: npt.DTypeLike, removed: Remove
     above, rest = _passed_on_above(passed_on.reshape(n, len(longer)), [count - 1 for count in tables.levels])
     chain = np.repeat(np.arange(S), [count - 1 for count in tables.levels])
     base = ((chain[None, :] * n + np.arange(n)[:, None]) * V).ravel()  # of each row in the result
-    weights *= above.ravel()[of]
-    probs = np.bincount(base[of] + tables.symbols[pairs], weights, minlength=S * n * V).reshape(S, T, B, V)
+    weights = weights * above.ravel()[of]
+    probs = np.bincount(base[of] + tables.symbols[pairs], weights, minlength=S * n * V).astype(float, copy=False)
+    probs = probs.reshape(S, T, B, V)
     probs += rest.reshape(S, T, B, 1) * shortest
     probs = probs.astype(dtype, copy=False)
-    return np.log(probs, out=probs)
+    return np.asarray(np.log(probs, out=probs))
 
 
 def _lowest(tables: Tables) -> Array:
@@ -124,7 +125,7 @@ def _interpolated(counts: Array, discounts: Array) -> Array:
     lost = discounts[np.minimum(counts, 3).astype(np.intp)]
     total = counts.sum(axis=-1, keepdims=True)
     mass = np.where(total > 0, lost.sum(axis=-1, keepdims=True), 1)
-    return (counts - lost + mass / counts.shape[-1]) / np.where(total > 0, total, 1)
+    return np.asarray((counts - lost + mass / counts.shape[-1]) / np.where(total > 0, total, 1))
 
 
 def _shortest_without(shares: Shares, rows: Array, removed: Removed) -> Array:

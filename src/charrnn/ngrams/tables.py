@@ -105,6 +105,7 @@ class Tables:
 
         Keys are hashes: their highest bits say about where they stand, and few steps lead from there.
         """
+        keys = np.ascontiguousarray(keys)
         starts, shift = self._buckets
         rows = starts[keys >> shift]
         if keys.size <= FEW:
@@ -187,11 +188,11 @@ class Tables:
         starts = np.append(np.searchsorted(rows[order], np.arange(len(tables.keys) + 1)), len(rows))
         return tables, Events(starts, times[order].astype(np.int32), slots[order].astype(tables.symbols.dtype), ends)
 
-    def _of_chain(
-        self, lowest: int, keys: list[Array], symbols: Array, sign: int, ends: Array | None
-    ) -> list[_Change]:
+    def _of_chain(self, lowest: int, keys: list[Array], symbols: Array, sign: int, ends: Array | None) -> list[_Change]:
         """What a text changes on the levels of one chain, the highest first."""
         first = last = np.arange(len(symbols))
+        if not len(symbols):
+            return []
         counted = np.ones(len(symbols), bool)
         changes = []
         for level in reversed(range(len(keys))):
@@ -259,7 +260,9 @@ def _checked(ended: Array, rows: Array, keys: Array) -> Array:
 
 def mixed_pair(keys: Array, symbols: Array) -> Array:
     """A hash of pairs, to sort equal ones together."""
-    return (keys ^ (symbols.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15))) * np.uint64(0xBF58476D1CE4E5B9)
+    return np.asarray(
+        (keys ^ (symbols.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15))) * np.uint64(0xBF58476D1CE4E5B9)
+    )
 
 
 def _first_of_its_kind(*sorted_arrays: Array) -> Array:

@@ -1,0 +1,63 @@
+"""Counts over chains of contexts: exact when texts come and go, and honest about the text that they are asked about."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from charrnn.ngrams import NGram
+from charrnn.ngrams.experts import Experts, OnText, held_out, in_context, static
+from charrnn.ngrams.tables import KeyedText
+
+NAMES = ("characters", "words")
+CHARACTERS = "".join(sorted("\n 'abAB中文"))
+ARRAYS = ("keys", "level", "first", "symbols", "counts")
+
+
+def some_text(seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    V = len(CHARACTERS)
+    return rng.choice(V, int(rng.integers(3, 400)), p=rng.dirichlet(np.ones(V)))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_adding_and_removing_a_text_restores_the_tables(seed: int) -> None:
+    ids = some_text(seed)
+    once = Experts.count(NAMES, CHARACTERS, ids)
+    again = once.added(ids[:50]).removed(ids[:50])
+    for name in ARRAYS:
+        np.testing.assert_array_equal(getattr(once.tables, name), getattr(again.tables, name))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_position_sees_counts_without_its_own_block_from_there_on(seed: int) -> None:
+    ids = some_text(seed)
+    experts, along = held_out(Experts.of_no_text(NAMES, CHARACTERS), ids)
+    found = along.log_q(np.array([0]), len(ids) - 1, np.float64)[:, :, 0]
+    text, ends = experts.keyed(ids), along.events.ends
+    for t in range(0, len(ids) - 1, 7):
+        rest = slice(t, ends[np.searchsorted(ends, t, side="right")])
+        part = KeyedText([[key[rest] for key in keys] for keys in text.keys], text.symbols[rest])
+        without = OnText(replace(experts, tables=experts.tables.remove(part)), ids)
+        q = without.log_q(np.array([t]), 1, np.float64)[:, 0, 0]
+        np.testing.assert_allclose(np.exp(q).sum(axis=1), 1, atol=1e-6)
+        np.testing.assert_allclose(found[:, t], q, atol=1e-5)
+
+
+def test_counts_in_context_are_those_of_what_was_read() -> None:
+    experts, ids = Experts.count(NAMES, CHARACTERS, some_text(1)), some_text(2)
+    found = in_context(experts, ids).log_q(np.array([0]), len(ids) - 1, np.float64)[:, :, 0]
+    for t in range(1, len(ids) - 1, 9):
+        q = OnText(experts.added(ids[: t + 1]), ids).log_q(np.array([t]), 1, np.float64)[:, 0, 0]
+        np.testing.assert_allclose(found[:, t], q, atol=1e-5)
+
+
+def test_the_chain_of_characters_is_the_kneser_ney_7_gram() -> None:
+    ids, other = some_text(3), some_text(4)
+    q = static(Experts.count(["characters"], CHARACTERS, ids), other).log_q(np.array([0]), len(other) - 1, np.float64)
+    nats = -q[0, np.arange(len(other) - 1), 0, other[1:]]
+    expected = NGram(ids, len(CHARACTERS), 7, "Kneser–Ney").nats(other)
+    # The first character of a text has no context, and is not counted: the ends of the text differ, a little.
+    np.testing.assert_allclose(nats[6:].mean(), expected[7:].mean(), rtol=0.02)
