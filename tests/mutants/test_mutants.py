@@ -183,8 +183,8 @@ BUGS = [
     Bug("RMSNorm: the mean is a sum", rms_norm.RMSNorm, "forward", "ws.r /= self.size", "pass", specified("qrnn", 0)),
     # --- experts
     Bug("gates of the wrong step", ExpertGates, "forward_", "np.matmul(h, ",
-        "np.matmul(np.roll(h, 1, axis=0), ", known("qrnn", 2)),
-    Bug("the gates' gradient does not reach h", ExpertGates, "backward", "d_h += ws.d_gates @", "_ = ws.d_gates @",
+        "np.matmul(np.roll(h, log_q.shape[2], axis=0), ", known("qrnn", 2)),
+    Bug("the gates' gradient does not reach h", ExpertGates, "backward", "d_h += ws.d_h", "pass",
         complex_step("lstm", 1, experts=2)),
     Bug("only the first expert's gate is trained", ExpertGates, "backward", "out=ws.d_gates[:, s])",
         "out=ws.d_gates[:, s]); ws.d_gates[:, 1:] = 0.0", complex_step("gru", 1, experts=2)),

@@ -10,12 +10,13 @@ import pytest
 from charrnn.config import ModelConfig, make_config
 from charrnn.errors import ConfigError, RunError
 from charrnn.gradcheck.case import Case, make_case, random_log_q, relative_error
+from charrnn.nn import mixture
 from charrnn.nn.model import CharModel
 from charrnn.runs.files import read_arrays, write_arrays
 from charrnn.runs.model_file import ModelFile, read_model, write_model
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training import memory
-from tests.networks import EVERY_CELL, B, H, T, V, small_case
+from tests.networks import EVERY_CELL, B, H, T, V, float_arrays, small_case
 from tests.reference import specification
 from tests.reference.mixture import expert_inputs, mixed_logits
 
@@ -42,6 +43,29 @@ def test_logits_equal_the_specification(cell: str, num_layers: int) -> None:
     case = small_case(cell, num_layers, num_experts=2)
     logits, _ = case.model.forward(case.params, case.inputs, case.state, case.workspace(), log_q=case.log_q)
     np.testing.assert_allclose(logits, specified_logits(case, dict(case.params)), rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("rows", [1, 2, T * B - 1, T * B])
+def test_logits_are_the_same_in_blocks_of_any_size(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
+    monkeypatch.setattr(mixture, "BLOCK", rows * V)
+    case = small_case("qrnn", 2, num_experts=2)
+    ws = case.workspace()
+    assert ws.readout.gates is not None
+    assert len(ws.readout.gates.weighted) == rows
+    logits, _ = case.model.forward(case.params, case.inputs, case.state, ws, log_q=case.log_q)
+    np.testing.assert_allclose(logits, specified_logits(case, dict(case.params)), rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize(("cell", "num_layers", "inputs"), [("qrnn", 1, 3), ("lstm", 2, 3), ("lstm", 1, 0)])
+def test_a_large_vocabulary_costs_what_experts_say_once(cell: str, num_layers: int, inputs: int) -> None:
+    """The workspace grows by φ (T·B, S·V), and beyond that by nothing of the length of T·B·V."""
+    steps, lanes, vocab_size = 20, 10, 4000
+    plain, knowing = (
+        sum(array.size for array in float_arrays(CharModel(config).workspace(steps, lanes)))
+        for config in (ModelConfig(vocab_size, cell, H, num_layers, num_experts=n) for n in (0, 3))
+    )
+    more = knowing - plain - steps * lanes * vocab_size * inputs
+    assert 0 < more < steps * lanes * vocab_size / 10
 
 
 @every_network

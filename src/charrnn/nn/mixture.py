@@ -25,6 +25,7 @@ from charrnn.nn.numerics import flat
 from charrnn.nn.parameters import Parameters
 
 INPUT_STD = 0.1
+BLOCK = 1 << 15  # numbers that [src.6] weighs at a time: they stay in the cache, however large the vocabulary is
 
 
 class ExpertInputsWorkspace:
@@ -71,18 +72,21 @@ class ExpertInputs:
 class ExpertGatesWorkspace:
     """The arrays of [src.5] to [src.7] for N = T·B characters, allocated once."""
 
-    def __init__(self, characters: int, num_experts: int, vocab_size: int, dtype: npt.DTypeLike) -> None:
+    def __init__(
+        self, characters: int, num_experts: int, vocab_size: int, hidden_size: int, dtype: npt.DTypeLike
+    ) -> None:
         self.log_q = np.empty((num_experts, 0, vocab_size), np.empty(0, dtype).real.dtype)  # of the last forward pass
         self.gates = np.empty((characters, num_experts), dtype)
         self.d_gates = np.empty((characters, num_experts), dtype)
-        self.weighted = np.empty((characters, vocab_size), dtype)
+        self.d_h = np.empty((characters, hidden_size), dtype)  # Gᵀ dλ
+        self.weighted = np.empty((min(characters, max(1, BLOCK // vocab_size)), vocab_size), dtype)  # some rows of λ ℓ
 
 
 class ExpertGates:
     """How far each expert is trusted, from what the readout reads: [src.5], [src.6] and [src.7]."""
 
     def __init__(self, num_experts: int, vocab_size: int, hidden_size: int) -> None:
-        self.num_experts, self.vocab_size = num_experts, vocab_size
+        self.num_experts, self.vocab_size, self.hidden_size = num_experts, vocab_size, hidden_size
         self.layout: dict[str, tuple[int, ...]] = {
             "mixture.gate_weight": (num_experts, hidden_size), "mixture.gate_bias": (num_experts,),
         }  # fmt: skip
@@ -91,16 +95,19 @@ class ExpertGates:
         params["mixture.gate_bias"][...] = 1 / self.num_experts
 
     def workspace(self, characters: int, dtype: npt.DTypeLike) -> ExpertGatesWorkspace:
-        return ExpertGatesWorkspace(characters, self.num_experts, self.vocab_size, dtype)
+        return ExpertGatesWorkspace(characters, self.num_experts, self.vocab_size, self.hidden_size, dtype)
 
     def forward_(self, logits: Array, params: Parameters, h: Array, log_q: Array, ws: ExpertGatesWorkspace) -> None:
         """Add to the logits (T·B, V) what the experts say, log q (S, T, B, V), as far as ĥ (T·B, H) trusts them."""
         ws.log_q = log_q.reshape(self.num_experts, -1, self.vocab_size)
         np.matmul(h, params["mixture.gate_weight"].T, out=ws.gates)
         ws.gates += params["mixture.gate_bias"]  # [src.5]
-        for s, of_expert in enumerate(ws.log_q):
-            np.multiply(of_expert, ws.gates[:, s : s + 1], out=ws.weighted)
-            logits += ws.weighted  # [src.6]
+        for start in range(0, len(logits), len(ws.weighted)):
+            rows = slice(start, start + len(ws.weighted))
+            weighted = ws.weighted[: len(logits) - start]
+            for s, of_expert in enumerate(ws.log_q):
+                np.multiply(of_expert[rows], ws.gates[rows, s : s + 1], out=weighted)
+                logits[rows] += weighted  # [src.6]
 
     def backward(
         self, params: Parameters, d_logits: Array, h: Array, d_h: Array, ws: ExpertGatesWorkspace, grads: Parameters
@@ -110,4 +117,5 @@ class ExpertGates:
             np.einsum("nv,nv->n", d_logits, of_expert, out=ws.d_gates[:, s])
         np.matmul(h.T, ws.d_gates, out=grads["mixture.gate_weight"].T)
         np.sum(ws.d_gates, axis=0, out=grads["mixture.gate_bias"])
-        d_h += ws.d_gates @ params["mixture.gate_weight"]
+        np.matmul(ws.d_gates, params["mixture.gate_weight"], out=ws.d_h)
+        d_h += ws.d_h
