@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from charrnn.ngrams import NGram, best_ngram, uniform_nats
-from charrnn.ngrams.ngram import HIGHEST_ORDER, LEAST_DISCOUNT, SMOOTHINGS, highest_order
+from charrnn.ngrams.ngram import HIGHEST_ORDER, SMOOTHINGS, highest_order
+from charrnn.ngrams.tables import LEAST_DISCOUNT
 from charrnn.scoring import evaluate_fresh_windows
 from tests.networks import V, small_case
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from charrnn.ngrams import NGram
-from charrnn.ngrams.experts import Experts, OnText, held_out, in_context, static
+from charrnn.ngrams.experts import Experts, OnText, held_out, in_context
 from charrnn.ngrams.tables import KeyedText
 
 NAMES = ("characters", "words")
@@ -56,8 +56,21 @@ def test_counts_in_context_are_those_of_what_was_read() -> None:
 
 def test_the_chain_of_characters_is_the_kneser_ney_7_gram() -> None:
     ids, other = some_text(3), some_text(4)
-    q = static(Experts.count(["characters"], CHARACTERS, ids), other).log_q(np.array([0]), len(other) - 1, np.float64)
+    q = OnText(Experts.count(["characters"], CHARACTERS, ids), other).log_q(np.array([0]), len(other) - 1, np.float64)
     nats = -q[0, np.arange(len(other) - 1), 0, other[1:]]
     expected = NGram(ids, len(CHARACTERS), 7, "Kneser–Ney").nats(other)
     # The first character of a text has no context, and is not counted: the ends of the text differ, a little.
     np.testing.assert_allclose(nats[6:].mean(), expected[7:].mean(), rtol=0.02)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_windows_cut_anywhere_say_the_same(seed: int) -> None:
+    """Words far longer than a context reaches are among them: a context is a function of what it can see."""
+    ids = np.concatenate([some_text(seed), np.repeat(CHARACTERS.index("a"), 150), some_text(seed + 20)])
+    experts = Experts.count(NAMES, CHARACTERS, some_text(40))
+    along = OnText(experts.added(ids), ids)
+    whole = along.log_q(np.array([0]), len(ids) - 1)
+    for length in (1, 5, 70):
+        starts = np.arange(0, len(ids) - 1 - length, max(1, length // 2))
+        for start, found in zip(starts, along.log_q(starts, length).transpose(2, 0, 1, 3), strict=True):
+            np.testing.assert_allclose(found, whole[:, start : start + length, 0], atol=1e-5)

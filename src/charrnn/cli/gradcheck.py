@@ -73,7 +73,7 @@ def gradcheck(
     if not results:
         raise ConfigError(f"cell '{cell}' has no twin in PyTorch: use --against complex-step")
     if figure:
-        write_atomic(figure, draw_gradient_errors([r._asdict() for r in results], file_format))
+        write_atomic(figure, draw_gradient_errors([{**r._asdict(), "title": r.title} for r in results], file_format))
     failed = [r for r in results if not r.passed]
     if as_json:
         echo_json([r._asdict() for r in results])
@@ -91,14 +91,13 @@ def gradcheck(
 
 def _print_tables(results: Sequence[Result]) -> None:
     methods = list(dict.fromkeys(r.against for r in results))
-    for network, layers in dict.fromkeys((r.network, r.layers) for r in results):
+    for title in dict.fromkeys(r.title for r in results):
         rows: dict[str, dict[str, str]] = {}  # parameter → method → its error
         for r in results:
-            if (r.network, r.layers) == (network, layers):
+            if r.title == title:
                 error = f"{r.relative_error:.1e}{' ' if r.passed else '!'}"
                 rows.setdefault(r.parameter, {})[r.against] = error
         width = 2 + max(map(len, rows))
-        title = f"{network}, {layers} layer{'s' if layers > 1 else ''}"
         echo(f"{title:<{width}}" + "".join(f"{method:>19}" for method in methods))
         for parameter, errors in rows.items():
             line = f"{parameter:<{width}}" + "".join(f"{errors.get(method, ''):>19}" for method in methods)

@@ -16,11 +16,11 @@ def draw_gradient_errors(results: Sequence[Mapping[str, Any]], file_format: str 
     Parameters
     ----------
     results : sequence of mappings
-        With the keys `cell`, `layers`, `parameter`, `against`, `relative_error`, `tolerance` and `experts`.
+        With the keys `title` (of its panel), `parameter`, `against`, `relative_error` and `tolerance`.
     """
-    panels = list(dict.fromkeys(_panel(r) for r in results))
+    panels = list(dict.fromkeys(r["title"] for r in results))
     methods = list(dict.fromkeys(r["against"] for r in results))
-    of_panel = {panel: [r for r in results if _panel(r) == panel] for panel in panels}
+    of_panel = {panel: [r for r in results if r["title"] == panel] for panel in panels}
     rows = {panel: list(dict.fromkeys(_name(r) for r in found)) for panel, found in of_panel.items()}
     height = 0.8 + sum(0.9 + 0.2 * len(names) for names in rows.values())
     figure = new_figure(8.0, height)
@@ -41,11 +41,6 @@ def draw_gradient_errors(results: Sequence[Mapping[str, Any]], file_format: str 
     grid[0, 0].legend(frameon=False, fontsize=8, ncols=len(methods), loc="lower right", bbox_to_anchor=(1.0, 1.0))
     grid[-1, 0].set_xlabel("relative error ‖a − b‖ / (‖a‖ + ‖b‖), float64")
     return image(figure, file_format)
-
-
-def _panel(result: Mapping[str, Any]) -> str:
-    layers = result["layers"]
-    return f"{result['cell']}{' with experts' * bool(result['experts'])}, {layers} layer{'s' if layers > 1 else ''}"
 
 
 def _name(result: Mapping[str, Any]) -> str:

@@ -60,6 +60,11 @@ class Result(NamedTuple):
         return f"{self.cell} with experts" if self.experts else self.cell
 
     @property
+    def title(self) -> str:
+        """The heading of the network's table and of its panel in the figure."""
+        return f"{self.network}, {self.layers} layer{'s' if self.layers > 1 else ''}"
+
+    @property
     def passed(self) -> bool:
         return self.relative_error <= self.tolerance  # false for NaN
 

@@ -42,7 +42,7 @@ class Shares:
     def discounted(self) -> Array:
         """(a − D(a)) / A of each pair, (P,) float32."""
         tables = self.tables
-        rows = np.repeat(np.arange(len(tables.keys)), np.diff(tables.first))
+        rows = tables.rows_of_pairs()
         lost = tables.discounts[tables.level[rows], np.minimum(tables.counts, 3)]
         return ((tables.counts - lost) / tables.totals[rows]).astype(np.float32)
 
@@ -89,23 +89,23 @@ def log_probs(shares: Shares, rows: Array, dtype: npt.DTypeLike, removed: Remove
     flat = rows[..., longer].ravel()
     first = tables.ended_first
     lengths = first[flat + 1] - first[flat]
-    starts = np.cumsum(lengths) - lengths
+    starts, pairs = _joined(first[flat], lengths)
     of = np.repeat(np.arange(len(flat)), lengths)  # which of the rows
-    pairs = np.arange(len(of)) + np.repeat(first[flat] - starts, lengths)
     if removed is None:
         weights, passed_on = shares.discounted[pairs], shares.passed_on[flat]
         shortest = shares.shortest[:, None, None, :]
     else:
         counts = tables.counts[pairs] - _taken_out(removed, rows[..., longer], starts, len(pairs))
-        lost = tables.discounts[longer].ravel()[(np.tile(np.arange(len(longer)) * 4, n)[of]) + np.minimum(counts, 3)]
+        lost = tables.discounts[longer[of % len(longer)], np.minimum(counts, 3)]
         total = np.bincount(of, counts, minlength=len(flat))
         seen = total > 0
         scale = 1 / np.where(seen, total, 1)
         passed_on = np.where(seen, np.bincount(of, lost, minlength=len(flat)) * scale, 1)
         weights = (counts - lost) * scale[of]
         shortest = _shortest_without(shares, rows, removed)
-    above, rest = _passed_on_above(passed_on.reshape(n, len(longer)), [count - 1 for count in tables.levels])
-    chain = np.repeat(np.arange(S), [count - 1 for count in tables.levels])
+    of_chain = [count - 1 for count in tables.levels]
+    above, rest = _passed_on_above(passed_on.reshape(n, len(longer)), of_chain)
+    chain = np.repeat(np.arange(S), of_chain)
     base = ((chain[None, :] * n + np.arange(n)[:, None]) * V).ravel()  # of each row in the result
     weights = weights * above.ravel()[of]
     probs = np.bincount(base[of] + tables.symbols[pairs], weights, minlength=S * n * V).astype(float, copy=False)
@@ -173,6 +173,11 @@ def _taken_out(removed: Removed, rows: Array, starts: Array, pairs: int) -> Arra
     begin = events.at(rows, np.broadcast_to(removed.since[..., None], rows.shape)).ravel()
     stop = events.at(rows, np.broadcast_to(removed.until[..., None], rows.shape)).ravel()
     lengths = stop - begin
-    before = np.cumsum(lengths) - lengths
-    which = np.arange(lengths.sum()) + np.repeat(begin - before, lengths)
+    _, which = _joined(begin, lengths)
     return np.bincount(np.repeat(starts, lengths) + events.slots[which], minlength=pairs)
+
+
+def _joined(first: Array, lengths: Array) -> tuple[Array, Array]:
+    """Stretches of an array, one after the other: where each begins in the row of them, and the places of them all."""
+    starts = np.cumsum(lengths) - lengths
+    return starts, np.arange(lengths.sum()) + np.repeat(first - starts, lengths)

@@ -1,4 +1,4 @@
-"""The experts: count models that a network knows. What they say along a text, and while one is written."""
+"""The experts: count models that a network knows, and what they say along a text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from charrnn.ngrams.distributions import Removed, Shares, log_probs
 from charrnn.ngrams.tables import Events, KeyedText, Tables
 
 BLOCKS = 20  # of the training text, of which each is read with its own counts taken out
-MOST_COUNTED = 4_000_000  # characters of the training text: tables of about 400 MB
 NUMBERS = 1 << 21  # probabilities made at a time
 
 
@@ -67,7 +66,7 @@ class Experts:
 
 
 class OnText:
-    """What the experts say at each character of a text, ids (N,).
+    """What the experts say at each character of a text, ids (N,): as they are, or with some of their counts taken out.
 
     Parameters
     ----------
@@ -98,11 +97,6 @@ class OnText:
                 removed = Removed(self.events, since, ends[np.searchsorted(ends, since, side="right")])
             out[:, :, part] = log_probs(experts.shares, rows[:, part], dtype, removed)
         return out
-
-
-def static(experts: Experts, ids: Array) -> OnText:
-    """The experts as they are: nothing that is read changes them."""
-    return OnText(experts, ids)
 
 
 def held_out(experts: Experts, ids: Array) -> tuple[Experts, OnText]:

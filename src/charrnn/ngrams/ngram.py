@@ -24,9 +24,9 @@ from typing import NamedTuple
 import numpy as np
 
 from charrnn.arrays import Array
+from charrnn.ngrams.tables import discounts, find
 
 HIGHEST_ORDER = 9
-LEAST_DISCOUNT = 0.05  # keeps every character possible, even where every n-gram was seen many times
 
 
 class _Table(NamedTuple):
@@ -47,13 +47,7 @@ def witten_bell(counts: Array, first: Array) -> tuple[Array, Array, Array]:
 
 def kneser_ney(counts: Array, first: Array) -> tuple[Array, Array, Array]:
     """Return the discounted counts, mass and total as `witten_bell` does, by modified Kneser–Ney."""
-    n = np.array([(counts == k).sum() for k in range(1, 5)], float)
-    share = n[0] / (n[0] + 2 * n[1]) if n[0] else 0.0
-    discounts = np.array([0.0, LEAST_DISCOUNT, LEAST_DISCOUNT, LEAST_DISCOUNT])
-    for k in (1, 2, 3):
-        if n[k - 1]:
-            discounts[k] = np.clip(k - (k + 1) * share * n[k] / n[k - 1], LEAST_DISCOUNT, k)
-    lost = discounts[np.minimum(counts, 3)]
+    lost = discounts(counts)[np.minimum(counts, 3)]
     return counts - lost, np.add.reduceat(lost, first), np.add.reduceat(counts, first)
 
 
@@ -85,8 +79,8 @@ class NGram:
         for n, table in enumerate(self._tables, 1):
             codes = self._codes(ids, n)
             lower = probs[n - 1 :]
-            seen, context = _find(table.contexts, codes // self.vocab_size)
-            known, gram = _find(table.grams, codes)
+            seen, context = find(table.contexts, codes // self.vocab_size)
+            known, gram = find(table.grams, codes)
             discounted = np.where(known, table.discounted[gram], 0)
             higher = (discounted + table.mass[context] * lower) / table.total[context]
             probs[n - 1 :] = np.where(seen, higher, lower)
@@ -98,13 +92,6 @@ class NGram:
         for k in range(n):
             codes = codes * self.vocab_size + ids[k : k + len(codes)]
         return codes
-
-
-def _find(table: Array, codes: Array) -> tuple[Array, Array]:
-    """Return which codes are in a sorted table, and their places (0 for codes that are not in it)."""
-    places = np.minimum(np.searchsorted(table, codes), len(table) - 1)
-    found = table[places] == codes
-    return found, np.where(found, places, 0)
 
 
 def highest_order(vocab_size: int) -> int:

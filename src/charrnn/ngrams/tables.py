@@ -20,6 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from charrnn.arrays import Array
+from charrnn.ngrams.chains import mixed
 
 FEW = 64  # keys, for which one binary search is faster than several steps
 LEAST_DISCOUNT = 0.05  # keeps every character possible, even where every pair was seen many times
@@ -96,8 +97,8 @@ class Tables:
 
     def with_discounts(self) -> Tables:
         """The tables with the discounts of modified Kneser–Ney that their counts ask for."""
-        of_pair = np.repeat(self.level, np.diff(self.first))
-        found = [discounts(self.counts[of_pair == level]) for level in range(sum(self.levels))]
+        level = self.level[self.rows_of_pairs()]
+        found = [discounts(self.counts[level == each]) for each in range(sum(self.levels))]
         return replace(self, discounts=np.array(found))
 
     def rows(self, keys: Array) -> Array:
@@ -105,18 +106,21 @@ class Tables:
 
         Keys are hashes: their highest bits say about where they stand, and few steps lead from there.
         """
-        keys = np.ascontiguousarray(keys)
-        starts, shift = self._buckets
-        rows = starts[keys >> shift]
+        ended, wanted = self._ended_keys, keys.ravel()
         if keys.size <= FEW:
-            return np.asarray(_checked(self._ended_keys, np.searchsorted(self.keys, keys), keys))
-        ended = self._ended_keys
-        moving = np.flatnonzero(ended[rows].ravel() < keys.ravel())
-        flat, wanted = rows.reshape(-1), keys.ravel()
-        while len(moving):
-            flat[moving] += 1
-            moving = moving[ended[flat[moving]] < wanted[moving]]
-        return _checked(ended, rows, keys)
+            rows = np.searchsorted(self.keys, wanted)
+        else:
+            starts, shift = self._buckets
+            rows = starts[wanted >> shift]
+            moving = np.flatnonzero(ended[rows] < wanted)
+            while len(moving):
+                rows[moving] += 1
+                moving = moving[ended[rows[moving]] < wanted[moving]]
+        return np.where(ended[rows] == wanted, rows, len(self.keys)).reshape(keys.shape)
+
+    def rows_of_pairs(self) -> Array:
+        """The row of each pair, (P,)."""
+        return np.repeat(np.arange(len(self.keys)), np.diff(self.first))
 
     @cached_property
     def _buckets(self) -> tuple[Array, np.uint64]:
@@ -140,28 +144,22 @@ class Tables:
         """The first pair of each row, and for contexts that were never seen a row without any."""
         return np.append(self.first, self.first[-1])
 
-    @property
-    def nbytes(self) -> int:
-        arrays = (self.keys, self.level, self.first, self.symbols, self.counts)
-        return sum(array.nbytes for array in arrays)
-
     def _changed(self, text: KeyedText, sign: int, ends: Array | None) -> tuple[Tables, Events | None]:
         changes = [
             change
             for chain, keys in enumerate(text.keys)
             for change in self._of_chain(sum(self.levels[:chain]), keys, text.symbols, sign, ends)
         ]
-        keys = np.concatenate([np.repeat(self.keys, np.diff(self.first)), *(c.keys for c in changes)])
+        rows = self.rows_of_pairs()
+        keys = np.concatenate([self.keys[rows], *(c.keys for c in changes)])
         symbols = np.concatenate([self.symbols, *(c.symbols for c in changes)]).astype(self.symbols.dtype)
         counts = np.concatenate([self.counts, *(c.counts for c in changes)])
-        level = np.concatenate(
-            [np.repeat(self.level, np.diff(self.first)), *(np.full(len(c.keys), c.level, np.uint8) for c in changes)]
-        )
+        level = np.concatenate([self.level[rows], *(np.full(len(c.keys), c.level, np.uint8) for c in changes)])
         order = np.argsort(symbols, kind="stable")
         order = order[np.argsort(keys[order], kind="stable")]
         keys, symbols, level = keys[order], symbols[order], level[order]
-        pair = np.cumsum(_first_of_its_kind(keys, symbols)) - 1  # of each of the sorted entries
-        starts = np.flatnonzero(_first_of_its_kind(pair))
+        new_pair = _first_of_its_kind(keys, symbols)
+        starts = np.flatnonzero(new_pair)
         counts = np.add.reduceat(counts[order], starts) if len(starts) else counts
         alive = counts > 0
         kept = starts[alive]
@@ -174,7 +172,7 @@ class Tables:
         if ends is None:
             return tables, None
         pair_of = np.empty(len(order), np.int64)
-        pair_of[order] = pair
+        pair_of[order] = np.cumsum(new_pair) - 1
         row_of_pair = np.cumsum(new_row) - 1
         offset, row, time, slot = len(self.counts), [], [], []
         for change in changes:
@@ -197,10 +195,11 @@ class Tables:
         changes = []
         for level in reversed(range(len(keys))):
             key, symbol = keys[level][first], symbols[first]
-            order = np.argsort(mixed_pair(key, symbol), kind="stable")
-            starts = np.flatnonzero(_first_of_its_kind(key[order], symbol[order]))
+            order = np.argsort(mixed(key, symbol), kind="stable")  # equal pairs side by side
+            new_pair = _first_of_its_kind(key[order], symbol[order])
+            starts = np.flatnonzero(new_pair)
             group = np.empty(len(order), np.int64)
-            group[order] = np.cumsum(np.isin(np.arange(len(order)), starts, assume_unique=True)) - 1
+            group[order] = np.cumsum(new_pair) - 1
             delta = np.add.reduceat(counted[order].astype(np.int64), starts)
             where = order[starts]
             before = self._counts_of(key[where], symbol[where])
@@ -220,15 +219,12 @@ class Tables:
         """The counts of pairs, 0 for those that are not in the tables."""
         if not len(self.counts):
             return np.zeros(len(keys), np.int64)
-        rows = self.rows(keys)
-        pair = self._pair_keys
-        wanted = rows * self.vocab_size + symbols
-        places = np.minimum(np.searchsorted(pair, wanted), len(pair) - 1)
-        return np.where(pair[places] == wanted, self.counts[places], 0)
+        found, pairs = find(self._pair_keys, self.rows(keys) * self.vocab_size + symbols)
+        return np.where(found, self.counts[pairs], 0)
 
     @cached_property
     def _pair_keys(self) -> Array:
-        return np.repeat(np.arange(len(self.keys)), np.diff(self.first)) * self.vocab_size + self.symbols
+        return self.rows_of_pairs() * self.vocab_size + self.symbols
 
 
 class _Change(NamedTuple):
@@ -253,16 +249,11 @@ def discounts(counts: Array) -> Array:
     return lost
 
 
-def _checked(ended: Array, rows: Array, keys: Array) -> Array:
-    """Rows, but for those of other keys the number of rows."""
-    return np.where(ended[rows] == keys, rows, len(ended) - 1)
-
-
-def mixed_pair(keys: Array, symbols: Array) -> Array:
-    """A hash of pairs, to sort equal ones together."""
-    return np.asarray(
-        (keys ^ (symbols.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15))) * np.uint64(0xBF58476D1CE4E5B9)
-    )
+def find(table: Array, codes: Array) -> tuple[Array, Array]:
+    """Return which codes are in a sorted table, and their places (0 for codes that are not in it)."""
+    places = np.minimum(np.searchsorted(table, codes), len(table) - 1)
+    found = table[places] == codes
+    return found, np.where(found, places, 0)
 
 
 def _first_of_its_kind(*sorted_arrays: Array) -> Array:
