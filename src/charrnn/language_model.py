@@ -234,11 +234,16 @@ def load(run: str | Path) -> LanguageModel:
     Raises
     ------
     RunError
-        There is no such model, or its file is damaged.
+        There is no such model, its file is damaged, or its network knows experts, whose counts no file holds yet.
     """
     path = check_path("run", run)
     if os.path.isdir(path):  # False, too, for names that no file can have
         path = path / MODEL_FILE
     if not os.path.exists(path):
         raise RunError(f"there is no model at '{path}'")
-    return LanguageModel(*read_model(path))
+    found = read_model(path)
+    if count := found.network.config.num_experts:
+        raise RunError(
+            f"'{path}' cannot be used: its network knows {count} count models, and it has no counts for them"
+        )
+    return LanguageModel(*found)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import charrnn
 from charrnn.config import ModelConfig, make_config
 from charrnn.errors import ConfigError, RunError
 from charrnn.gradcheck.case import Case, make_case, random_log_q, relative_error
@@ -157,6 +158,12 @@ def test_a_model_file_keeps_the_experts(model_file: Path) -> None:
         "mixture.input_weight", "mixture.gate_weight", "mixture.gate_bias",
     }  # fmt: skip
     np.testing.assert_array_equal(found.params["mixture.gate_bias"], np.full(2, 1.0, np.float32))
+
+
+def test_a_model_without_the_counts_of_its_experts_is_refused(model_file: Path) -> None:
+    """They could not say anything, and the network does not work without what they say."""
+    with pytest.raises(RunError, match="knows 2 count models, and it has no counts for them"):
+        charrnn.load(model_file)
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ class Service:
         return await anyio.to_thread.run_sync(get, limiter=self._readers)
 
     async def compute(self, request: Request, work: Callable[[], T]) -> T:
-        """Run CPU-bound work in turn, in a thread; cancelled if the client goes before its turn.
+        """Run CPU-bound work in a thread when its turn comes. If the client leaves before that, the work is dropped.
 
         Raises
         ------
