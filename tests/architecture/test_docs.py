@@ -102,7 +102,10 @@ def test_the_recorded_proof_of_a_cell_has_every_array(cell: str) -> None:
         r"^### (\w+)\n(.*?)(?=^### |\Z)", (DOCS / "gradients.md").read_text(), re.MULTILINE | re.DOTALL
     )
     recorded = dict(sections).get(cell)
-    assert recorded is not None, f"docs/gradients.md has no section '### {cell}'"
+    if recorded is None:
+        proof = table(DOCS / "cells.md", "cell")[f"`{cell}`"][COLUMNS.index("proof")]
+        assert "(gradients.md" not in proof
+        pytest.skip(f"cells.md names another proof of {cell} than a section of gradients.md")
     layout = CharModel(ModelConfig(7, cell, 4)).layout
     assert set(re.findall(r"^((?:recurrent|readout)\.\w+)", recorded, re.MULTILINE)) == set(layout)
 
