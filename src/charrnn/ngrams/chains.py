@@ -1,9 +1,11 @@
 """Chains of contexts: what a count model looks at before it guesses the next character.
 
-A chain is a list of contexts u_1 ⊂ u_2 ⊂ … ⊂ u_L, each determined by the next. Of a context only a hash of 64 bits is
-kept, its *key*: a polynomial in the ids of its characters, modulo 2⁶⁴, so that the keys of a whole text come from a few
-cumulative sums. No context looks further back than REACH characters: a key is a function of these characters alone,
-whether they are read as a text, in windows or one at a time. Before a text stands nothing, which has code 0.
+A chain is a list of contexts u_1 ⊂ u_2 ⊂ … ⊂ u_L, each determined by the next. Of a context only a hash is kept, its
+*key*: a polynomial in the ids of its characters, modulo 2⁶⁴, so that the keys of a whole text come from a few
+cumulative sums. KEY_BITS of it are kept: a context that was never seen is taken for another once in 10⁸ times, and a
+file of keys is a quarter smaller. No context looks further back than REACH characters: a key is a function of these
+characters alone, whether they are read as a text, in windows or one at a time. Before a text stands nothing, which has
+code 0.
 
 A new chain is one class here and one line in CHAINS.
 """
@@ -21,6 +23,7 @@ REACH = 64  # characters
 ORDER = 7  # of the chain of characters: contexts of 0 to 6 characters. Orders 6 to 8 are equally good
 WORDS = 4  # contexts in the chain of words
 BASE = 0x9E3779B97F4A7C15  # of the polynomials: odd, so that it has an inverse modulo 2⁶⁴
+KEY_BITS = 48
 INVERSE = pow(BASE, -1, 1 << 64)
 SALT, MIX = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 # Scripts that are written without spaces, by the first word of a character's Unicode name. Each of their characters is
@@ -46,8 +49,8 @@ class Chain(Protocol):
         Returns
         -------
         list of (B, n) uint64 arrays
-            For each context of the chain, the shortest first, its key after each character. Those of the first
-            REACH − 1 columns count what stands before the stretch as nothing.
+            For each context of the chain, the shortest first, its key after each character, in 64 bits. Those of
+            the first REACH − 1 columns count what stands before the stretch as nothing.
         """
 
 

@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from charrnn.arrays import Array
-from charrnn.ngrams.chains import CHAINS, REACH, Chain
+from charrnn.ngrams.chains import CHAINS, KEY_BITS, REACH, Chain
 from charrnn.ngrams.distributions import Removed, Shares, log_probs
 from charrnn.ngrams.tables import Events, KeyedText, Tables
 
 BLOCKS = 20  # of the training text, of which each is read with its own counts taken out
+DROPPED = np.uint64(64 - KEY_BITS)  # bits of a chain's keys
 NUMBERS = 1 << 21  # probabilities made at a time
 
 
@@ -58,11 +59,12 @@ class Experts:
     def keyed(self, ids: Array) -> KeyedText:
         """A text as the tables count it: every character after the first."""
         codes = np.asarray(ids, np.uint64)[None, :-1] + np.uint64(1)
-        return KeyedText([[key[0] for key in chain.keys(codes)] for chain in self.chains], np.asarray(ids[1:]))
+        keys = [[key[0] >> DROPPED for key in chain.keys(codes)] for chain in self.chains]
+        return KeyedText(keys, np.asarray(ids[1:]))
 
     def keys(self, codes: Array) -> Array:
         """The keys after each character of stretches (B, n), all chains and levels, (levels, B, n)."""
-        return np.array([key for chain in self.chains for key in chain.keys(codes)])
+        return np.array([key for chain in self.chains for key in chain.keys(codes)]) >> DROPPED
 
 
 class OnText:

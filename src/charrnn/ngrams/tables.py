@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from charrnn.arrays import Array
-from charrnn.ngrams.chains import mixed
+from charrnn.ngrams.chains import KEY_BITS, mixed
 
 FEW = 64  # keys, for which one binary search is faster than several steps
 LEAST_DISCOUNT = 0.05  # keeps every character possible, even where every pair was seen many times
@@ -65,7 +65,7 @@ class Tables:
 
     vocab_size: int
     levels: tuple[int, ...]  # of each chain
-    keys: Array  # (C,) uint64 of each row, sorted
+    keys: Array  # (C,) uint64 of each row, sorted; below 2^KEY_BITS
     level: Array  # (C,) uint8 of each row; those of the second chain follow those of the first
     first: Array  # (C + 1,) int64: the first pair of each row
     symbols: Array  # (P,) the character of each pair, sorted within a row
@@ -126,8 +126,8 @@ class Tables:
     def _buckets(self) -> tuple[Array, np.uint64]:
         """The first row of each beginning that a key may have, and by how many bits keys are shifted to it."""
         bits = min(24, max(1, len(self.keys).bit_length()))
-        starts = np.searchsorted(self.keys >> np.uint64(64 - bits), np.arange(1 << bits, dtype=np.uint64))
-        return starts, np.uint64(64 - bits)
+        starts = np.searchsorted(self.keys >> np.uint64(KEY_BITS - bits), np.arange(1 << bits, dtype=np.uint64))
+        return starts, np.uint64(KEY_BITS - bits)
 
     @cached_property
     def _ended_keys(self) -> Array:
