@@ -40,7 +40,7 @@ def make_trainer(values: dict, corpus: int = 300_000) -> Trainer:
     settings = {k: v for k, v in values.items() if k != "vocab_size"}
     config = make_config({**settings, "batching": "random", "schedule": "constant"})
     ids = np.random.default_rng(0).integers(0, values["vocab_size"], corpus, dtype=np.uint16)
-    return new_trainer(config, values["vocab_size"], ids)
+    return new_trainer(config, "".join(map(chr, range(values["vocab_size"]))), ids)
 
 
 def microseconds(trainer: Trainer) -> float:

@@ -27,6 +27,7 @@ from charrnn.training.mpi import MpiTeam
 from charrnn.training.trainer import Trainer, new_trainer
 
 VOCAB_SIZE = 80
+CHARACTERS = "".join(map(chr, range(VOCAB_SIZE)))
 SETTINGS = {
     "RNN 200, B 50, T 25": {"cell": "rnn", "hidden_size": 200, "batch_size": 50, "seq_len": 25},
     "RNN 512, B 64, T 50": {"cell": "rnn", "hidden_size": 512, "batch_size": 64, "seq_len": 50},
@@ -46,7 +47,7 @@ ROUND_S = 0.25
 
 def make_trainer(config: TrainConfig, team: Team) -> Trainer:
     ids = np.random.default_rng(0).integers(0, VOCAB_SIZE, 300_000, dtype=np.uint8)
-    return new_trainer(config, VOCAB_SIZE, ids, team)
+    return new_trainer(config, CHARACTERS, ids, team)
 
 
 def seconds_per_step(trainer: Trainer, steps: int) -> float:

@@ -28,6 +28,7 @@ from charrnn.training.trainer import Trainer, new_trainer
 
 THREADS = machine.THREADS
 VOCAB_SIZE = 86
+CHARACTERS = "".join(map(chr, range(VOCAB_SIZE)))
 # cell, hidden_size, num_layers, seq_len, batch_size, and the ratios aimed at: PyTorch, JAX, textbook
 WORKLOADS = [
     ("rnn", 200, 1, 25, 1, (5.5, 1.5, 13.0)),
@@ -51,7 +52,7 @@ def make_trainer(cell: str, hidden_size: int, num_layers: int, seq_len: int, bat
          "schedule": "constant", "warmup_steps": 0}
     )  # fmt: skip
     ids = np.random.default_rng(0).integers(0, VOCAB_SIZE, 200_000).astype(np.uint8)
-    return new_trainer(config, VOCAB_SIZE, ids)
+    return new_trainer(config, CHARACTERS, ids)
 
 
 def competitors(cell: str, hidden_size: int, trainer: Trainer) -> dict[str, peers.Step]:

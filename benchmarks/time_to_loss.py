@@ -52,7 +52,7 @@ def train_ours(corpus: Corpus, recipe_name: str, seconds: float, seed: int) -> t
     splits = corpus.split(0.1, 0.0)
     recipe = read_recipe(recipe_name)
     config = make_config({**recipe.settings, **recipe.for_characters(len(splits["train"])), "seed": seed})
-    trainer = new_trainer(config, len(corpus.vocabulary), splits["train"])
+    trainer = new_trainer(config, corpus.vocabulary.characters, splits["train"])
     model, params = trainer.model, trainer.params
     used, points, best, best_params = 0.0, [], math.inf, params.vector.copy()
     while used < seconds:

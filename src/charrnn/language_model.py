@@ -15,6 +15,7 @@ from charrnn.config import ModelConfig
 from charrnn.errors import ConfigError, RunError, TextError
 from charrnn.generation import Writer, make_sampling
 from charrnn.generation.stop import StopMatcher, stop_strings
+from charrnn.ngrams import Experts, OnText
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
 from charrnn.runs.model_file import MODEL_FILE, ModelFile, from_torch, read_model, to_torch, write_model
@@ -30,9 +31,14 @@ class LanguageModel:
     """A character language model that writes and scores text. Get one with `charrnn.load` or from a run."""
 
     def __init__(
-        self, network: CharModel, params: Parameters, vocabulary: Vocabulary, provenance: dict[str, Any] | None = None
+        self,
+        network: CharModel,
+        params: Parameters,
+        vocabulary: Vocabulary,
+        provenance: dict[str, Any] | None = None,
+        experts: Experts | None = None,
     ) -> None:
-        self.network, self.params, self.vocabulary = network, params, vocabulary
+        self.network, self.params, self.vocabulary, self.experts = network, params, vocabulary, experts
         self.provenance = provenance or {}
 
     @classmethod
@@ -156,12 +162,21 @@ class LanguageModel:
     def score(self, text: str, on_unknown: str = "error") -> Score:
         """The surprise at each character of a text after the first, in nats; the state starts at zero."""
         with blas_threads(1):
-            return score(self.network, self.params, self._encode(text, on_unknown))
+            ids = self._encode(text, on_unknown)
+            return score(self.network, self.params, ids, self.on_text(ids))
 
     def evaluate(self, text: str, on_unknown: str = "error") -> Evaluation:
         """The mean surprise over a text of any length, with the state carried through it."""
         with blas_threads(1):
-            return evaluate(self.network, self.params, self._encode(text, on_unknown))
+            return self.evaluate_ids(self._encode(text, on_unknown))
+
+    def evaluate_ids(self, ids: Array) -> Evaluation:
+        """As `evaluate`, of a text that is encoded already, (N,)."""
+        return evaluate(self.network, self.params, ids, self.on_text(ids))
+
+    def on_text(self, ids: Array) -> OnText | None:
+        """What the network's experts say along a text, (N,); None if it has no experts."""
+        return None if self.experts is None else OnText(self.experts, ids)
 
     def save(self, path: str | Path) -> None:
         """Write the model into one file, which `charrnn.load` and PyTorch can read."""

@@ -227,7 +227,7 @@ def test_jobs_are_processes_and_not_a_million(tmp_path: Path) -> None:
 def test_what_no_memory_can_hold_is_refused_before_it_is_allocated(cell: str, settings: dict[str, Any]) -> None:
     config = make_config({"cell": cell, **settings})
     with refused(message=r"the network needs at least .* GiB of memory, and there are .* GiB: .*: lower one of these"):
-        new_trainer(config, 30, np.zeros(10_000, np.uint8))
+        new_trainer(config, "".join(map(chr, range(30))), np.zeros(10_000, np.uint8))
 
 
 RECORD = {

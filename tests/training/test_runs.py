@@ -423,7 +423,7 @@ def test_a_steady_step_allocates_little() -> None:
 
     config = make_config({"hidden_size": 128, "seq_len": 32, "batch_size": 16})
     ids = np.random.default_rng(0).integers(0, 60, 20_000).astype(np.uint8)
-    trainer = new_trainer(config, 60, ids)
+    trainer = new_trainer(config, "".join(map(chr, range(60))), ids)
     for _ in range(3):
         trainer.step(0.0)
     tracemalloc.start()

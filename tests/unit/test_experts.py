@@ -34,7 +34,8 @@ def test_adding_and_removing_a_text_restores_the_tables(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(12))
 def test_a_position_sees_counts_without_its_own_block_from_there_on(seed: int) -> None:
     ids = some_text(seed)
-    experts, along = held_out(Experts.of_no_text(NAMES, CHARACTERS), ids)
+    along = held_out(Experts.of_no_text(NAMES, CHARACTERS), ids)
+    experts = along.experts
     found = along.log_q(np.array([0]), len(ids) - 1, np.float64)[:, :, 0]
     text, ends = experts.keyed(ids), along.events.ends
     for t in range(0, len(ids) - 1, 7):

@@ -120,7 +120,7 @@ ORDINARY: list[dict[str, object]] = [
 def test_every_recipe_goes_with_every_ordinary_choice(recipe: str, chosen: dict[str, object]) -> None:
     for characters in LENGTHS:
         config = chosen_config(characters, recipe, **chosen)
-        new_trainer(config, 9, np.zeros(99_999, np.uint8))
+        new_trainer(config, "abcdefghi", np.zeros(99_999, np.uint8))
         assert all(config.as_dict()[name] == value for name, value in chosen.items())
 
 

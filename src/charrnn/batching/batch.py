@@ -16,6 +16,7 @@ class Batch(NamedTuple):
     inputs: Array  # (T, B) ids
     targets: Array  # (T, B) ids: the character after each input
     fresh: Array  # (B,) bool: lanes that begin a new stretch of text here, so that their state starts at zero
+    starts: Array  # (B,) where each lane's window begins in the text
 
 
 class Batcher(Protocol):
@@ -38,7 +39,7 @@ class Batcher(Protocol):
         """Batch number `index`, counted from the beginning of training; there is no end."""
 
 
-def cut(ids: Array, starts: Array, seq_len: int) -> tuple[Array, Array]:
-    """Windows of seq_len characters at starts (B,): inputs (T, B), and targets one character further on."""
+def cut(ids: Array, starts: Array, seq_len: int, fresh: Array) -> Batch:
+    """The batch of the windows of seq_len characters at starts (B,); targets are one character further on."""
     windows = ids[starts[None, :] + np.arange(seq_len + 1)[:, None]]  # (T + 1, B)
-    return windows[:-1], windows[1:]
+    return Batch(windows[:-1], windows[1:], fresh, starts)

@@ -60,8 +60,8 @@ class Chunked:
         group, window = divmod(index, self.windows)
         turns = range(group * self.batch_size, (group + 1) * self.batch_size)  # in the endless row of shuffles
         chunks = np.array([self._shuffle(turn // self.num_chunks)[turn % self.num_chunks] for turn in turns])
-        inputs, targets = cut(self.ids, chunks * self.chunk_len + window * self.seq_len, self.seq_len)
-        return Batch(inputs, targets, np.full(self.batch_size, window == 0))
+        starts = chunks * self.chunk_len + window * self.seq_len
+        return cut(self.ids, starts, self.seq_len, np.full(self.batch_size, window == 0))
 
 
 def _chunk_len(config: TrainConfig) -> int:

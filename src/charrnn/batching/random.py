@@ -40,5 +40,4 @@ class Random:
 
     def __getitem__(self, index: int) -> Batch:
         block, row = divmod(index, BLOCK)
-        inputs, targets = cut(self.ids, self._starts(block)[row], self.seq_len)
-        return Batch(inputs, targets, self.fresh)
+        return cut(self.ids, self._starts(block)[row], self.seq_len, self.fresh)

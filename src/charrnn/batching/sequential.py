@@ -31,6 +31,5 @@ class Sequential:
     def __getitem__(self, index: int) -> Batch:
         epoch, window = divmod(index, self.batches_per_epoch)
         parts = (np.arange(self.batch_size) + epoch) % self.batch_size
-        inputs, targets = cut(self.ids, parts * self.part_len + window * self.seq_len, self.seq_len)
         fresh = (parts == 0) & (window == 0) | (index == 0)
-        return Batch(inputs, targets, fresh)
+        return cut(self.ids, parts * self.part_len + window * self.seq_len, self.seq_len, fresh)

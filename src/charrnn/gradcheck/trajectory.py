@@ -6,9 +6,10 @@ PyTorch's gradients are therefore clipped by the formula itself.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from charrnn.arrays import Array
 from charrnn.batching import make_batcher
@@ -32,13 +33,18 @@ class TrajectoryResult(NamedTuple):
     clipped_steps: int  # in how many steps the gradient was clipped
 
 
-class Informed(CharModel):
-    """A network that knows what its experts say, so that the steps of training need no text to count in."""
+class RandomExperts:
+    """Experts that say something random at every step, and remember what."""
 
-    log_q: Array | None = None  # (num_experts, T, B, V) of the next step
+    experts = None
 
-    def loss_and_grads(self, *args: Any, **kwargs: Any) -> tuple[float, Array]:
-        return super().loss_and_grads(*args, **{**kwargs, "log_q": self.log_q})
+    def __init__(self, rng: np.random.Generator, num_experts: int) -> None:
+        self.rng, self.num_experts = rng, num_experts
+        self.last = np.empty(0)  # (num_experts, T, B, V)
+
+    def log_q(self, starts: Array, seq_len: int, dtype: npt.DTypeLike = np.float64) -> Array:
+        self.last = random_log_q(self.rng, self.num_experts, seq_len, len(starts), VOCAB_SIZE)
+        return self.last
 
 
 def follow_torch(
@@ -52,10 +58,10 @@ def follow_torch(
     )  # fmt: skip
     # Enough text for three epochs, so that the state is carried, rolled and zeroed on the way.
     ids = stream(seed, "batching").integers(0, VOCAB_SIZE, BATCH_SIZE * seq_len * STEPS // 3 + 1).astype(np.uint8)
-    model = Informed(ModelConfig(VOCAB_SIZE, cell, hidden_size, num_layers, num_experts=num_experts))
+    model = CharModel(ModelConfig(VOCAB_SIZE, cell, hidden_size, num_layers, num_experts=num_experts))
     params = model.init_parameters(stream(seed, "initialisation"), np.float64)
-    trainer = Trainer(model, params, make_batcher(ids, config), config)
-    rng = np.random.default_rng(seed)
+    said = RandomExperts(np.random.default_rng(seed), num_experts) if num_experts else None
+    trainer = Trainer(model, params, make_batcher(ids, config), config, said=said)
     twin = TWINS[cell](model, params)
     torch = twin.torch
     theirs = twin.parameters()
@@ -66,11 +72,10 @@ def follow_torch(
     worst, clipped = 0.0, 0
     for step in range(STEPS):
         batch = trainer.batcher[step]
-        if num_experts:
-            model.log_q = random_log_q(rng, num_experts, seq_len, BATCH_SIZE, VOCAB_SIZE)
+        record = trainer.step(progress=0.0)
         for state in states:
             state[:, torch.from_numpy(batch.fresh)] = 0.0
-        loss, states = twin.loss(batch.inputs, batch.targets, states, model.log_q)
+        loss, states = twin.loss(batch.inputs, batch.targets, states, said.last if said else None)
         states = [state.detach() for state in states]
         optimizer.zero_grad()
         loss.backward()
@@ -80,7 +85,6 @@ def follow_torch(
             for p in theirs.values():
                 p.grad *= config.grad_clip / norm
         optimizer.step()
-        record = trainer.step(progress=0.0)
         worst = float(np.maximum(worst, relative_error(np.array(record.loss), np.array(loss.item()))))  # NaN stays
     expected = np.concatenate([p.detach().numpy().ravel() for p in theirs.values()])
     found = np.concatenate([params[name].ravel() for name in theirs])

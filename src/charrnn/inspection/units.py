@@ -77,7 +77,7 @@ def inspect_text(model: LanguageModel, text: str, top: int = 5, on_unknown: str 
     top = min(top, len(characters))
     seen = Inspection(model.vocabulary.decode(ids), [None], [None], [[]])
     with blas_threads(1):
-        for start, ws in windows(model.network, model.params, ids[:-1]):
+        for start, ws in windows(model.network, model.params, ids[:-1], model.on_text(ids)):
             rows = ws.readout.flat_logits.astype(np.float64)
             own = np.arange(len(rows)), ids[start + 1 : start + 1 + len(rows)]
             probs = probabilities(rows)
@@ -98,7 +98,9 @@ def activations(model: LanguageModel, text: str, on_unknown: str = "error") -> A
     """
     ids = _encode(model, text, on_unknown, least=1)
     with blas_threads(1):
-        return np.concatenate([_activations(ws) for _, ws in windows(model.network, model.params, ids)])
+        return np.concatenate(
+            [_activations(ws) for _, ws in windows(model.network, model.params, ids, model.on_text(ids))]
+        )
 
 
 def activation(model: LanguageModel, text: str, layer: int, unit: int, on_unknown: str = "error") -> Array:
@@ -108,7 +110,7 @@ def activation(model: LanguageModel, text: str, layer: int, unit: int, on_unknow
     check_value("unit", unit, "int", least=0, below=config.hidden_size)
     ids = _encode(model, text, on_unknown, least=1)
     with blas_threads(1):
-        read = windows(model.network, model.params, ids)
+        read = windows(model.network, model.params, ids, model.on_text(ids))
         return np.concatenate([_activations(ws)[:, layer, unit].copy() for _, ws in read])
 
 
@@ -123,7 +125,7 @@ def find_units(model: LanguageModel, text: str, on_unknown: str = "error") -> li
     half = len(text) // 2
     choosing, measuring = _Correlation(features[:half]), _Correlation(features[half:])
     with blas_threads(1):
-        for start, ws in windows(model.network, model.params, ids):
+        for start, ws in windows(model.network, model.params, ids, model.on_text(ids)):
             values = _activations(ws)
             cut = min(max(half - start, 0), len(values))
             choosing.add(values[:cut])

@@ -101,13 +101,12 @@ class OnText:
         return out
 
 
-def held_out(experts: Experts, ids: Array) -> tuple[Experts, OnText]:
+def held_out(experts: Experts, ids: Array) -> OnText:
     """Experts that have counted ids (N,), and what they say along it: each position's own block taken out."""
     n = len(ids) - 1
     ends = np.unique([n * k // BLOCKS for k in range(1, BLOCKS + 1)])
     tables, events = experts.tables.read(experts.keyed(ids), ends)
-    experts = replace(experts, tables=tables.with_discounts())
-    return experts, OnText(experts, ids, events)
+    return OnText(replace(experts, tables=tables.with_discounts()), ids, events)
 
 
 def in_context(experts: Experts, ids: Array) -> OnText:

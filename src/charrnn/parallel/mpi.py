@@ -39,9 +39,8 @@ class MpiTeam(Team):
 
     def share(self, batch: Batch, progress: float) -> Batch:
         self.command(STEP, progress)
-        inputs, targets, fresh = batch
-        lanes = self.lanes(len(fresh))
-        return Batch(inputs[:, lanes], targets[:, lanes], fresh[lanes])
+        lanes = self.lanes(len(batch.starts))
+        return Batch(*(array[..., lanes] for array in batch))
 
     def reduce_(self, message: Array, loss: float, share: float) -> float:
         from mpi4py import MPI
@@ -63,11 +62,11 @@ class MpiTeam(Team):
         """The lanes of a rank; where the batch does not divide evenly, some ranks have one lane more than others."""
         return slice(batch_size * rank // self.size, batch_size * (rank + 1) // self.size)
 
-    def send_setup(self, config: TrainConfig, vocab_size: int, ids: Array, sources: Sequence[str], sha256: str) -> None:
+    def send_setup(self, config: TrainConfig, characters: str, ids: Array, sources: Sequence[str], sha256: str) -> None:
         self.command(SETUP)
         large = isinstance(ids, MappedIds)
         facts = {
-            "settings": config.as_dict(), "vocab_size": vocab_size, "dtype": ids.dtype.str, "length": len(ids),
+            "settings": config.as_dict(), "characters": characters, "dtype": ids.dtype.str, "length": len(ids),
             "sources": list(sources) if large else None, "sha256": sha256,
         }  # fmt: skip
         data = np.frombuffer(json.dumps(facts).encode(), np.uint8).copy()
@@ -77,8 +76,8 @@ class MpiTeam(Team):
             self._broadcast(ids)
         self.within = False
 
-    def receive_setup(self) -> tuple[TrainConfig, int, Array]:
-        """Receive what `send_setup` sends: the configuration, the size of the vocabulary, and the ids (N,)."""
+    def receive_setup(self) -> tuple[TrainConfig, str, Array]:
+        """Receive what `send_setup` sends: the configuration, the characters of the vocabulary, and the ids (N,)."""
         size = np.empty(1, np.int64)
         self.comm.Bcast(size)
         data = np.empty(size[0], np.uint8)
@@ -89,10 +88,10 @@ class MpiTeam(Team):
             corpus = large_corpus(facts["sources"], config.encoding)
             if corpus.sha256 != facts["sha256"]:
                 raise RunError(f"rank {self.rank} finds another text in {corpus.name} than rank 0: its SHA-256 differs")
-            return config, facts["vocab_size"], corpus.ids[: facts["length"]]
+            return config, facts["characters"], corpus.ids[: facts["length"]]
         ids = np.empty(facts["length"], facts["dtype"])
         self._broadcast(ids)
-        return config, facts["vocab_size"], ids
+        return config, facts["characters"], ids
 
     def broadcast(self, arrays: Sequence[Array], step: int) -> int:
         self.command(BROADCAST)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from charrnn.arrays import Array
+from charrnn.ngrams import OnText
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
 from charrnn.scoring.evaluation import Evaluation
@@ -14,8 +15,13 @@ MOST_LOGITS = 1 << 22  # computed at a time: fewer windows where the vocabulary 
 
 
 @blas_threads(1, unless_set=True)
-def evaluate_fresh_windows(model: CharModel, params: Parameters, ids: Array, seq_len: int) -> Evaluation:
-    """Score ids (N,) in consecutive windows of seq_len predictions; an incomplete window at the end is left out."""
+def evaluate_fresh_windows(
+    model: CharModel, params: Parameters, ids: Array, seq_len: int, on_text: OnText | None = None
+) -> Evaluation:
+    """Score ids (N,) in consecutive windows of seq_len predictions; an incomplete window at the end is left out.
+
+    The state is fresh; what the experts of a network say knows the text before the window (`on_text`).
+    """
     windows = (len(ids) - 1) // seq_len
     if not windows:
         raise ValueError(f"{len(ids)} characters hold no window of {seq_len}")
@@ -27,6 +33,7 @@ def evaluate_fresh_windows(model: CharModel, params: Parameters, ids: Array, seq
     for first in range(0, windows, most):
         at = starts[first : first + most] + steps  # (T, lanes)
         ws = model.workspace(seq_len, at.shape[1], dtype)
-        nats, _ = model.nats(params, ids[at], ids[at + 1], model.zero_state(at.shape[1], dtype), ws)
+        log_q = None if on_text is None else on_text.log_q(at[0], seq_len, dtype)
+        nats, _ = model.nats(params, ids[at], ids[at + 1], model.zero_state(at.shape[1], dtype), ws, log_q=log_q)
         total += float(nats.sum())
     return Evaluation(windows * seq_len, total / (windows * seq_len))

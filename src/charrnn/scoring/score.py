@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from charrnn.arrays import Array
+from charrnn.ngrams import OnText
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
 from charrnn.scoring.evaluation import surprises
@@ -30,6 +31,6 @@ class Score(InOtherUnits):
 
 
 @blas_threads(1, unless_set=True)
-def score(model: CharModel, params: Parameters, ids: Array) -> Score:
+def score(model: CharModel, params: Parameters, ids: Array, on_text: OnText | None = None) -> Score:
     """The surprise at each of ids (N,), N ≥ 2, after the first, from the zero state on."""
-    return Score(np.concatenate(list(surprises(model, params, ids))))
+    return Score(np.concatenate(list(surprises(model, params, ids, on_text))))

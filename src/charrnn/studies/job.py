@@ -16,6 +16,7 @@ import numpy as np
 from charrnn.arrays import Array
 from charrnn.config import make_config
 from charrnn.language_model import LanguageModel
+from charrnn.ngrams import OnText
 from charrnn.recipes import read_recipe
 from charrnn.scoring import evaluate, evaluate_fresh_windows
 from charrnn.studies.measures import update_noise
@@ -50,8 +51,10 @@ def run_job(job: Job, corpus: Corpus, splits: dict[str, Array], model_path: Path
 
     `cpu_seconds` is the process's CPU time in training alone, on one thread. Losses are in nats per character.
     """
-    trainer = new_trainer(make_config(job.settings, BASE), len(corpus.vocabulary), splits["train"])
-    model = LanguageModel(trainer.model, trainer.params, corpus.vocabulary, {"text_sha256": corpus.sha256})
+    trainer = new_trainer(make_config(job.settings, BASE), corpus.vocabulary.characters, splits["train"])
+    model = LanguageModel(
+        trainer.model, trainer.params, corpus.vocabulary, {"text_sha256": corpus.sha256}, trainer.experts
+    )
     per_epoch = trainer.batcher.batches_per_epoch
     steps = max(1, round(job.epochs * per_epoch))
     evaluations = max(1, round(job.epochs * job.evals_per_epoch))
@@ -99,11 +102,12 @@ def _evenly(steps: int, parts: int) -> set[int]:
 def _point(trainer: Trainer, val_ids: Array, step: int, cpu_seconds: float) -> dict[str, Any]:
     """Evaluate the network as it is."""
     config, window = trainer.config, min(trainer.config.seq_len, len(val_ids) - 1)
+    on_text = None if trainer.experts is None else OnText(trainer.experts, val_ids)
     return {
         "step": step,
         "epoch": step / trainer.batcher.batches_per_epoch,
         "characters": step * config.seq_len * config.batch_size,
         "cpu_seconds": round(cpu_seconds, 3),
-        "val_loss": evaluate(trainer.model, trainer.params, val_ids).nats_per_char,
-        "val_loss_fresh": evaluate_fresh_windows(trainer.model, trainer.params, val_ids, window).nats_per_char,
+        "val_loss": evaluate(trainer.model, trainer.params, val_ids, on_text).nats_per_char,
+        "val_loss_fresh": evaluate_fresh_windows(trainer.model, trainer.params, val_ids, window, on_text).nats_per_char,
     }

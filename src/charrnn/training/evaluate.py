@@ -12,7 +12,6 @@ from charrnn.errors import ConfigError, RunError, TextError
 from charrnn.language_model import LanguageModel, load
 from charrnn.runs.folder import RunFolder
 from charrnn.scoring import Evaluation
-from charrnn.scoring import evaluate as evaluate_ids
 from charrnn.settings import check_path, check_value
 from charrnn.text.corpus import SPLITS, Corpus, text_sha256
 from charrnn.text.library import read_text
@@ -119,7 +118,7 @@ def evaluate(
             ids = _split(model, ids, split)
         if len(ids) < 2:
             raise TextError(f"the {PARTS[split]} has {len(ids)} characters: it takes at least 2 to predict one")
-        static = evaluate_ids(model.network, model.params, ids)
+        static = model.evaluate_ids(ids)
         result = RunEvaluation(static.characters, static.nats_per_char, split, corpus.sha256)
         on_static(result)
         if dynamic:

@@ -12,6 +12,7 @@ from charrnn.arrays import Array
 from charrnn.errors import DivergenceError, RunError
 from charrnn.interrupts import StopRequest
 from charrnn.language_model import LanguageModel
+from charrnn.ngrams import OnText
 from charrnn.nn.parameters import Parameters
 from charrnn.randomness import stream
 from charrnn.runs.folder import RunFolder
@@ -106,7 +107,7 @@ class Session:
         p = self.progress
         params = Parameters(self.trainer.params.layout, (self.best if best else self.trainer.params.vector).copy())
         provenance = {**self.provenance, "step": p.best_step, "val_nats_per_char": p.best_val_loss}
-        return LanguageModel(self.trainer.model, params, self.vocabulary, provenance)
+        return LanguageModel(self.trainer.model, params, self.vocabulary, provenance, self.trainer.experts)
 
     @property
     def epoch(self) -> float:
@@ -246,7 +247,9 @@ class Session:
 
     def _val_loss(self, vector: Array) -> float:
         params = Parameters(self.trainer.params.layout, vector)
-        return evaluate(self.trainer.model, params, self.val_ids).nats_per_char
+        experts = self.trainer.experts
+        on_text = None if experts is None else OnText(experts, self.val_ids)
+        return evaluate(self.trainer.model, params, self.val_ids, on_text).nats_per_char
 
     def _initial(self) -> Array:
         """The parameters before the first step."""

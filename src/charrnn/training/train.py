@@ -22,7 +22,7 @@ from charrnn.parallel.team import ALONE, Team
 from charrnn.runs.files import write_atomic
 from charrnn.runs.folder import RunFolder
 from charrnn.runs.records import Record
-from charrnn.scoring import Evaluation, evaluate, longest_copy
+from charrnn.scoring import Evaluation, longest_copy
 from charrnn.settings import check_path, check_values
 from charrnn.text.corpus import Corpus
 from charrnn.text.opening import open_corpus, source_list
@@ -212,8 +212,8 @@ def _reopen(
 
 
 def _trainer(config: TrainConfig, corpus: Corpus, train_ids: Array, sources: Sequence[str], team: Team) -> Trainer:
-    trainer = new_trainer(config, len(corpus.vocabulary), train_ids, team)
-    team.send_setup(config, len(corpus.vocabulary), train_ids, sources, corpus.sha256)
+    trainer = new_trainer(config, corpus.vocabulary.characters, train_ids, team)
+    team.send_setup(config, corpus.vocabulary.characters, train_ids, sources, corpus.sha256)
     return trainer
 
 
@@ -238,7 +238,7 @@ def _finished(session: Session, ended: str) -> Run:
         path=session.folder.path, config=session.config, model=model, metrics=session.folder.read_metrics(),
         ended=ended, step=progress.step, epoch=session.epoch, seconds=progress.seconds, best_step=progress.best_step,
         val=None if val is None else Evaluation(len(splits["val"]) - 1, val),
-        test=evaluate(model.network, model.params, splits["test"]) if len(splits["test"]) else None,
+        test=model.evaluate_ids(splits["test"]) if len(splits["test"]) else None,
         train_ids=splits["train"], warning=_warning(session),
     )  # fmt: skip
 

@@ -11,6 +11,7 @@ from charrnn.arrays import Array
 from charrnn.batching import Batch, Batcher, check_length, make_batcher
 from charrnn.config import ModelConfig, TrainConfig
 from charrnn.errors import DivergenceError
+from charrnn.ngrams import EXPERTS, Experts, KeptLogQ, Said, held_out
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
 from charrnn.parallel.team import ALONE, Team
@@ -32,12 +33,24 @@ class Trainer:
     """The values that training changes: parameters, optimiser, recurrent state and step.
 
     In a team of several processes each has a trainer, with the same parameters and its own lanes of the batch.
+
+    Parameters
+    ----------
+    said : Said, optional
+        What the experts say at each place of the text, in a network that has any.
     """
 
     def __init__(
-        self, model: CharModel, params: Parameters, batcher: Batcher, config: TrainConfig, team: Team = ALONE
+        self,
+        model: CharModel,
+        params: Parameters,
+        batcher: Batcher,
+        config: TrainConfig,
+        team: Team = ALONE,
+        said: Said | None = None,
     ) -> None:
         self.model, self.params, self.batcher, self.config, self.team = model, params, batcher, config, team
+        self.said = said
         dtype = params.vector.dtype
         self.lanes = team.lanes(config.batch_size)
         width = self.lanes.stop - self.lanes.start
@@ -48,6 +61,11 @@ class Trainer:
         self.workspace = model.workspace(config.seq_len, width, dtype)
         self.state = model.zero_state(config.batch_size, dtype)  # of all lanes, until `broadcast` scatters them
         self.step_count = 0
+
+    @property
+    def experts(self) -> Experts | None:
+        """The experts with the counts of the whole text: a trained model takes them along."""
+        return None if self.said is None else self.said.experts
 
     @np.errstate(over="ignore", invalid="ignore")  # an overflow shows in the loss or the norm, of this step or the next
     def step(self, progress: float) -> StepRecord:
@@ -83,8 +101,11 @@ class Trainer:
         """The loss of this process's lanes and the state after them; `grads` is overwritten."""
         if batch.fresh.any():
             self.state[..., batch.fresh, :] = 0.0
+        log_q = None
+        if self.said is not None:
+            log_q = self.said.log_q(batch.starts, len(batch.inputs), self.params.vector.dtype)
         return self.model.loss_and_grads(
-            self.params, batch.inputs, batch.targets, self.state, self.workspace, self.grads, self._dropout_rng()
+            self.params, batch.inputs, batch.targets, self.state, self.workspace, self.grads, self._dropout_rng(), log_q
         )
 
     def _dropout_rng(self) -> Uniform | None:
@@ -100,11 +121,19 @@ def _refuse_divergence(step: int, loss: float, grad_norm: float) -> None:
             raise DivergenceError(f"training diverged at step {step + 1:,}: {what} {value}")
 
 
-def new_trainer(config: TrainConfig, vocab_size: int, ids: Array, team: Team = ALONE) -> Trainer:
-    """A trainer at the beginning of training on ids (N,): the network, its initial parameters and its batches."""
-    model = CharModel(ModelConfig(vocab_size, config.cell, config.hidden_size, config.num_layers, config.dropout))
+def new_trainer(config: TrainConfig, characters: str, ids: Array, team: Team = ALONE) -> Trainer:
+    """A trainer at the beginning of training on ids (N,): the network, its initial parameters and its batches.
+
+    Parameters
+    ----------
+    characters : str
+        The vocabulary: the character of each id, in order.
+    """
+    V, names = len(characters), EXPERTS[config.ngrams]
+    model = CharModel(ModelConfig(V, config.cell, config.hidden_size, config.num_layers, config.dropout, len(names)))
     check_length(len(ids), config)
     lanes = team.lanes(config.batch_size)
     check_memory(model, config, lanes.stop - lanes.start)
     params = model.init_parameters(stream(config.seed, "initialisation"), config.dtype)
-    return Trainer(model, params, make_batcher(ids, config), config, team)
+    said = KeptLogQ(held_out(Experts.of_no_text(names, characters), ids)) if names else None
+    return Trainer(model, params, make_batcher(ids, config), config, team, said)

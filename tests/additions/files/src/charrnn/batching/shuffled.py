@@ -33,5 +33,4 @@ class Shuffled:
     def __getitem__(self, index: int) -> Batch:
         epoch, turn = divmod(index, self.batches_per_epoch)
         windows = self._order(epoch)[turn * self.batch_size : (turn + 1) * self.batch_size]
-        inputs, targets = cut(self.ids, windows * self.seq_len, self.seq_len)
-        return Batch(inputs, targets, np.ones(self.batch_size, bool))
+        return cut(self.ids, windows * self.seq_len, self.seq_len, np.ones(self.batch_size, bool))

@@ -1,0 +1,49 @@
+"""What the experts say in training, made when it is first asked for and kept for the next epoch."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from charrnn.arrays import Array
+from charrnn.ngrams.experts import Experts, OnText
+
+MOST_BYTES = 400_000_000  # kept; for a longer text, or a larger vocabulary, every epoch asks the tables
+
+
+class Said(Protocol):
+    """What experts say while a network trains."""
+
+    @property
+    def experts(self) -> Experts | None:
+        """The experts with the counts of the whole text."""
+
+    def log_q(self, starts: Array, seq_len: int, dtype: npt.DTypeLike = np.float32) -> Array:
+        """The log-probabilities of the characters after each of seq_len inputs from starts (B,) on, (S, T, B, V)."""
+
+
+class KeptLogQ:
+    """As OnText, in half precision, whether there is room to keep it or not: a run does not depend on the room."""
+
+    def __init__(self, on_text: OnText, most_bytes: int = MOST_BYTES) -> None:
+        self.on_text, self.experts = on_text, on_text.experts
+        tables, positions = on_text.experts.tables, len(on_text.ids) - 1
+        shape = (len(tables.levels), positions, tables.vocab_size)
+        room = 2 * np.prod(shape, dtype=float) <= most_bytes
+        self._rows = np.empty(shape, np.float16) if room else None  # (S, N − 1, V)
+        self._known = np.zeros(positions, bool)
+
+    def log_q(self, starts: Array, seq_len: int, dtype: npt.DTypeLike = np.float32) -> Array:
+        rows, places = self._rows, np.asarray(starts) + np.arange(seq_len)[:, None]  # (T, B)
+        if rows is None:
+            return self.on_text.log_q(starts, seq_len).astype(np.float16).astype(dtype)
+        new = np.flatnonzero(~self._known[places].all(axis=0))
+        if len(new):
+            rows[:, places[:, new]] = self.on_text.log_q(starts[new], seq_len)
+            self._known[places[:, new]] = True
+        out = np.empty((len(rows), *places.shape, rows.shape[2]), dtype)
+        for of_expert, kept in zip(out, rows, strict=True):
+            of_expert[...] = kept[places]
+        return out
