@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from charrnn.ngrams import NGram
-from charrnn.ngrams.experts import Experts, OnText, held_out, in_context
+from charrnn.ngrams import Experts, KeptLogQ, NGram, OnText, choose_experts, held_out, in_context
 from charrnn.ngrams.tables import KeyedText
+from charrnn.text.vocabulary import Vocabulary
 
 NAMES = ("characters", "words")
 CHARACTERS = "".join(sorted("\n 'abAB中文"))
@@ -75,3 +75,25 @@ def test_windows_cut_anywhere_say_the_same(seed: int) -> None:
         starts = np.arange(0, len(ids) - 1 - length, max(1, length // 2))
         for start, found in zip(starts, along.log_q(starts, length).transpose(2, 0, 1, 3), strict=True):
             np.testing.assert_allclose(found, whole[:, start : start + length, 0], atol=1e-5)
+
+
+def test_auto_leaves_the_words_out_of_a_script_without_spaces() -> None:
+    for text, expected in (("It is, 中 said.", ("characters", "words")), ("他说道：“Ab 天下事。”", ("characters",))):
+        vocabulary = Vocabulary(text)
+        assert choose_experts("auto", vocabulary.characters, vocabulary.encode(text)) == expected
+        assert choose_experts("words", vocabulary.characters, vocabulary.encode(text)) == ("words",)
+        assert choose_experts("none", vocabulary.characters, vocabulary.encode(text)) == ()
+
+
+def test_what_is_kept_is_what_was_said() -> None:
+    """In training nothing depends on whether a row was kept, which lane asked for it, or whether there was room."""
+    ids = some_text(7)
+    on_text = held_out(Experts.of_no_text(NAMES, CHARACTERS), ids)
+    kept, anew = KeptLogQ(on_text), KeptLogQ(on_text, most_bytes=0)
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        starts = rng.integers(0, len(ids) - 9, 4)
+        found = kept.log_q(starts, 9)
+        assert found.shape == (2, 9, 4, len(CHARACTERS))
+        np.testing.assert_array_equal(found, anew.log_q(starts, 9))
+        np.testing.assert_allclose(found, on_text.log_q(starts, 9), rtol=1e-3)

@@ -11,7 +11,7 @@ from charrnn.arrays import Array
 from charrnn.batching import Batch, Batcher, check_length, make_batcher
 from charrnn.config import ModelConfig, TrainConfig
 from charrnn.errors import DivergenceError
-from charrnn.ngrams import EXPERTS, Experts, KeptLogQ, Said, held_out
+from charrnn.ngrams import Experts, KeptLogQ, Said, choose_experts, held_out
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
 from charrnn.parallel.team import ALONE, Team
@@ -129,7 +129,7 @@ def new_trainer(config: TrainConfig, characters: str, ids: Array, team: Team = A
     characters : str
         The vocabulary: the character of each id, in order.
     """
-    V, names = len(characters), EXPERTS[config.ngrams]
+    V, names = len(characters), choose_experts(config.ngrams, characters, ids)
     model = CharModel(ModelConfig(V, config.cell, config.hidden_size, config.num_layers, config.dropout, len(names)))
     check_length(len(ids), config)
     lanes = team.lanes(config.batch_size)

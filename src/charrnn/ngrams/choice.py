@@ -1,0 +1,31 @@
+"""Which experts a network knows: what `--ngrams` may name.
+
+In a script without spaces every character is a word of its own, and the chain of words says nothing that the chain of
+characters does not: on a Chinese text both together predict no better than the characters alone (3.206 nats per
+character), on a Bengali one they do (1.160 nats against 1.190).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from charrnn.arrays import Array
+from charrnn.config import REGISTRIES
+from charrnn.ngrams.chains import CHAINS, is_letter, stands_alone
+
+BEST = ("characters", "words")
+EXPERTS: dict[str, tuple[str, ...]] = {"none": (), "auto": BEST, **{name: (name,) for name in CHAINS}}
+REGISTRIES["ngrams"] = EXPERTS
+SEEN = 1 << 20  # characters of a text that decide
+
+
+def choose_experts(choice: str, characters: str, ids: Array) -> tuple[str, ...]:
+    """The chains that a choice means for a text, ids (N,), over a vocabulary.
+
+    `auto` leaves the words out where more than half of the letters belong to a script without spaces.
+    """
+    if choice != "auto":
+        return EXPERTS[choice]
+    counts = np.bincount(ids[:SEEN], minlength=len(characters))
+    letters, alone = (counts @ np.array([test(c) for c in characters]) for test in (is_letter, stands_alone))
+    return BEST[:1] if alone > letters / 2 else BEST
