@@ -34,10 +34,10 @@ def test_every_part_of_the_runs_own_text(run: charrnn.Run, book: Path) -> None:
 
 def test_the_dynamic_evaluation_comes_after_the_static_one(run: charrnn.Run) -> None:
     seen: list[RunEvaluation] = []
-    result = charrnn.evaluate(run.path, dynamic=True, dynamic_rate=0.003, on_static=seen.append)
+    result = charrnn.evaluate(run.path, dynamic=True, dynamic_rate=0.003, on_result=seen.append)
     assert result.dynamic is not None
     assert result.dynamic.characters == result.characters
-    assert seen == [replace(result, dynamic=None)]
+    assert seen == [replace(result, dynamic=None), result]
     assert list(result.as_dict())[-2:] == ["dynamic_nats_per_char", "dynamic_bits_per_char"]
     assert result.as_dict()["dynamic_nats_per_char"] == result.dynamic.nats_per_char
     assert "dynamic_nats_per_char" not in seen[0].as_dict()

@@ -7,15 +7,20 @@ import pytest
 
 from charrnn.config import ModelConfig
 from charrnn.errors import DivergenceError
+from charrnn.ngrams import Experts, OnText, in_context
 from charrnn.nn.layers import LAYERS
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
 from charrnn.scoring import evaluate
-from charrnn.training.dynamic import WINDOW, evaluate_dynamic
+from charrnn.training.dynamic import ALONE, evaluate_dynamic
+from charrnn.training.online_mixture import OnlineMixture
+
+WINDOW = ALONE.window
+CHARACTERS = " abcdefgh"
 
 
-def network(cell: str) -> tuple[CharModel, Parameters]:
-    model = CharModel(ModelConfig(9, cell, 16))
+def network(cell: str, num_experts: int = 0) -> tuple[CharModel, Parameters]:
+    model = CharModel(ModelConfig(9, cell, 16, num_experts=num_experts))
     return model, model.init_parameters(np.random.default_rng(0), np.float64)
 
 
@@ -53,3 +58,55 @@ def test_a_learning_rate_that_diverges_is_named() -> None:
     params = params.astype(np.float32)
     with pytest.raises(DivergenceError, match="a learning rate below 1e"):
         evaluate_dynamic(model, params, np.tile(np.arange(9), 60), 1e300)
+
+
+@pytest.mark.parametrize("length", [1, 31, 32, 33, 100])  # the last character begins a window, ends one, or neither
+@pytest.mark.parametrize("how", ["static", "in context", "dynamic", "dynamic, without experts"])
+def test_every_character_has_a_share_that_nothing_about_it_decides(
+    how: str, length: int, rng: np.random.Generator
+) -> None:
+    """The probabilities of all characters after a text sum to 1: none is predicted by what has seen it."""
+    names = [] if how.endswith("without experts") else ["characters", "words"]
+    model, params = network("qrnn", len(names))
+    experts = Experts.count(names, CHARACTERS, rng.integers(0, 9, 300)) if names else None
+    read = rng.integers(0, 9, length)
+
+    def total(ids: np.ndarray) -> float:
+        if len(ids) < 2:
+            return 0.0
+        if how.startswith("dynamic"):
+            found = evaluate_dynamic(model, params, ids, 0.01, experts)
+        else:
+            found = evaluate(model, params, ids, (OnText if how == "static" else in_context)(experts, ids))
+        return found.nats_per_char * found.characters
+
+    before = total(read)
+    shares = [np.exp(before - total(np.append(read, k))) for k in range(9)]
+    assert sum(shares) == pytest.approx(1, abs=1e-6)
+
+
+def test_experts_that_count_what_was_read_learn_its_words(rng: np.random.Generator) -> None:
+    model, params = network("qrnn", 2)
+    experts = Experts.count(["characters", "words"], CHARACTERS, rng.integers(0, 9, 2000))
+    ids = np.tile(rng.integers(0, 9, 12), 30)
+    static = evaluate(model, params, ids, OnText(experts, ids)).nats_per_char
+    counting = evaluate(model, params, ids, in_context(experts, ids)).nats_per_char
+    dynamic = evaluate_dynamic(model, params, ids, experts=experts).nats_per_char
+    assert counting < 0.7 * static
+    assert dynamic < 0.8 * static
+
+
+def test_the_weights_of_a_mixture_follow_its_gradient(rng: np.random.Generator) -> None:
+    log_probs = np.log(rng.dirichlet(np.ones(5), (3, 40)))  # (K, T, V)
+    targets = log_probs[1].argmax(axis=1)  # the second predictor is right
+    mixture, probe = OnlineMixture(3), OnlineMixture(3)
+    before = mixture.weights.copy()
+    mixture.nats(log_probs, targets)
+    step = (mixture.weights - before) / 0.002
+    for k in range(3):
+        surprise = []
+        for move in (1e-5, -1e-5):
+            probe.weights = before + move * (np.arange(3) == k)
+            surprise.append(probe.nats(log_probs, targets).sum())
+        assert step[k] == pytest.approx((surprise[1] - surprise[0]) / 2e-5, rel=1e-6)
+    assert mixture.weights.argmax() == 1

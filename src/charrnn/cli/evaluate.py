@@ -12,7 +12,7 @@ from charrnn.cli.output import echo, echo_json
 from charrnn.cli.progress import make_callback
 from charrnn.scoring import Evaluation
 from charrnn.text.corpus import SPLITS
-from charrnn.training.dynamic import LEARNING_RATE
+from charrnn.training.dynamic import ALONE, WITH_EXPERTS
 from charrnn.training.evaluate import PARTS, RunEvaluation
 from charrnn.training.evaluate import evaluate as evaluate_run
 from charrnn.units import with_units
@@ -23,17 +23,23 @@ from charrnn.units import with_units
 Examples:
   charrnn evaluate runs/book-qrnn
   charrnn evaluate runs/book-qrnn another.txt --on-unknown skip
-  charrnn evaluate runs/book-qrnn --dynamic
+  charrnn evaluate runs/book-qrnn --in-context --dynamic
   charrnn evaluate model.safetensors tinyshakespeare --json"""
 )
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("text", nargs=-1)
 @click.option("--split", type=click.Choice(SPLITS), help="Part of the run's own text [default: val].")
 @click.option("--encoding", default="utf-8", show_default=True, help="The encoding of TEXT.")
+@click.option("--in-context", is_flag=True, help="Also evaluate with counts that take in the text just scored.")
 @click.option(
     "--dynamic", is_flag=True, help="Also evaluate with parameters that keep learning on the text just scored."
 )
-@click.option("--dynamic-rate", type=float, help=f"The learning rate of --dynamic [default: {LEARNING_RATE}].")
+@click.option(
+    "--dynamic-rate",
+    type=float,
+    help=f"The learning rate of --dynamic [default: {ALONE.learning_rate}; "
+    f"{WITH_EXPERTS.learning_rate} for a model with counts].",
+)
 @on_unknown_option
 @quiet_option
 @json_option
@@ -42,19 +48,25 @@ def evaluate(run: Path, text: tuple[str, ...], quiet: bool, as_json: bool, **opt
 
     Without TEXT, the whole validation split of the run's own text is used; with it, all of TEXT (or, if it is the run's
     own, the part that --split names). The state starts at zero and is carried through the text; every character after
-    the first is predicted. --dynamic adds the loss of a model that keeps learning as it reads: each window of 64
-    characters is scored before the model learns from it, and the model file does not change.
+    the first is predicted. Two more losses are those of models that adapt as they read, to be compared with other
+    adaptive ones only: with --in-context, a model with counts (train --ngrams) adds to them each character that it has
+    scored; with --dynamic, the parameters learn as well, from each window that has been scored. The model file does not
+    change.
     """
 
     def show(result: RunEvaluation) -> None:
-        if not as_json:
+        if as_json:
+            return
+        if result.dynamic:
+            echo(f"the same, while learning from what was just scored (dynamic evaluation): {_words(result.dynamic)}")
+        elif result.in_context:
+            echo(f"the same, while counting what was just scored (in-context counts): {_words(result.in_context)}")
+        else:
             echo(f"{PARTS[result.split]}, {result.characters:,} characters predicted: {_words(result)}")
 
-    result = evaluate_run(run, text, callback=make_callback(quiet), on_static=show, **options)
+    result = evaluate_run(run, text, callback=make_callback(quiet), on_result=show, **options)
     if as_json:
         echo_json(result.as_dict())
-    elif result.dynamic:
-        echo(f"the same, while learning from what was just scored (dynamic evaluation): {_words(result.dynamic)}")
 
 
 def _words(e: Evaluation) -> str:

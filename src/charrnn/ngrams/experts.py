@@ -53,6 +53,11 @@ class Experts:
         """These experts without a text that they have counted before."""
         return replace(self, tables=self.tables.remove(self.keyed(ids)))
 
+    def without_counts(self) -> Experts:
+        """Experts that have counted nothing yet; counts will be discounted as here."""
+        empty = Tables.empty(self.tables.vocab_size, self.tables.levels)
+        return replace(self, tables=replace(empty, discounts=self.tables.discounts))
+
     def with_discounts(self) -> Experts:
         return replace(self, tables=self.tables.with_discounts())
 

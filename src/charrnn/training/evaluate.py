@@ -10,8 +10,10 @@ from typing import Any
 from charrnn.arrays import Array
 from charrnn.errors import ConfigError, RunError, TextError
 from charrnn.language_model import LanguageModel, load
+from charrnn.ngrams import in_context as counting
 from charrnn.runs.folder import RunFolder
 from charrnn.scoring import Evaluation
+from charrnn.scoring import evaluate as evaluate_ids
 from charrnn.settings import check_path, check_value
 from charrnn.text.corpus import SPLITS, Corpus, text_sha256
 from charrnn.text.library import read_text
@@ -19,7 +21,7 @@ from charrnn.text.mapped import recoded
 from charrnn.text.opening import open_corpus, source_list
 from charrnn.threads import blas_threads
 from charrnn.training.callback import Callback, check_callback
-from charrnn.training.dynamic import LEARNING_RATE, evaluate_dynamic
+from charrnn.training.dynamic import evaluate_dynamic
 from charrnn.training.own_text import open_own_text
 
 PARTS = {"train": "training split", "val": "validation split", "test": "test split", "text": "whole text"}
@@ -31,14 +33,16 @@ class RunEvaluation(Evaluation):
 
     split: str  # "train", "val" or "test": a part of the run's own text; "text": a whole text
     text_sha256: str
-    dynamic: Evaluation | None = None  # with parameters that keep learning on the text just scored
+    in_context: Evaluation | None = None  # with counts that take in the text just scored, and parameters that stay
+    dynamic: Evaluation | None = None  # with parameters that keep learning on the text just scored, and such counts
 
     def as_dict(self) -> dict[str, Any]:
         """The figures by name, as `charrnn evaluate --json` prints them."""
         names = ("split", "characters", "nats_per_char", "bits_per_char", "perplexity", "text_sha256")
         values = {name: getattr(self, name) for name in names}
-        for name in ("nats_per_char", "bits_per_char") if self.dynamic else ():
-            values[f"dynamic_{name}"] = getattr(self.dynamic, name)
+        for how, result in (("in_context", self.in_context), ("dynamic", self.dynamic)):
+            for name in ("nats_per_char", "bits_per_char") if result else ():
+                values[f"{how}_{name}"] = getattr(result, name)
         return values
 
 
@@ -48,11 +52,12 @@ def evaluate(
     *,
     split: str | None = None,
     encoding: str = "utf-8",
+    in_context: bool = False,
     dynamic: bool = False,
     dynamic_rate: float | None = None,
     on_unknown: str = "error",
     callback: Callback | None = None,
-    on_static: Callable[[RunEvaluation], None] = lambda result: None,
+    on_result: Callable[[RunEvaluation], None] = lambda result: None,
 ) -> RunEvaluation:
     """Evaluate a run's model on a text, with the state carried through it from zero on.
 
@@ -66,26 +71,29 @@ def evaluate(
         A part of the run's own text; by default "val", or the whole text if one is named.
     encoding : str
         The encoding of the files in `text`.
+    in_context : bool
+        Also evaluate with counts that take in the text just scored. Only a model with experts has counts.
     dynamic : bool
-        Also evaluate with parameters that keep learning on the text just scored.
+        Also evaluate with parameters that keep learning on the text just scored; the counts of experts take it in, too.
     dynamic_rate : float, optional
         The learning rate of `dynamic`.
     on_unknown : {"error", "skip"}
         What to do with characters that the model's vocabulary lacks.
     callback : Callback, optional
         Receives messages and the progress of reading a large text; by default they are printed on standard error.
-    on_static : callable
-        Called with the result before dynamic evaluation, which takes longer, begins.
+    on_result : callable
+        Called with the result so far before each further evaluation, which takes longer, and at the end.
 
     Raises
     ------
     ConfigError, TextError, RunError
-        An argument, the text or the run does not fit.
+        An argument, the text or the run does not fit; `in_context` is asked of a model without experts.
     DivergenceError
         The learning rate of `dynamic` is too large.
     """
     run, dynamic = check_path("run", run), check_value("dynamic", dynamic, "bool")
-    rate = check_value("dynamic_rate", dynamic_rate, "float | None", above=0) or LEARNING_RATE
+    check_value("in_context", in_context, "bool")
+    rate = check_value("dynamic_rate", dynamic_rate, "float | None", above=0)
     if dynamic_rate is not None and not dynamic:
         raise ConfigError(f"--dynamic-rate {dynamic_rate:g} has no effect without --dynamic")
     if split is not None:
@@ -93,6 +101,10 @@ def evaluate(
     callback, sources = check_callback(callback), source_list(text)
     with blas_threads(1):
         model = load(run)
+        if in_context and model.experts is None:
+            raise ConfigError(
+                f"'{run}' has no counts that could take in a text: leave out --in-context, or train with --ngrams auto"
+            )
         try:
             if sources:
                 corpus, words = open_corpus(sources, encoding, callback.on_message, callback.on_reading)
@@ -120,9 +132,14 @@ def evaluate(
             raise TextError(f"the {PARTS[split]} has {len(ids)} characters: it takes at least 2 to predict one")
         static = model.evaluate_ids(ids)
         result = RunEvaluation(static.characters, static.nats_per_char, split, corpus.sha256)
-        on_static(result)
+        on_result(result)
+        if in_context and model.experts:
+            adapted = evaluate_ids(model.network, model.params, ids, counting(model.experts, ids))
+            result = replace(result, in_context=adapted)
+            on_result(result)
         if dynamic:
-            result = replace(result, dynamic=evaluate_dynamic(model.network, model.params, ids, rate))
+            result = replace(result, dynamic=evaluate_dynamic(model.network, model.params, ids, rate, model.experts))
+            on_result(result)
     return result
 
 

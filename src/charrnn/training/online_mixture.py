@@ -1,0 +1,39 @@
+"""A mixture of predictors whose weights are learned on the text that they predict, after each window is scored.
+
+ℓ_k,t (V,) is what predictor k says about the character at t, as log-probabilities, and w_k is its weight:
+
+    p_t = softmax(Σ_k w_k ℓ_k,t)                               [src.9]
+    w_k += η Σ_t (ℓ_k,t,y_t − Σ_v p_t,v ℓ_k,t,v)               [src.10]   the gradient of Σ_t log p_t,y_t
+
+This is the log-linear mixture of [src.6] with weights that everything shares.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from charrnn.arrays import Array
+
+RATE = 0.002  # η, for each character
+
+
+class OnlineMixture:
+    """The weights begin equal."""
+
+    def __init__(self, predictors: int) -> None:
+        self.weights = np.full(predictors, 1 / predictors)
+
+    def nats(self, log_probs: Array, targets: Array) -> Array:
+        """The surprise (T,) at targets (T,) of predictors (K, T, V), which then learn from them."""
+        mixed = log_softmax(np.tensordot(self.weights, log_probs, 1))  # [src.9], (T, V)
+        at_targets = np.arange(len(targets)), targets
+        expected = np.einsum("tv,ktv->k", np.exp(mixed), log_probs)
+        self.weights += RATE * (log_probs[:, at_targets[0], at_targets[1]].sum(axis=1) - expected)  # [src.10]
+        return -np.asarray(mixed[at_targets])
+
+
+def log_softmax(logits: Array) -> Array:
+    """The logarithm of the softmax of each row of (T, V), in float64."""
+    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+    shifted -= np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return np.asarray(shifted)
