@@ -7,12 +7,16 @@ file of keys is a quarter smaller. No context looks further back than REACH char
 characters alone, whether they are read as a text, in windows or one at a time. Before a text stands nothing, which has
 code 0.
 
-A new chain is one class here and one line in CHAINS.
+A new chain is one class here and one line in CHAINS. If it has a method `along`, too, it is faster along a text that
+grows by a character at a time: the same keys come from sums that each character extends. The derivation is in
+docs/derivations/ngrams.md.
 """
 
 from __future__ import annotations
 
 import unicodedata
+from collections import deque
+from collections.abc import Callable, Generator
 from typing import Protocol
 
 import numpy as np
@@ -25,10 +29,15 @@ WORDS = 4  # contexts in the chain of words
 BASE = 0x9E3779B97F4A7C15  # of the polynomials: odd, so that it has an inverse modulo 2⁶⁴
 KEY_BITS = 48
 INVERSE = pow(BASE, -1, 1 << 64)
-SALT, MIX = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+MASK = (1 << 64) - 1  # x & MASK is x modulo 2⁶⁴
+POWERS = [pow(BASE, k, 1 << 64) for k in range(REACH + 1)]
+SALT, MIX = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 # Scripts that are written without spaces, by the first word of a character's Unicode name. Each of their characters is
 # a word of its own.
 WITHOUT_SPACES = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN")
+BETWEEN, IN_WORD, ALONE = range(3)  # kinds of characters: no letter, a letter, a letter that is a word of its own
+
+Along = Generator[list[int], int, None]  # is sent the next code of a text, and yields the keys after it
 
 
 class Chain(Protocol):
@@ -72,6 +81,14 @@ class Characters:
             power = power * BASE % (1 << 64)
         return keys
 
+    def along(self) -> Along:
+        keys: list[int] = []
+        sums = [0] * self.levels
+        while True:
+            code = yield keys
+            sums = [0, *[shorter * BASE + code & MASK for shorter in sums[:-1]]]
+            keys = [mixed_number(sums[k], k) for k in range(1, self.levels)]
+
 
 class Words:
     """Nothing; the word so far, as written; with the word before; and with the one before that, in lower case.
@@ -86,6 +103,9 @@ class Words:
         self.letter = np.array([False, *map(is_letter, characters)])  # by code
         self.alone = np.array([False, *map(stands_alone, characters)])
         self.lower = np.array([0, *(place.get(c.lower(), place[c]) for c in characters)], np.uint64)
+        # The same as Python's numbers, for `along`:
+        self.kinds: list[int] = (self.letter.astype(int) + self.alone).tolist()
+        self.folded: list[int] = self.lower.tolist()
 
     def keys(self, codes: Array) -> list[Array]:
         n = codes.shape[1]
@@ -118,8 +138,59 @@ class Words:
             end = last_end(begin)
         return keys
 
+    def along(self) -> Along:
+        keys: list[int] = []
+        spelled, folded = (deque([0] * (REACH + 1), REACH + 1) for _ in range(2))  # H_t of the last characters
+        time = start = 0  # how many characters were read, and how many before the run that the last of them is in
+        kind = BETWEEN
+        last = before = (0, 0)  # where the last two whole words begin and end
+
+        def polynomial(sums: deque[int], start: int, end: int) -> int:
+            """As `segment`, of the characters that a context may look at."""
+            start, end = max(start - time, -REACH), max(end - time, -REACH)
+            return sums[end - 1] - sums[start - 1] * POWERS[end - start] & MASK
+
+        while True:
+            code = yield keys
+            kind_before, kind = kind, self.kinds[code]
+            if kind != kind_before:
+                if kind_before == IN_WORD:
+                    last, before = (start, time), last
+                start = time
+            time += 1
+            if kind == ALONE:  # a whole word, and a new run begins after it
+                last, before, start = (time - 1, time), last, time
+            spelled.append(spelled[-1] * BASE + code & MASK)
+            folded.append(folded[-1] * BASE + self.folded[code] & MASK)
+            key = mixed_number(polynomial(spelled, start, time), 101 + (kind != BETWEEN))
+            keys = [key]
+            for salt, word in ((103, last), (104, before)):
+                key = mixed_number(key ^ mixed_number(polynomial(folded, *word), salt), salt)
+                keys.append(key)
+
 
 CHAINS: dict[str, type[Chain]] = {"characters": Characters, "words": Words}
+
+
+def along(chain: Chain) -> Callable[[int], list[int]]:
+    """Return a function from the next code of a text that grows to the keys after it, in 64 bits.
+
+    They are the keys of `Chain.keys` without the shortest context's, which is the same everywhere.
+    """
+    own: Callable[[], Along] | None = getattr(chain, "along", None)
+    keys = own() if own else along_any(chain)
+    next(keys)
+    return keys.send
+
+
+def along_any(chain: Chain) -> Along:
+    """The keys along a text that grows, of a chain that has no method `along`."""
+    keys: list[int] = []
+    codes = np.zeros((1, REACH), np.uint64)
+    while True:
+        code = yield keys
+        codes = np.append(codes[:, 1:], np.array([[code]], np.uint64), axis=1)
+        keys = [int(key[0, -1]) for key in chain.keys(codes)[1:]]
 
 
 def is_letter(character: str) -> bool:
@@ -139,6 +210,13 @@ def mixed(key: Array, salt: int | Array) -> Array:
     key *= MIX
     key ^= key >> np.uint64(29)
     return key
+
+
+def mixed_number(key: int, salt: int) -> int:
+    """`mixed` for one key, without NumPy."""
+    key = (key + salt * SALT) * MIX & MASK
+    key = (key ^ key >> 31) * MIX & MASK
+    return key ^ key >> 29
 
 
 def prefix_sums(codes: Array) -> Array:
