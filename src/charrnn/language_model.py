@@ -15,7 +15,7 @@ from charrnn.config import ModelConfig
 from charrnn.errors import ConfigError, RunError, TextError
 from charrnn.generation import Writer, make_sampling
 from charrnn.generation.stop import StopMatcher, stop_strings
-from charrnn.ngrams import Experts, OnText
+from charrnn.ngrams import Experts, OnText, Reader
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
 from charrnn.runs.model_file import MODEL_FILE, ModelFile, from_torch, read_model, to_torch, write_model
@@ -178,6 +178,10 @@ class LanguageModel:
         """What the network's experts say along a text, (N,); None if it has no experts."""
         return None if self.experts is None else OnText(self.experts, ids)
 
+    def reader(self, lanes: int) -> Reader | None:
+        """What the network's experts say along several texts that grow; None if it has no experts."""
+        return None if self.experts is None else Reader(self.experts, lanes, self.params.vector.dtype)
+
     def save(self, path: str | Path) -> None:
         """Write the model into one file, which `charrnn.load` and PyTorch can read."""
         write_model(check_path("path", path), ModelFile(self.network, self.params, self.vocabulary, self.provenance))
@@ -221,7 +225,8 @@ class LanguageModel:
         check_value("length", length, "int", least=0)
         seed = check_value("seed", seed, "int | None", least=0)
         ids = self.prompt_ids(prompt, on_unknown)
-        writer = Writer(self.network, self.params, ids, config, secrets.randbits(32) if seed is None else seed, samples)
+        seed = secrets.randbits(32) if seed is None else seed
+        writer = Writer(self.network, self.params, ids, config, seed, samples, self.experts)
 
         def pieces() -> Iterator[list[str]]:
             for _, row in zip(range(length), writer, strict=False):

@@ -20,7 +20,7 @@ def whole_file(path: Path, previous: Path | None = None) -> Iterator[BinaryIO]:
     """A file that appears under its name when the block is done, and not at all if the block fails.
 
     The data is written to a file beside it and synced; then the file is renamed and the folder synced, so that the name
-    always leads to a whole file. Where an old file is kept as `previous`, there is a moment in which only that exists.
+    always leads to a whole file. The old file is kept as `previous`, if given.
     The file beside it is locked while it is written: see `remove_abandoned`.
 
     Raises
@@ -38,7 +38,7 @@ def whole_file(path: Path, previous: Path | None = None) -> Iterator[BinaryIO]:
                 file.close()  # Windows renames no open file
             os.chmod(part, 0o666 & ~_umask())
             if previous is not None and path.exists():
-                os.replace(path, previous)
+                _keep(path, previous)
             os.replace(part, path)
     except BaseException:
         Path(part).unlink(missing_ok=True)
@@ -60,6 +60,15 @@ def remove_abandoned(folder: Path) -> None:
                     part.unlink()
             finally:
                 os.close(handle)
+
+
+def _keep(path: Path, previous: Path) -> None:
+    """Give a file a second name, under which it stays when another file takes its first."""
+    previous.unlink(missing_ok=True)
+    try:
+        os.link(path, previous)
+    except OSError:  # a file system without links: for a moment, only the second name exists
+        os.replace(path, previous)
 
 
 def _locked_part(path: Path) -> tuple[int, str]:

@@ -15,7 +15,7 @@ from charrnn.config import ModelConfig
 from charrnn.errors import RunError, TextError
 from charrnn.language_model import LanguageModel
 from charrnn.nn.model import CharModel
-from charrnn.runs.files import read_arrays
+from charrnn.runs.files import read_arrays, write_atomic
 from charrnn.text import mapped
 from charrnn.text.vocabulary import Vocabulary
 from tests.fuzz.flips import unnoticed
@@ -128,3 +128,24 @@ def test_records_are_on_the_disk_before_a_checkpoint_counts_them(
     last = max(k for k, name in enumerate(names) if name == "checkpoint.safetensors")
     assert "metrics.jsonl" in names[:last]
     assert str(run / "metrics.jsonl") in synced
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_the_old_file_keeps_its_name_until_the_new_one_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    """A process that is killed between two operations leaves a file under the name, where the system has links."""
+    path, previous = tmp_path / "checkpoint", tmp_path / "previous"
+    replace, seen = os.replace, []
+
+    def watched(source: str, target: str) -> None:
+        seen.append(path.is_file())
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", watched)
+    if not links:
+        monkeypatch.setattr(os, "link", lambda *_: (_ for _ in ()).throw(PermissionError("no links here")))
+    for data in (b"one", b"two", b"three"):
+        write_atomic(path, data, previous)
+    assert (path.read_bytes(), previous.read_bytes()) == (b"three", b"two")
+    assert seen == ([False, True, True] if links else [False, True, False, True, False])

@@ -94,7 +94,7 @@ def batching(test: str, name: str) -> Callable[[], None]:
 
 
 def model() -> Any:
-    return test_generation.model.__wrapped__()
+    return test_generation.make_model()
 
 
 class Bug(NamedTuple):

@@ -12,6 +12,7 @@ import pytest
 from charrnn import LanguageModel
 from charrnn.config import ModelConfig
 from charrnn.generation import SamplingConfig
+from charrnn.ngrams import Experts
 from charrnn.nn.layers import LAYERS
 from charrnn.nn.model import CharModel
 from charrnn.serving.engine import Engine, QueueFullError, TextRequest, Token
@@ -23,9 +24,17 @@ from charrnn.text.vocabulary import Vocabulary
 LETTERS = "\n abcdefghijklmnopqrstuvwxyz"
 
 
+KNOWING = "qrnn with experts"
+NETWORKS = [*LAYERS, KNOWING]
+
+
 def network(cell: str, dtype: str = "float32") -> LanguageModel:
-    model = CharModel(ModelConfig(len(LETTERS), cell, 40, 2))
-    return LanguageModel(model, model.init_parameters(np.random.default_rng(3), dtype), Vocabulary(LETTERS))
+    names = ("characters", "words") if cell == KNOWING else ()
+    model = CharModel(ModelConfig(len(LETTERS), cell.split()[0], 40, 2, num_experts=len(names)))
+    ids = np.random.default_rng(4).integers(0, len(LETTERS), 1000)
+    experts = Experts.count(names, LETTERS, ids) if names else None
+    params = model.init_parameters(np.random.default_rng(3), dtype)
+    return LanguageModel(model, params, Vocabulary(LETTERS), experts=experts)
 
 
 async def finished(text: TextRequest) -> list[Token]:
@@ -66,7 +75,7 @@ MIXED = (
 )
 
 
-@pytest.mark.parametrize("cell", LAYERS)
+@pytest.mark.parametrize("cell", NETWORKS)
 @pytest.mark.parametrize("config", MIXED[:2])
 def test_a_seeded_text_is_the_same_alone_and_in_company_bit_for_bit(cell: str, config: SamplingConfig) -> None:
     model = network(cell)

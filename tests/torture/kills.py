@@ -92,7 +92,7 @@ def torture(kills: int, seed: int, folder: Path, steps: int = STEPS) -> Outcome:
         subprocess.run(command(text, "--out", whole, *options), env=environment, check=True, capture_output=True)
         before, trained = 0, False
         while True:
-            begun = RunFolder(parts).checkpoint.is_file() and RunFolder(parts).config.is_file()
+            begun = RunFolder(parts).checkpoint.is_file()
             process = subprocess.Popen(
                 command("--resume", parts, "--quiet") if begun else command(text, "--out", parts, *options),
                 env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,

@@ -10,6 +10,7 @@ import pytest
 from charrnn.config import ModelConfig
 from charrnn.errors import ConfigError, TextError, UnknownCharacterError
 from charrnn.language_model import LanguageModel
+from charrnn.ngrams import Experts
 from charrnn.nn.model import CharModel
 from charrnn.randomness import stream
 from charrnn.text.vocabulary import Vocabulary
@@ -17,13 +18,19 @@ from charrnn.text.vocabulary import Vocabulary
 CHARACTERS = "\n abcdefgh"
 
 
-@pytest.fixture
-def model() -> LanguageModel:
+def make_model(names: tuple[str, ...] = ()) -> LanguageModel:
     vocabulary = Vocabulary(CHARACTERS)
-    network = CharModel(ModelConfig(len(vocabulary), "rnn", 16, 2))
+    network = CharModel(ModelConfig(len(vocabulary), "rnn", 16, 2, num_experts=len(names)))
     params = network.init_parameters(stream(0, "initialisation"), np.float64)
     params.vector *= 2.0
-    return LanguageModel(network, params, vocabulary)
+    ids = np.random.default_rng(0).integers(0, len(vocabulary), 500)
+    experts = Experts.count(names, vocabulary.characters, ids) if names else None
+    return LanguageModel(network, params, vocabulary, experts=experts)
+
+
+@pytest.fixture(params=["plain", "with experts"])
+def model(request: pytest.FixtureRequest) -> LanguageModel:
+    return make_model(("characters", "words") if request.param == "with experts" else ())
 
 
 def test_length_counts_the_characters_after_the_prompt(model: LanguageModel) -> None:
@@ -54,8 +61,10 @@ def test_a_prompt_longer_than_a_window_equals_reading_it_character_by_character(
     ids = model.vocabulary.encode("abcdefgh" * 100)
     network, params = model.network, model.params
     state, ws = network.zero_state(1, np.float64), network.workspace(1, 1, np.float64)
+    reader = model.reader(1)
     for k in ids:
-        logits, state = network.forward(params, np.array([[k]]), state, ws)
+        log_q = None if reader is None else reader.read(np.array([k]))
+        logits, state = network.forward(params, np.array([[k]]), state, ws, log_q=log_q)
     expected = model.vocabulary.characters[int(logits[0, 0].argmax())]
     assert model.generate("abcdefgh" * 100, 1, greedy=True) == expected
 
@@ -125,11 +134,13 @@ def test_scores_are_the_surprise_at_each_character(model: LanguageModel) -> None
     ids = model.vocabulary.encode(text)
     network, params = model.network, model.params
     state, ws = network.zero_state(1, np.float64), network.workspace(1, 1, np.float64)
+    reader = model.reader(1)
     for k in range(300):
-        logits, state = network.forward(params, ids[k : k + 1, None], state, ws)
+        log_q = None if reader is None else reader.read(ids[k : k + 1])
+        logits, state = network.forward(params, ids[k : k + 1, None], state, ws, log_q=log_q)
         logits = logits[0, 0]
         expected = np.log(np.exp(logits).sum()) - logits[ids[k + 1]]
-        assert score.per_char[k] == pytest.approx(expected, rel=1e-10), k
+        assert score.per_char[k] == pytest.approx(expected, rel=1e-10 if reader is None else 1e-6), k
 
 
 def test_an_evaluation_is_the_mean_score(model: LanguageModel) -> None:

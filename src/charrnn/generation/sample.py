@@ -8,6 +8,7 @@ import numpy as np
 
 from charrnn.arrays import Array
 from charrnn.generation.filters import SamplingConfig, apply_filters
+from charrnn.ngrams import Experts, OnText, Reader
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
 from charrnn.randomness import stream
@@ -29,6 +30,8 @@ class Writer:
     seed : int
     samples : sequence of int
         The numbers of the samples to write.
+    experts : Experts, optional
+        The experts of a network that has any.
     """
 
     def __init__(
@@ -39,14 +42,19 @@ class Writer:
         config: SamplingConfig,
         seed: int,
         samples: Sequence[int],
+        experts: Experts | None = None,
     ) -> None:
-        self.model, self.params, self.config = model, params, config
+        self.model, self.params, self.config, self.experts = model, params, config, experts
         self.rngs = [stream(seed, "sampling", k) for k in samples]
         self.dtype = params.vector.dtype
         self.logits, state = self._read(prompt)
         self.state = np.repeat(state, len(samples), axis=2)
         self.logits = np.repeat(self.logits, len(samples), axis=0)
         self.workspace = model.workspace(1, len(samples), self.dtype)
+        self.reader = None if experts is None else Reader(experts, len(samples), self.dtype)
+        if self.reader is not None:
+            for lane in range(len(samples)):
+                self.reader.begin(lane, prompt)
 
     def __iter__(self) -> Iterator[Array]:
         """The next id of every sample, (B,), without end."""
@@ -54,16 +62,21 @@ class Writer:
             for u in np.stack([uniforms(rng) for rng in self.rngs], axis=1):
                 ids = draw(self.logits, self.config, u)
                 yield ids
-                logits, self.state = self.model.forward(self.params, ids[None, :], self.state, self.workspace)
+                log_q = None if self.reader is None else self.reader.read(ids)
+                logits, self.state = self.model.forward(
+                    self.params, ids[None, :], self.state, self.workspace, log_q=log_q
+                )
                 self.logits = logits[0]
 
     def _read(self, prompt: Array) -> tuple[Array, Array]:
         """The logits (1, V) after the prompt, and the state (L, S, 1, H)."""
         state = self.model.zero_state(1, self.dtype)
+        on_text = None if self.experts is None else OnText(self.experts, prompt)
         for start in range(0, len(prompt), WINDOW):
             inputs = prompt[start : start + WINDOW, None]
             ws = self.model.workspace(len(inputs), 1, self.dtype)
-            logits, state = self.model.forward(self.params, inputs, state, ws)
+            log_q = None if on_text is None else on_text.log_q(np.array([start]), len(inputs), self.dtype)
+            logits, state = self.model.forward(self.params, inputs, state, ws, log_q=log_q)
         return logits[-1].copy(), state
 
 

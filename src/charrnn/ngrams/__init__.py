@@ -4,8 +4,9 @@ from charrnn.ngrams.choice import EXPERTS, choose_experts
 from charrnn.ngrams.experts import Experts, OnText, held_out, in_context
 from charrnn.ngrams.kept import KeptLogQ, Said
 from charrnn.ngrams.ngram import NGram, best_ngram, uniform_nats
+from charrnn.ngrams.reader import Reader
 
 __all__ = [
-    "EXPERTS", "Experts", "KeptLogQ", "NGram", "OnText", "Said", "best_ngram", "choose_experts", "held_out",
+    "EXPERTS", "Experts", "KeptLogQ", "NGram", "OnText", "Reader", "Said", "best_ngram", "choose_experts", "held_out",
     "in_context", "uniform_nats",
 ]  # fmt: skip

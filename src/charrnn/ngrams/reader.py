@@ -34,7 +34,7 @@ class Reader:
         )
         self.base = self.places // max(levels) * experts.tables.vocab_size  # where each's probabilities are
 
-    def begin(self, lane: int, ids_before: Sequence[int] = ()) -> None:
+    def begin(self, lane: int, ids_before: Sequence[int] | Array = ()) -> None:
         """Begin a lane again, after a text of which only the last REACH characters matter."""
         self.last[lane] = deque(map(int, ids_before), REACH)  # keys need Python's numbers, which do not overflow
         for texts, chain in zip(self.texts, self.experts.chains, strict=True):

@@ -22,7 +22,7 @@ import numpy as np
 from charrnn.arrays import Array
 from charrnn.ngrams.chains import KEY_BITS, mixed
 
-FEW = 64  # keys, for which one binary search is faster than several steps
+FEW = 16  # keys, for which one binary search is faster than several steps
 LEAST_DISCOUNT = 0.05  # keeps every character possible, even where every pair was seen many times
 
 

@@ -29,6 +29,7 @@ class LaneGroup:
         dtype = model.params.vector.dtype
         self._workspace = model.network.workspace(1, size, dtype)
         self.state = model.network.zero_state(size, dtype)
+        self._reader = model.reader(size)
         self.inputs = np.zeros((1, size), np.intp)
         self.logits = np.empty((size, 0), dtype)  # (R, V) after `read`: a view, valid until the next
         self.lanes: dict[int, TextRequest] = {}
@@ -42,6 +43,8 @@ class LaneGroup:
     def join(self, text: TextRequest) -> None:
         """Give a text a lane. It continues from its parked state, if it has one."""
         lane = self._free.pop()
+        if self._reader is not None:
+            self._reader.begin(lane, text.ids[: text.position])
         self.state[:, :, lane] = 0.0 if text.parked is None else text.parked
         text.parked = None
         self.lanes[lane] = text
@@ -51,11 +54,14 @@ class LaneGroup:
         self._free.append(lane)
         self.state[:, :, lane] = 0.0
         self.inputs[0, lane] = 0
+        if self._reader is not None:
+            self._reader.begin(lane)
 
     def read(self) -> None:
         """Read one character in each lane."""
         model = self.model
-        logits, self.state = model.network.forward(model.params, self.inputs, self.state, self._workspace)
+        log_q = None if self._reader is None else self._reader.read(self.inputs[0])
+        logits, self.state = model.network.forward(model.params, self.inputs, self.state, self._workspace, log_q=log_q)
         self.logits = logits[0]
 
 
