@@ -24,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 
 from charrnn.arrays import Array
-from charrnn.ngrams.tables import discounts, find
+from charrnn.ngrams.tables import discounts
 
 HIGHEST_ORDER = 9
 
@@ -92,6 +92,13 @@ class NGram:
         for k in range(n):
             codes = codes * self.vocab_size + ids[k : k + len(codes)]
         return codes
+
+
+def find(table: Array, codes: Array) -> tuple[Array, Array]:
+    """Return which codes are in a sorted table, and their places (0 for codes that are not in it)."""
+    places = np.minimum(np.searchsorted(table, codes), len(table) - 1)
+    found = table[places] == codes
+    return found, np.where(found, places, 0)
 
 
 def highest_order(vocab_size: int) -> int:

@@ -15,14 +15,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from hashlib import sha256
 from typing import NamedTuple
 
 import numpy as np
 
 from charrnn.arrays import Array
-from charrnn.ngrams.chains import KEY_BITS, mixed
+from charrnn.ngrams.chains import KEY_BITS
 
 FEW = 16  # keys, for which one binary search is faster than several steps
+SYMBOL_BITS = np.uint64(64 - KEY_BITS)  # what is left of a number of 64 bits for the character after a context
 LEAST_DISCOUNT = 0.05  # keeps every character possible, even where every pair was seen many times
 
 
@@ -48,15 +50,7 @@ class Events(NamedTuple):
     def at(self, rows: Array, times: Array) -> Array:
         """The first event of each row that is not before its time; both of the same shape."""
         low, high = self.first[rows].ravel(), self.first[rows + 1].ravel()
-        wanted = times.ravel()
-        active = np.flatnonzero(low < high)
-        while len(active):  # a binary search in each row; most rows have few events
-            a, b = low[active], high[active]
-            middle = (a + b) >> 1
-            before = self.times[middle] < wanted[active]
-            low[active], high[active] = np.where(before, middle + 1, a), np.where(before, b, middle)
-            active = active[low[active] < high[active]]
-        return low.reshape(rows.shape)
+        return _first_not_below(times.ravel(), self.times, low, high).reshape(rows.shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,18 +61,19 @@ class Tables:
     levels: tuple[int, ...]  # of each chain
     keys: Array  # (C,) uint64 of each row, sorted; below 2^KEY_BITS
     level: Array  # (C,) uint8 of each row; those of the second chain follow those of the first
-    first: Array  # (C + 1,) int64: the first pair of each row
-    symbols: Array  # (P,) the character of each pair, sorted within a row
-    counts: Array  # (P,) int64
+    first: Array  # (C + 1,) the first pair of each row; int32 as long as it can be
+    symbols: Array  # (P,) the character of each pair, sorted within a row, in the smallest unsigned type
+    counts: Array  # (P,) int32: a text of 2³¹ characters is not counted
     discounts: Array  # (sum of levels, 4): what a count of 0, 1, 2, and 3 or more loses
 
     @classmethod
     def empty(cls, vocab_size: int, levels: Sequence[int]) -> Tables:
         """The tables of no text."""
-        symbols = np.empty(0, np.uint16 if vocab_size <= 1 << 16 else np.uint32)
+        if vocab_size > 1 << int(SYMBOL_BITS):
+            raise ValueError(f"more than {1 << int(SYMBOL_BITS):,} different characters cannot be counted")
         return cls(
-            vocab_size, tuple(levels), np.empty(0, np.uint64), np.empty(0, np.uint8), np.zeros(1, np.int64), symbols,
-            np.empty(0, np.int64), np.zeros((sum(levels), 4)),
+            vocab_size, tuple(levels), np.empty(0, np.uint64), np.empty(0, np.uint8), starts_of(np.empty(0, int)),
+            np.empty(0, np.min_scalar_type(vocab_size - 1)), np.empty(0, np.int32), np.zeros((sum(levels), 4)),
         )  # fmt: skip
 
     def add(self, text: KeyedText) -> Tables:
@@ -95,28 +90,57 @@ class Tables:
         assert events is not None
         return tables, events
 
+    def pruned(self, least: int) -> Tables:
+        """The tables without the longest contexts that occur less often than `least`. The discounts stay as they are.
+
+        Only the total of a chain's longest context says how often it occurs; a shorter one's says in how many longer
+        ones. So each context that stays has all of its shorter ones below it, and where a longest one is gone, the
+        next shorter one says all: every level is looked up on its own, and one that is missing passes everything on.
+        """
+        longest = [sum(self.levels[: k + 1]) - 1 for k, count in enumerate(self.levels) if count > 1]
+        stays = ~np.isin(self.level, longest) | (self.totals >= least)
+        lengths = np.diff(self.first)
+        pairs = np.repeat(stays, lengths)
+        return replace(
+            self, keys=self.keys[stays], level=self.level[stays], first=starts_of(lengths[stays]),
+            symbols=self.symbols[pairs], counts=self.counts[pairs],
+        )  # fmt: skip
+
     def with_discounts(self) -> Tables:
         """The tables with the discounts of modified Kneser–Ney that their counts ask for."""
         level = self.level[self.rows_of_pairs()]
         found = [discounts(self.counts[level == each]) for each in range(sum(self.levels))]
         return replace(self, discounts=np.array(found))
 
+    def digest(self) -> str:
+        """SHA-256 of all that decides the probabilities, in hexadecimal; the same on every machine."""
+        found = sha256(f"{self.vocab_size} {[int(count) for count in self.levels]}".encode())
+        for array in (self.keys, self.level, self.first, self.symbols, self.counts, self.discounts):
+            little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+            found.update(f"{little.dtype.str} {little.shape}".encode())
+            found.update(little.tobytes())
+        return found.hexdigest()
+
     def rows(self, keys: Array) -> Array:
         """The row of each key, of any shape; C for contexts that were never seen.
 
         Keys are hashes: their highest bits say about where they stand, and few steps lead from there.
         """
-        ended, wanted = self._ended_keys, keys.ravel()
+        wanted = keys.ravel()
+        if not len(self.keys):
+            return np.zeros(keys.shape, np.intp)
         if keys.size <= FEW:
             rows = np.searchsorted(self.keys, wanted)
         else:
             starts, shift = self._buckets
-            rows = starts[wanted >> shift]
-            moving = np.flatnonzero(ended[rows] < wanted)
+            within = np.minimum(wanted, self.keys[-1])  # so that a row stops each search
+            rows = starts[within >> shift].astype(np.intp)
+            moving = np.flatnonzero(self.keys[rows] < within)
             while len(moving):
                 rows[moving] += 1
-                moving = moving[ended[rows[moving]] < wanted[moving]]
-        return np.where(ended[rows] == wanted, rows, len(self.keys)).reshape(keys.shape)
+                moving = moving[self.keys[rows[moving]] < within[moving]]
+        found = self.keys.take(rows, mode="clip") == wanted
+        return np.where(found, rows, len(self.keys)).reshape(keys.shape)
 
     def rows_of_pairs(self) -> Array:
         """The row of each pair, (P,)."""
@@ -126,18 +150,13 @@ class Tables:
     def _buckets(self) -> tuple[Array, np.uint64]:
         """The first row of each beginning that a key may have, and by how many bits keys are shifted to it."""
         bits = min(24, max(1, len(self.keys).bit_length()))
-        starts = np.searchsorted(self.keys >> np.uint64(KEY_BITS - bits), np.arange(1 << bits, dtype=np.uint64))
-        return starts, np.uint64(KEY_BITS - bits)
+        shift = np.uint64(KEY_BITS - bits)
+        return starts_of(np.bincount((self.keys >> shift).astype(np.intp), minlength=1 << bits)), shift
 
-    @cached_property
-    def _ended_keys(self) -> Array:
-        """The keys, and the largest number after them."""
-        return np.append(self.keys, np.uint64((1 << 64) - 1))
-
-    @cached_property
+    @property
     def totals(self) -> Array:
-        """A of each row, Σ_c a, (C + 1,), the last for contexts that were never seen."""
-        return np.append(np.add.reduceat(self.counts, self.first[:-1]), 0) if len(self.counts) else np.zeros(1)
+        """A of each row, Σ_c a, (C,)."""
+        return np.add.reduceat(self.counts, self.first[:-1])
 
     @cached_property
     def ended_first(self) -> Array:
@@ -151,91 +170,84 @@ class Tables:
             for change in self._of_chain(sum(self.levels[:chain]), keys, text.symbols, sign, ends)
         ]
         rows = self.rows_of_pairs()
-        keys = np.concatenate([self.keys[rows], *(c.keys for c in changes)])
-        symbols = np.concatenate([self.symbols, *(c.symbols for c in changes)]).astype(self.symbols.dtype)
+        codes = np.concatenate([_codes(self.keys[rows], self.symbols), *(c.codes for c in changes)])
         counts = np.concatenate([self.counts, *(c.counts for c in changes)])
-        level = np.concatenate([self.level[rows], *(np.full(len(c.keys), c.level, np.uint8) for c in changes)])
-        order = np.argsort(symbols, kind="stable")
-        order = order[np.argsort(keys[order], kind="stable")]
-        keys, symbols, level = keys[order], symbols[order], level[order]
-        new_pair = _first_of_its_kind(keys, symbols)
+        level = np.concatenate([self.level[rows], *(np.full(len(c.codes), c.level, np.uint8) for c in changes)])
+        order = np.argsort(codes, kind="stable")  # which merges stretches that are sorted
+        codes = codes[order]
+        new_pair = _first_of_its_kind(codes)
         starts = np.flatnonzero(new_pair)
-        counts = np.add.reduceat(counts[order], starts) if len(starts) else counts
+        counts = np.add.reduceat(counts[order], starts, dtype=np.int32)
         alive = counts > 0
         kept = starts[alive]
-        new_row = _first_of_its_kind(keys[kept])
-        first = np.append(np.flatnonzero(new_row), len(kept))
+        keys = codes[kept] >> SYMBOL_BITS
+        new_row = _first_of_its_kind(keys)
+        symbols = _symbols(codes[kept]).astype(self.symbols.dtype)
+        row_of_pair = np.cumsum(new_row) - 1
+        first = starts_of(np.bincount(row_of_pair))
         tables = replace(
-            self, keys=keys[kept][new_row], level=level[kept][new_row], first=first, symbols=symbols[kept],
+            self, keys=keys[new_row], level=level[order[kept[new_row]]], first=first, symbols=symbols,
             counts=counts[alive],
         )  # fmt: skip
         if ends is None:
             return tables, None
         pair_of = np.empty(len(order), np.int64)
         pair_of[order] = np.cumsum(new_pair) - 1
-        row_of_pair = np.cumsum(new_row) - 1
-        offset, row, time, slot = len(self.counts), [], [], []
-        for change in changes:
-            of_event = pair_of[offset : offset + len(change.keys)][change.event_group]
-            row.append(row_of_pair[of_event])
-            time.append(change.event_time)
-            slot.append(of_event - first[row[-1]])
-            offset += len(change.keys)
-        rows, times, slots = np.concatenate(row), np.concatenate(time), np.concatenate(slot)
-        order = np.argsort(rows * len(text.symbols) + times)
-        starts = np.append(np.searchsorted(rows[order], np.arange(len(tables.keys) + 1)), len(rows))
-        return tables, Events(starts, times[order].astype(np.int32), slots[order].astype(tables.symbols.dtype), ends)
+        offsets = np.cumsum([len(self.counts), *(len(c.codes) for c in changes)])
+        pairs = np.concatenate([pair_of[c.groups + offset] for c, offset in zip(changes, offsets, strict=False)])
+        times = np.concatenate([c.times for c in changes])
+        rows = row_of_pair[pairs]
+        order = np.argsort(rows * len(text.symbols) + times, kind="stable")
+        slots = (pairs - first[rows]).astype(symbols.dtype)
+        starts = starts_of(np.bincount(rows, minlength=len(tables.keys) + 1))
+        return tables, Events(starts, times[order], slots[order], ends)
 
     def _of_chain(self, lowest: int, keys: list[Array], symbols: Array, sign: int, ends: Array | None) -> list[_Change]:
         """What a text changes on the levels of one chain, the highest first."""
-        first = last = np.arange(len(symbols))
-        if not len(symbols):
-            return []
-        counted = np.ones(len(symbols), bool)
+        n = len(symbols)
+        first = last = np.arange(n, dtype=np.int32)  # time of each pair
+        block = np.zeros(n, np.int32) if ends is None else np.searchsorted(ends, first, side="right").astype(np.int32)
+        counted = np.ones(n, bool)
         changes = []
         for level in reversed(range(len(keys))):
-            key, symbol = keys[level][first], symbols[first]
-            order = np.argsort(mixed(key, symbol), kind="stable")  # equal pairs side by side
-            new_pair = _first_of_its_kind(key[order], symbol[order])
+            codes = _codes(keys[level][first], symbols[first])
+            # One pass by the highest bits, and hardly anything is left to be sorted.
+            order = np.argsort((codes >> np.uint64(48)).astype(np.uint16), kind="stable")
+            order = order[np.argsort(codes[order], kind="stable")]
+            codes, first, last, counted = codes[order], first[order], last[order], counted[order]
+            new_pair = _first_of_its_kind(codes)
             starts = np.flatnonzero(new_pair)
-            group = np.empty(len(order), np.int64)
-            group[order] = np.cumsum(new_pair) - 1
-            delta = np.add.reduceat(counted[order].astype(np.int64), starts)
-            where = order[starts]
-            before = self._counts_of(key[where], symbol[where])
-            if ends is None:
-                events = np.empty(0, np.int64)
-            else:  # decided by one block alone
-                local = np.searchsorted(ends, first, side="right") == np.searchsorted(ends, last, side="right")
-                events = np.flatnonzero(local & counted)
-            changes.append(
-                _Change(lowest + level, key[where], symbol[where], sign * delta, group[events], first[events])
-            )
-            first, last = np.minimum.reduceat(first[order], starts), np.maximum.reduceat(last[order], starts)
+            delta = np.add.reduceat(counted, starts, dtype=np.int32)
+            groups = times = first[:0]
+            if ends is not None:  # events are decided by one block alone
+                events = np.flatnonzero(counted & (block[first] == block[last]))
+                groups, times = (np.cumsum(new_pair, dtype=np.int32) - 1)[events], first[events]
+            codes = codes[starts]
+            before = self._counts_of(codes)
+            changes.append(_Change(lowest + level, codes, sign * delta, groups, times))
+            first, last = np.minimum.reduceat(first, starts), np.maximum.reduceat(last, starts)
             counted = before == 0 if sign > 0 else before == delta
         return changes
 
-    def _counts_of(self, keys: Array, symbols: Array) -> Array:
+    def _counts_of(self, codes: Array) -> Array:
         """The counts of pairs, 0 for those that are not in the tables."""
         if not len(self.counts):
-            return np.zeros(len(keys), np.int64)
-        found, pairs = find(self._pair_keys, self.rows(keys) * self.vocab_size + symbols)
-        return np.where(found, self.counts[pairs], 0)
-
-    @cached_property
-    def _pair_keys(self) -> Array:
-        return self.rows_of_pairs() * self.vocab_size + self.symbols
+            return np.zeros(len(codes), np.int32)
+        symbols, ended = _symbols(codes), self.ended_first
+        rows = self.rows(codes >> SYMBOL_BITS)
+        places = _first_not_below(symbols, self.symbols, ended[rows], ended[rows + 1])
+        found = (places < ended[rows + 1]) & (self.symbols.take(places, mode="clip") == symbols)
+        return np.where(found, self.counts.take(places, mode="clip"), 0)
 
 
 class _Change(NamedTuple):
     """What a text changes on one level."""
 
     level: int
-    keys: Array
-    symbols: Array
+    codes: Array  # of the pairs, sorted
     counts: Array
-    event_group: Array  # (E,) which of the pairs each event counts
-    event_time: Array
+    groups: Array  # (E,) which of the pairs each event counts
+    times: Array  # (E,)
 
 
 def discounts(counts: Array) -> Array:
@@ -249,16 +261,36 @@ def discounts(counts: Array) -> Array:
     return lost
 
 
-def find(table: Array, codes: Array) -> tuple[Array, Array]:
-    """Return which codes are in a sorted table, and their places (0 for codes that are not in it)."""
-    places = np.minimum(np.searchsorted(table, codes), len(table) - 1)
-    found = table[places] == codes
-    return found, np.where(found, places, 0)
+def starts_of(lengths: Array) -> Array:
+    """Where stretches of these lengths begin, side by side, and where the last ends."""
+    ends = np.cumsum(lengths)
+    return np.append(0, ends).astype(np.int32 if not len(ends) or ends[-1] < 1 << 31 else np.int64)
 
 
-def _first_of_its_kind(*sorted_arrays: Array) -> Array:
-    """Which entries of arrays that are sorted alike differ from the entry before."""
-    differs = np.ones(len(sorted_arrays[0]), bool)
-    if len(differs):
-        differs[1:] = np.logical_or.reduce([array[1:] != array[:-1] for array in sorted_arrays])
+def _codes(keys: Array, symbols: Array) -> Array:
+    """Pairs as numbers, in the order of their rows and symbols."""
+    return keys << SYMBOL_BITS | symbols.astype(np.uint64)
+
+
+def _symbols(codes: Array) -> Array:
+    return codes & np.uint64((1 << int(SYMBOL_BITS)) - 1)
+
+
+def _first_of_its_kind(ordered: Array) -> Array:
+    """Which entries of a sorted array differ from the entry before."""
+    differs = np.ones(len(ordered), bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=differs[1:])
     return differs
+
+
+def _first_not_below(wanted: Array, values: Array, low: Array, high: Array) -> Array:
+    """In each stretch of sorted values, from low to high, the place of the first that is not below what is wanted."""
+    low, high = low.copy(), high.copy()
+    active = np.flatnonzero(low < high)
+    while len(active):  # a binary search in each; most are short
+        a, b = low[active], high[active]
+        middle = a + ((b - a) >> 1)  # a + b may be too large a number
+        below = values[middle] < wanted[active]
+        low[active], high[active] = np.where(below, middle + 1, a), np.where(below, b, middle)
+        active = active[low[active] < high[active]]
+    return low
