@@ -42,6 +42,10 @@ class Experts:
         return [CHAINS[name](self.characters) for name in self.names]
 
     @cached_property
+    def counts_sha256(self) -> str:
+        return self.tables.digest()
+
+    @cached_property
     def shares(self) -> Shares:
         return Shares(self.tables)
 

@@ -42,11 +42,16 @@ class TrainingState:
     arrays: Mapping[str, Array]
     progress: Progress
     text_sha256: str
+    counts_sha256: str | None = (
+        None  # of what the network's experts have counted; they are made from the text each time
+    )
 
 
 def write_state(path: Path, state: TrainingState, previous: Path | None = None) -> None:
     """Write a checkpoint; the one that was there becomes `previous`, if given."""
     header = {"format": FORMAT, "progress": asdict(state.progress), "text_sha256": state.text_sha256}
+    if state.counts_sha256:
+        header["counts_sha256"] = state.counts_sha256
     write_arrays(path, state.arrays, header, previous)
 
 
@@ -76,7 +81,7 @@ def read_state(path: Path, expected: Mapping[str, Array]) -> TrainingState:
             raise DamagedError(f"'{path}' is damaged: array '{name}' holds numbers that are not finite")
     try:
         progress = _progress(header["progress"])
-        return TrainingState(arrays, progress, str(header["text_sha256"]))
+        return TrainingState(arrays, progress, str(header["text_sha256"]), header.get("counts_sha256"))
     except (KeyError, TypeError, ValueError) as error:
         raise DamagedError(f"'{path}' is damaged: {error}") from None
 

@@ -12,12 +12,10 @@ from charrnn.arrays import Array
 from charrnn.errors import DivergenceError, RunError
 from charrnn.interrupts import StopRequest
 from charrnn.language_model import LanguageModel
-from charrnn.ngrams import OnText
 from charrnn.nn.parameters import Parameters
 from charrnn.randomness import stream
 from charrnn.runs.folder import RunFolder
 from charrnn.runs.training_state import Progress, TrainingState, read_latest_state, write_state
-from charrnn.scoring import evaluate
 from charrnn.text.corpus import Corpus
 from charrnn.training.budget import Budget, StepClock
 from charrnn.training.callback import Callback, Evaluated, ProgressReport
@@ -133,7 +131,9 @@ class Session:
         self.folder.sync_metrics()
         write_state(
             self.folder.checkpoint,
-            TrainingState(self._arrays(self.trainer.whole_state()), self.progress, self.provenance["text_sha256"]),
+            TrainingState(
+                self._arrays(self.trainer.whole_state()), self.progress, self.provenance["text_sha256"], self._counts()
+            ),
             self.folder.previous,
         )
         if not chosen:
@@ -147,6 +147,8 @@ class Session:
             self.callback.on_message(f"{damage}; resuming from the checkpoint before it")
         if state.text_sha256 != self.provenance["text_sha256"]:
             raise RunError(f"'{self.folder.checkpoint}' is another run's: it was trained on another text")
+        if state.counts_sha256 != self._counts():
+            raise RunError(f"'{self.folder.checkpoint}' knows other counts: continue it with the charrnn that began it")
         for name, array in arrays.items():
             array[...] = state.arrays[name]
         self.progress = state.progress
@@ -155,6 +157,10 @@ class Session:
         self._logged_seconds = state.progress.seconds
         self.folder.clean(state.progress.step)
         self.language_model().save(self.folder.model)  # a kill may have left one that is newer than the checkpoint
+
+    def _counts(self) -> str | None:
+        """The SHA-256 of what the experts have counted."""
+        return None if self.trainer.experts is None else self.trainer.experts.counts_sha256
 
     def _arrays(self, state: Array) -> dict[str, Array]:
         optimizer = self.trainer.optimizer
@@ -247,9 +253,8 @@ class Session:
 
     def _val_loss(self, vector: Array) -> float:
         params = Parameters(self.trainer.params.layout, vector)
-        experts = self.trainer.experts
-        on_text = None if experts is None else OnText(experts, self.val_ids)
-        return evaluate(self.trainer.model, params, self.val_ids, on_text).nats_per_char
+        model = LanguageModel(self.trainer.model, params, self.vocabulary, experts=self.trainer.experts)
+        return model.evaluate_ids(self.val_ids).nats_per_char
 
     def _initial(self) -> Array:
         """The parameters before the first step."""
