@@ -184,7 +184,8 @@ class LanguageModel:
 
     def save(self, path: str | Path) -> None:
         """Write the model into one file, which `charrnn.load` and PyTorch can read."""
-        write_model(check_path("path", path), ModelFile(self.network, self.params, self.vocabulary, self.provenance))
+        contents = ModelFile(self.network, self.params, self.vocabulary, self.provenance, self.experts)
+        write_model(check_path("path", path), contents)
 
     def default_prompt(self) -> str:
         """The character that a text without a prompt continues: a line end, else a space, else the first character."""
@@ -254,16 +255,11 @@ def load(run: str | Path) -> LanguageModel:
     Raises
     ------
     RunError
-        There is no such model, its file is damaged, or its network knows experts, whose counts no file holds yet.
+        There is no such model, or its file is damaged.
     """
     path = check_path("run", run)
     if os.path.isdir(path):  # False, too, for names that no file can have
         path = path / MODEL_FILE
     if not os.path.exists(path):
         raise RunError(f"there is no model at '{path}'")
-    found = read_model(path)
-    if count := found.network.config.num_experts:
-        raise RunError(
-            f"'{path}' cannot be used: its network knows {count} count models, and it has no counts for them"
-        )
-    return LanguageModel(*found)
+    return LanguageModel(*read_model(path))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from charrnn.arrays import Array
 from charrnn.ngrams.chains import CHAINS, KEY_BITS, REACH, Chain
 from charrnn.ngrams.distributions import Removed, Shares, log_probs
+from charrnn.ngrams.packing import pack, unpack
 from charrnn.ngrams.tables import Events, KeyedText, Tables
 
 BLOCKS = 20  # of the training text, of which each is read with its own counts taken out
@@ -31,6 +32,17 @@ class Experts:
     def count(cls, names: Sequence[str], characters: str, ids: Array) -> Experts:
         """Experts that have counted a text, ids (N,)."""
         return cls.of_no_text(names, characters).added(ids).with_discounts()
+
+    @classmethod
+    def unpacked(cls, names: Sequence[str], characters: str, arrays: Mapping[str, Array]) -> Experts:
+        """Experts from the arrays of `packed`, which anyone may have made; ValueError if they are not such arrays."""
+        levels = [CHAINS[name].levels for name in names]
+        return cls(tuple(names), characters, unpack(arrays, len(characters), levels))
+
+    @cached_property
+    def packed(self) -> dict[str, Array]:
+        """The counts as arrays that a file can hold, by name."""
+        return pack(self.tables)
 
     @classmethod
     def of_no_text(cls, names: Sequence[str], characters: str) -> Experts:

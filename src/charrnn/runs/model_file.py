@@ -2,11 +2,13 @@
 
 The arrays have PyTorch's names and shapes: `recurrent.*` loads into `torch.nn.RNN`, `readout.*` into
 `torch.nn.Linear`. PyTorch adds a second bias to the first: it is written as zeros, and added to the first when a file
-is read. The header holds the model's configuration, its vocabulary and its provenance.
+is read. The header holds the model's configuration, its vocabulary and its provenance. A network with experts takes
+their counts along.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +18,7 @@ import numpy as np
 from charrnn.arrays import Array
 from charrnn.config import ModelConfig
 from charrnn.errors import CharRNNError, RunError
+from charrnn.ngrams import CHAINS, COUNTS_PREFIX, Experts
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Layout, Parameters
 from charrnn.runs.files import FORMAT, FORMATS, DamagedError, header_value, read_arrays, write_arrays
@@ -32,6 +35,7 @@ class ModelFile(NamedTuple):
     params: Parameters
     vocabulary: Vocabulary
     provenance: dict[str, Any]  # corpus, splits, settings, step, losses: what `charrnn info` shows
+    experts: Experts | None = None
 
 
 def write_model(path: Path, contents: ModelFile) -> None:
@@ -41,7 +45,11 @@ def write_model(path: Path, contents: ModelFile) -> None:
         "vocabulary": contents.vocabulary.characters,
         "provenance": contents.provenance,
     }
-    write_arrays(path, to_torch(contents.params), header)
+    arrays, experts = to_torch(contents.params), contents.experts
+    if experts is not None:
+        arrays |= experts.packed
+        header["experts"] = list(experts.names)
+    write_arrays(path, arrays, header)
 
 
 def read_model(path: Path) -> ModelFile:
@@ -66,10 +74,12 @@ def read_model(path: Path) -> ModelFile:
         if len(vocabulary) != config.vocab_size:
             raise ValueError(f"{len(vocabulary)} characters for vocab_size {config.vocab_size}")
         model = CharModel(config)
+        counts = {name: arrays.pop(name) for name in list(arrays) if name.startswith(COUNTS_PREFIX)}
+        experts = _experts(header.get("experts", []), counts, vocabulary, config)
         params = from_torch(arrays, model)
     except (KeyError, TypeError, ValueError, AttributeError, CharRNNError) as error:
         raise DamagedError(f"'{path}' is damaged: {' '.join(str(error).split()) or type(error).__name__}") from None
-    return ModelFile(model, params, vocabulary, provenance)
+    return ModelFile(model, params, vocabulary, provenance, experts)
 
 
 def to_torch(params: Parameters) -> dict[str, Array]:
@@ -106,6 +116,15 @@ def from_torch(arrays: dict[str, Array], model: CharModel) -> Parameters:
         if not np.isfinite(params[target]).all():
             raise ValueError(f"array '{name}' is too large: its sum with the other bias is not finite")
     return params
+
+
+def _experts(names: Any, counts: Mapping[str, Array], vocabulary: Vocabulary, config: ModelConfig) -> Experts | None:
+    """The experts that a header names, with their counts."""
+    if not isinstance(names, list) or len(names) != config.num_experts:
+        raise ValueError(f"its network knows {config.num_experts} count models, and its file names {shown(names)}")
+    for name in names:
+        header_value("expert", name, "str", "is not known", choices=CHAINS)
+    return Experts.unpacked(names, vocabulary.characters, counts) if names else None
 
 
 def _vocabulary(characters: Any) -> Vocabulary:
