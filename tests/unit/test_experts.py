@@ -7,8 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from charrnn.errors import ConfigError
 from charrnn.ngrams import Experts, KeptLogQ, NGram, OnText, choose_experts, held_out, in_context
-from charrnn.ngrams.tables import KeyedText
+from charrnn.ngrams.stretches import starts_of
+from charrnn.ngrams.tables import KeyedText, Tables
 from charrnn.text.vocabulary import Vocabulary
 
 NAMES = ("characters", "words")
@@ -97,3 +99,65 @@ def test_what_is_kept_is_what_was_said() -> None:
         assert found.shape == (2, 9, 4, len(CHARACTERS))
         np.testing.assert_array_equal(found, anew.log_q(starts, 9))
         np.testing.assert_allclose(found, on_text.log_q(starts, 9), rtol=1e-3)
+
+
+def without_rows(tables: Tables, gone: np.ndarray) -> Tables:
+    lengths = np.diff(tables.first)
+    pairs = np.repeat(~gone, lengths)
+    return replace(
+        tables, keys=tables.keys[~gone], level=tables.level[~gone], first=starts_of(lengths[~gone]),
+        symbols=tables.symbols[pairs], counts=tables.counts[pairs],
+    )  # fmt: skip
+
+
+def sums(experts: Experts, ids: np.ndarray) -> np.ndarray:
+    log_q = OnText(experts, ids).log_q(np.array([0]), len(ids) - 1, np.float32)
+    assert log_q.dtype == np.float32
+    return np.exp(log_q.astype(float)).sum(axis=-1)
+
+
+@pytest.mark.parametrize("least", [2, 3, 10, 10_000])
+def test_a_longest_context_that_is_rare_is_pruned_and_the_probabilities_still_add_up(least: int) -> None:
+    experts, other = Experts.count(NAMES, CHARACTERS, some_text(5)), some_text(6)
+    tables = experts.tables.pruned(least)
+    rare = np.isin(experts.tables.level, [6, 10]) & (experts.tables.totals[:-1] < least)
+    assert rare.any()
+    assert tables.digest() == without_rows(experts.tables, rare).digest()
+    np.testing.assert_allclose(sums(replace(experts, tables=tables), other), 1, atol=1e-6)
+
+
+def test_pruning_of_no_context_changes_nothing() -> None:
+    for names in (NAMES, ("characters",)):
+        tables = Experts.count(names, CHARACTERS, some_text(5)).tables
+        assert tables.pruned(0).digest() == tables.pruned(1).digest() == tables.digest()
+    shortest = Tables.empty(3, [1]).add(KeyedText([[np.full(2, 7, np.uint64)]], np.array([0, 2])))
+    assert shortest.pruned(100).digest() == shortest.digest()  # it is its chain's longest context, too
+
+
+def test_pruned_tables_can_be_added_to_and_restored() -> None:
+    pruned = Experts.count(NAMES, CHARACTERS, some_text(5)).tables.pruned(2)
+    text = Experts.of_no_text(NAMES, CHARACTERS).keyed(some_text(6))
+    assert pruned.add(text).remove(text).digest() == pruned.digest()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_context_that_is_missing_on_any_level_passes_everything_on(seed: int) -> None:
+    experts, other = Experts.count(NAMES, CHARACTERS, some_text(seed)), some_text(seed + 50)
+    gone = np.random.default_rng(seed).random(len(experts.tables.keys)) < 0.5
+    holed = replace(experts, tables=without_rows(experts.tables, gone & ~np.isin(experts.tables.level, [0, 7])))
+    np.testing.assert_allclose(sums(holed, other), 1, atol=1e-6)
+    along = in_context(holed, other).log_q(np.array([0]), len(other) - 1, np.float64)
+    np.testing.assert_allclose(np.exp(along).sum(axis=-1), 1, atol=1e-6)
+
+
+def test_rows_are_found_one_by_one_as_they_are_found_together() -> None:
+    tables = Experts.count(NAMES, CHARACTERS, some_text(8)).tables
+    keys = np.concatenate([tables.keys, tables.keys + np.uint64(1), tables.keys - np.uint64(1)])
+    expected = np.where(np.isin(keys, tables.keys), np.searchsorted(tables.keys, keys), len(tables.keys))
+    np.testing.assert_array_equal(tables.rows(keys), expected)
+    np.testing.assert_array_equal([tables.rows(key[None])[0] for key in keys], expected)
+
+
+def test_a_pair_is_one_number_so_a_vocabulary_has_a_limit() -> None:
+    with pytest.raises(ConfigError, match="65,537 different characters"):
+        Tables.empty(65_537, [1])

@@ -21,7 +21,9 @@ from typing import NamedTuple
 import numpy as np
 
 from charrnn.arrays import Array
+from charrnn.errors import ConfigError
 from charrnn.ngrams.chains import KEY_BITS
+from charrnn.ngrams.stretches import first_not_below, first_of_its_kind, starts_of
 
 FEW = 16  # keys, for which one binary search is faster than several steps
 SYMBOL_BITS = np.uint64(64 - KEY_BITS)  # what is left of a number of 64 bits for the character after a context
@@ -50,7 +52,7 @@ class Events(NamedTuple):
     def at(self, rows: Array, times: Array) -> Array:
         """The first event of each row that is not before its time; both of the same shape."""
         low, high = self.first[rows].ravel(), self.first[rows + 1].ravel()
-        return _first_not_below(times.ravel(), self.times, low, high).reshape(rows.shape)
+        return first_not_below(times.ravel(), self.times, low, high).reshape(rows.shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,14 +65,16 @@ class Tables:
     level: Array  # (C,) uint8 of each row; those of the second chain follow those of the first
     first: Array  # (C + 1,) the first pair of each row; int32 as long as it can be
     symbols: Array  # (P,) the character of each pair, sorted within a row, in the smallest unsigned type
-    counts: Array  # (P,) int32: a text of 2³¹ characters is not counted
+    counts: Array  # (P,) int32: texts are shorter than 2³¹ characters
     discounts: Array  # (sum of levels, 4): what a count of 0, 1, 2, and 3 or more loses
 
     @classmethod
     def empty(cls, vocab_size: int, levels: Sequence[int]) -> Tables:
         """The tables of no text."""
-        if vocab_size > 1 << int(SYMBOL_BITS):
-            raise ValueError(f"more than {1 << int(SYMBOL_BITS):,} different characters cannot be counted")
+        if vocab_size > (most := 1 << int(SYMBOL_BITS)):
+            raise ConfigError(
+                f"a text with {vocab_size:,} different characters has no experts: they count up to {most:,}"
+            )
         return cls(
             vocab_size, tuple(levels), np.empty(0, np.uint64), np.empty(0, np.uint8), starts_of(np.empty(0, int)),
             np.empty(0, np.min_scalar_type(vocab_size - 1)), np.empty(0, np.int32), np.zeros((sum(levels), 4)),
@@ -98,7 +102,7 @@ class Tables:
         next shorter one says all: every level is looked up on its own, and one that is missing passes everything on.
         """
         longest = [sum(self.levels[: k + 1]) - 1 for k, count in enumerate(self.levels) if count > 1]
-        stays = ~np.isin(self.level, longest) | (self.totals >= least)
+        stays = ~np.isin(self.level, longest) | (self.totals[:-1] >= least)
         lengths = np.diff(self.first)
         pairs = np.repeat(stays, lengths)
         return replace(
@@ -108,7 +112,7 @@ class Tables:
 
     def with_discounts(self) -> Tables:
         """The tables with the discounts of modified Kneser–Ney that their counts ask for."""
-        level = self.level[self.rows_of_pairs()]
+        level = np.repeat(self.level, np.diff(self.first))
         found = [discounts(self.counts[level == each]) for each in range(sum(self.levels))]
         return replace(self, discounts=np.array(found))
 
@@ -155,8 +159,8 @@ class Tables:
 
     @property
     def totals(self) -> Array:
-        """A of each row, Σ_c a, (C,)."""
-        return np.add.reduceat(self.counts, self.first[:-1])
+        """A of each row, Σ_c a, (C + 1,), the last for contexts that were never seen."""
+        return np.append(np.add.reduceat(self.counts, self.first[:-1], dtype=np.int64), 0)
 
     @cached_property
     def ended_first(self) -> Array:
@@ -169,19 +173,20 @@ class Tables:
             for chain, keys in enumerate(text.keys)
             for change in self._of_chain(sum(self.levels[:chain]), keys, text.symbols, sign, ends)
         ]
-        rows = self.rows_of_pairs()
-        codes = np.concatenate([_codes(self.keys[rows], self.symbols), *(c.codes for c in changes)])
+        lengths = np.diff(self.first)
+        codes = np.concatenate([_codes(np.repeat(self.keys, lengths), self.symbols), *(c.codes for c in changes)])
         counts = np.concatenate([self.counts, *(c.counts for c in changes)])
-        level = np.concatenate([self.level[rows], *(np.full(len(c.codes), c.level, np.uint8) for c in changes)])
+        levels = (np.full(len(c.codes), c.level, np.uint8) for c in changes)
+        level = np.concatenate([np.repeat(self.level, lengths), *levels])
         order = np.argsort(codes, kind="stable")  # which merges stretches that are sorted
         codes = codes[order]
-        new_pair = _first_of_its_kind(codes)
+        new_pair = first_of_its_kind(codes)
         starts = np.flatnonzero(new_pair)
         counts = np.add.reduceat(counts[order], starts, dtype=np.int32)
         alive = counts > 0
         kept = starts[alive]
         keys = codes[kept] >> SYMBOL_BITS
-        new_row = _first_of_its_kind(keys)
+        new_row = first_of_its_kind(keys)
         symbols = _symbols(codes[kept]).astype(self.symbols.dtype)
         row_of_pair = np.cumsum(new_row) - 1
         first = starts_of(np.bincount(row_of_pair))
@@ -192,7 +197,7 @@ class Tables:
         if ends is None:
             return tables, None
         pair_of = np.empty(len(order), np.int64)
-        pair_of[order] = np.cumsum(new_pair) - 1
+        pair_of[order] = (np.cumsum(alive) - 1)[np.cumsum(new_pair) - 1]
         offsets = np.cumsum([len(self.counts), *(len(c.codes) for c in changes)])
         pairs = np.concatenate([pair_of[c.groups + offset] for c, offset in zip(changes, offsets, strict=False)])
         times = np.concatenate([c.times for c in changes])
@@ -215,7 +220,7 @@ class Tables:
             order = np.argsort((codes >> np.uint64(48)).astype(np.uint16), kind="stable")
             order = order[np.argsort(codes[order], kind="stable")]
             codes, first, last, counted = codes[order], first[order], last[order], counted[order]
-            new_pair = _first_of_its_kind(codes)
+            new_pair = first_of_its_kind(codes)
             starts = np.flatnonzero(new_pair)
             delta = np.add.reduceat(counted, starts, dtype=np.int32)
             groups = times = first[:0]
@@ -235,7 +240,7 @@ class Tables:
             return np.zeros(len(codes), np.int32)
         symbols, ended = _symbols(codes), self.ended_first
         rows = self.rows(codes >> SYMBOL_BITS)
-        places = _first_not_below(symbols, self.symbols, ended[rows], ended[rows + 1])
+        places = first_not_below(symbols, self.symbols, ended[rows], ended[rows + 1])
         found = (places < ended[rows + 1]) & (self.symbols.take(places, mode="clip") == symbols)
         return np.where(found, self.counts.take(places, mode="clip"), 0)
 
@@ -261,12 +266,6 @@ def discounts(counts: Array) -> Array:
     return lost
 
 
-def starts_of(lengths: Array) -> Array:
-    """Where stretches of these lengths begin, side by side, and where the last ends."""
-    ends = np.cumsum(lengths)
-    return np.append(0, ends).astype(np.int32 if not len(ends) or ends[-1] < 1 << 31 else np.int64)
-
-
 def _codes(keys: Array, symbols: Array) -> Array:
     """Pairs as numbers, in the order of their rows and symbols."""
     return keys << SYMBOL_BITS | symbols.astype(np.uint64)
@@ -274,23 +273,3 @@ def _codes(keys: Array, symbols: Array) -> Array:
 
 def _symbols(codes: Array) -> Array:
     return codes & np.uint64((1 << int(SYMBOL_BITS)) - 1)
-
-
-def _first_of_its_kind(ordered: Array) -> Array:
-    """Which entries of a sorted array differ from the entry before."""
-    differs = np.ones(len(ordered), bool)
-    np.not_equal(ordered[1:], ordered[:-1], out=differs[1:])
-    return differs
-
-
-def _first_not_below(wanted: Array, values: Array, low: Array, high: Array) -> Array:
-    """In each stretch of sorted values, from low to high, the place of the first that is not below what is wanted."""
-    low, high = low.copy(), high.copy()
-    active = np.flatnonzero(low < high)
-    while len(active):  # a binary search in each; most are short
-        a, b = low[active], high[active]
-        middle = a + ((b - a) >> 1)  # a + b may be too large a number
-        below = values[middle] < wanted[active]
-        low[active], high[active] = np.where(below, middle + 1, a), np.where(below, b, middle)
-        active = active[low[active] < high[active]]
-    return low
