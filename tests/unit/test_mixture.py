@@ -11,6 +11,7 @@ import charrnn
 from charrnn.config import ModelConfig, make_config
 from charrnn.errors import ConfigError, RunError
 from charrnn.gradcheck.case import Case, make_case, random_log_q, relative_error
+from charrnn.ngrams import Experts
 from charrnn.nn import mixture
 from charrnn.nn.model import CharModel
 from charrnn.runs.files import read_arrays, write_arrays
@@ -147,7 +148,8 @@ def model_file(tmp_path: Path) -> Path:
     network = CharModel(ModelConfig(5, "lstm", 4, 2, num_experts=2))
     params = network.init_parameters(np.random.default_rng(0))
     params.vector += 0.5
-    write_model(tmp_path / "model.safetensors", ModelFile(network, params, Vocabulary("abcde"), {}))
+    experts = Experts.count(["characters", "words"], "abcde", np.random.default_rng(0).integers(0, 5, 99))
+    write_model(tmp_path / "model.safetensors", ModelFile(network, params, Vocabulary("abcde"), {}, experts))
     return tmp_path / "model.safetensors"
 
 
@@ -162,7 +164,14 @@ def test_a_model_file_keeps_the_experts(model_file: Path) -> None:
 
 def test_a_model_without_the_counts_of_its_experts_is_refused(model_file: Path) -> None:
     """They could not say anything, and the network does not work without what they say."""
-    with pytest.raises(RunError, match="knows 2 count models, and it has no counts for them"):
+    arrays, header = read_arrays(model_file)
+    plain = {name: array for name, array in arrays.items() if not name.startswith("counts.")}
+    write_arrays(model_file, plain, header)
+    with pytest.raises(RunError, match=r"it lacks counts\.sizes"):
+        charrnn.load(model_file)
+    del header["experts"]
+    write_arrays(model_file, plain, header)
+    with pytest.raises(RunError, match=r"knows 2 count models, and its file names \[\]"):
         charrnn.load(model_file)
 
 
@@ -173,8 +182,8 @@ def test_a_model_without_the_counts_of_its_experts_is_refused(model_file: Path) 
         (-1, "num_experts -1 is not a number of experts"),
         ("x", "num_experts 'x' is not a number of experts"),
         (True, "num_experts True is not a number of experts"),
-        (1, "has shape"),
-        (0, "is not part of this model"),
+        (1, "knows 1 count models, and its file names"),
+        (0, "knows 0 count models, and its file names"),
         (None, "num_experts None is not a number of experts"),
     ],
 )

@@ -63,6 +63,8 @@ def unpack(arrays: Mapping[str, Array], vocab_size: int, levels: Sequence[int]) 
     discounts = _array(arrays, "discounts", np.float64, (sum(levels), 4))
     names = ("keys", "levels", "lengths", "symbols", "counts")
     packed = {name: _array(arrays, name, np.uint8, None) for name in names}
+    known = {PREFIX + name for name in (*names, "sizes", "discounts")}
+    _require(arrays.keys() <= known, f"{min(arrays.keys() - known, default='')} is not part of its counts")
     rows, pairs = sizes.tolist()
     bytes_read = sum(len(data) for data in packed.values())
     _require(0 <= rows <= pairs <= FEW_PAIRS + PAIRS_PER_BYTE * bytes_read, "it has too few bytes for its counts")
