@@ -155,10 +155,13 @@ WRONG = {
     "an_unknown_level": ("levels", lambda a: deflated(inflated(a, "levels")[:-1] + b"\x0b"), "wrong levels"),
     "two_shortest_contexts": ("levels", lambda a: deflated(b"\0\0" + inflated(a, "levels")[2:]), "wrong levels"),
     "a_key_that_stands_twice": ("keys", lambda a: deflated(bytes(len(inflated(a, "keys")))), "have one key"),
+    "keys_that_are_no_hashes": (  # 1, 2, 3 and so on
+        "keys", lambda a: deflated(b"\1" * (rows := a["counts.sizes"][0]) + bytes(7 * rows)), "evenly",
+    ),
     "a_longer_row": ("lengths", lambda a: deflated(inflated(a, "lengths")[:-1] + b"\x08"), "add up"),
     "an_unknown_character": ("symbols", lambda a: deflated(inflated(a, "symbols")[:-1] + b"\x09"), "characters"),
     "a_count_that_is_too_large": (
-        "counts", lambda a: deflated(inflated(a, "counts")[:-1] + b"\x40"), "counts are too large",
+        "counts", lambda a: deflated(inflated(a, "counts")[:-1] + b"\xff"), "counts are too large",
     ),
     "a_total_that_is_too_large": (  # of the shortest context, which has several pairs
         "counts",

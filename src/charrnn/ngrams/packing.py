@@ -27,6 +27,7 @@ KEYS = np.uint64((1 << KEY_BITS) - 1)
 # What a file can hold. A real one has less than one pair in a byte: what claims far more is made to fill the memory.
 PAIRS_PER_BYTE, FEW_PAIRS = 8, 1 << 20
 MOST = 1 << 30  # a row's total: a text as long as that can still be added
+MOST_STEPS = 64  # to a row: hashes need ten, and other keys could make a search of rows as slow as one likes
 
 
 def pack(tables: Tables) -> dict[str, Array]:
@@ -96,9 +97,10 @@ def unpack(arrays: Mapping[str, Array], vocab_size: int, levels: Sequence[int]) 
     in_order = places_of(starts[order], lengths[order])
     tables = Tables(
         vocab_size, tuple(levels), keys, level[order], first, symbols[in_order].astype(symbol),
-        above_one[in_order].astype(np.int32) + np.int32(1), discounts.copy(),
+        above_one[in_order].astype(np.int32) + np.int32(1), discounts,
     )  # fmt: skip
     _require(int(tables.totals.max(initial=0)) <= MOST, "its counts are too large")
+    _require(int(np.diff(tables.buckets[0]).max()) <= MOST_STEPS, "its keys are not spread evenly")
     return tables
 
 

@@ -136,7 +136,7 @@ class Tables:
         if keys.size <= FEW:
             rows = np.searchsorted(self.keys, wanted)
         else:
-            starts, shift = self._buckets
+            starts, shift = self.buckets
             within = np.minimum(wanted, self.keys[-1])  # so that a row stops each search
             rows = starts[within >> shift].astype(np.intp)
             moving = np.flatnonzero(self.keys[rows] < within)
@@ -151,9 +151,9 @@ class Tables:
         return np.repeat(np.arange(len(self.keys)), np.diff(self.first))
 
     @cached_property
-    def _buckets(self) -> tuple[Array, np.uint64]:
+    def buckets(self) -> tuple[Array, np.uint64]:
         """The first row of each beginning that a key may have, and by how many bits keys are shifted to it."""
-        bits = min(24, max(1, len(self.keys).bit_length()))
+        bits = len(self.keys).bit_length()  # for less than one row in each
         shift = np.uint64(KEY_BITS - bits)
         return starts_of(np.bincount((self.keys >> shift).astype(np.intp), minlength=1 << bits)), shift
 
