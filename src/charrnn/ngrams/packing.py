@@ -25,7 +25,7 @@ from charrnn.ngrams.tables import LEAST_DISCOUNT, Tables
 PREFIX = "counts."  # of the arrays' names
 KEYS = np.uint64((1 << KEY_BITS) - 1)
 # What a file can hold. A real one has less than one pair in a byte: what claims far more is made to fill the memory.
-PAIRS_PER_BYTE, FEW_PAIRS = 8, 1 << 20
+PAIRS_PER_BYTE, FEW_PAIRS = 4, 1 << 20
 MOST = 1 << 30  # a row's total: a text as long as that can still be added
 MOST_STEPS = 64  # to a row: hashes need ten, and other keys could make a search of rows as slow as one likes
 
