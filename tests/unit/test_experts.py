@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from charrnn.errors import ConfigError
 from charrnn.ngrams import Experts, KeptLogQ, NGram, OnText, choose_experts, held_out, in_context
 from charrnn.ngrams.stretches import starts_of
 from charrnn.ngrams.tables import KeyedText, Tables
@@ -156,8 +155,3 @@ def test_rows_are_found_one_by_one_as_they_are_found_together() -> None:
     expected = np.where(np.isin(keys, tables.keys), np.searchsorted(tables.keys, keys), len(tables.keys))
     np.testing.assert_array_equal(tables.rows(keys), expected)
     np.testing.assert_array_equal([tables.rows(key[None])[0] for key in keys], expected)
-
-
-def test_a_pair_is_one_number_so_a_vocabulary_has_a_limit() -> None:
-    with pytest.raises(ConfigError, match="65,537 different characters"):
-        Tables.empty(65_537, [1])

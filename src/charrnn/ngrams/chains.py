@@ -2,10 +2,10 @@
 
 A chain is a list of contexts u_1 ⊂ u_2 ⊂ … ⊂ u_L, each determined by the next. Of a context only a hash is kept, its
 *key*: a polynomial in the ids of its characters, modulo 2⁶⁴, so that the keys of a whole text come from a few
-cumulative sums. KEY_BITS of it are kept: a context that was never seen is taken for another once in 10⁸ times, and a
-file of keys is a quarter smaller. No context looks further back than REACH characters: a key is a function of these
-characters alone, whether they are read as a text, in windows or one at a time. Before a text stands nothing, which has
-code 0.
+cumulative sums. KEY_BITS of it are kept: a context that was never seen is taken for another once in five million times,
+a file of keys is small, and a key and any character of Unicode fit into one number. No context looks further back than
+REACH characters: a key is a function of these characters alone, whether they are read as a text, in windows or one at a
+time. Before a text stands nothing, which has code 0.
 
 A new chain is one class here and one line in CHAINS. If it has a method `along`, too, it is faster along a text that
 grows by a character at a time: the same keys come from sums that each character extends. The derivation is in
@@ -27,7 +27,7 @@ REACH = 64  # characters
 ORDER = 7  # of the chain of characters: contexts of 0 to 6 characters. Orders 6 to 8 are equally good
 WORDS = 4  # contexts in the chain of words
 BASE = 0x9E3779B97F4A7C15  # of the polynomials: odd, so that it has an inverse modulo 2⁶⁴
-KEY_BITS = 48
+KEY_BITS = 43
 INVERSE = pow(BASE, -1, 1 << 64)
 MASK = (1 << 64) - 1  # x & MASK is x modulo 2⁶⁴
 POWERS = [pow(BASE, k, 1 << 64) for k in range(REACH + 1)]

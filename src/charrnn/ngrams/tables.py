@@ -21,7 +21,6 @@ from typing import NamedTuple
 import numpy as np
 
 from charrnn.arrays import Array
-from charrnn.errors import ConfigError
 from charrnn.ngrams.chains import KEY_BITS
 from charrnn.ngrams.stretches import first_not_below, first_of_its_kind, starts_of
 
@@ -71,10 +70,6 @@ class Tables:
     @classmethod
     def empty(cls, vocab_size: int, levels: Sequence[int]) -> Tables:
         """The tables of no text."""
-        if vocab_size > (most := 1 << int(SYMBOL_BITS)):
-            raise ConfigError(
-                f"a text with {vocab_size:,} different characters has no experts: they count up to {most:,}"
-            )
         return cls(
             vocab_size, tuple(levels), np.empty(0, np.uint64), np.empty(0, np.uint8), starts_of(np.empty(0, int)),
             np.empty(0, np.min_scalar_type(vocab_size - 1)), np.empty(0, np.int32), np.zeros((sum(levels), 4)),
