@@ -205,7 +205,7 @@ def address(project: Project, trained: Path) -> Iterator[str]:
         raise AssertionError(process.communicate()[1])
     yield json.loads(line)["address"].rstrip("/")
     process.terminate()
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
 
 
 def answer(url: str, body: dict[str, Any] | None = None) -> Any:

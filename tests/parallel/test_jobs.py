@@ -185,5 +185,5 @@ def test_a_cancelled_job_does_not_keep_those_of_slurm_from_being_watched() -> No
     executor = _Submitted(_Submits(), 1)
     executor.submit(work.square, 2).cancel()
     time.sleep(0.6)  # until it has looked
-    assert executor.submit(work.square, 3).result(timeout=10) == 9
+    assert executor.submit(work.square, 3).result(timeout=60) == 9
     executor.shutdown()

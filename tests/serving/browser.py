@@ -62,7 +62,7 @@ def written(page: Any, column: int = 1) -> str:
     return "".join(page.locator(f"#columns section:nth-child({column}) .c").all_text_contents())
 
 
-def until(page: Any, expression: str, seconds: float = 15.0) -> None:
+def until(page: Any, expression: str, seconds: float = 60.0) -> None:
     """Wait for an expression to be true. (The page's policy forbids `eval`, which playwright's own waiting uses.)"""
     end = time.monotonic() + seconds
     while not page.evaluate(expression):

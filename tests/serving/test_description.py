@@ -34,6 +34,7 @@ def test_the_server_is_as_described(server: Process, tmp_path: Path) -> None:
     arguments = [
         "run", f"{server.url}/openapi.json", "--max-examples", str(EXAMPLES), "--seed", "1", "--no-color",
         "--phases", "examples,coverage,fuzzing", "--exclude-checks", NOT_CHECKED,
+        "--request-timeout", "60",  # of a busy machine
     ]  # fmt: skip
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False

@@ -39,7 +39,7 @@ def address(process: subprocess.Popen[str]) -> str:
 
 
 def read(url: str) -> Any:
-    with urllib.request.urlopen(url, timeout=10) as answer:
+    with urllib.request.urlopen(url, timeout=60) as answer:
         return json.load(answer)
 
 
@@ -69,7 +69,7 @@ def test_curve_and_model_are_served_while_training_goes_on(tmp_path: Path) -> No
                     f"{url}/v1/completions", json.dumps({"prompt": "The", "max_tokens": 5}).encode(),
                     {"content-type": "application/json"},
                 )  # fmt: skip
-                with urllib.request.urlopen(written, timeout=10) as answer:
+                with urllib.request.urlopen(written, timeout=60) as answer:
                     return len(json.load(answer)["choices"][0]["text"]) == 5
             except urllib.error.HTTPError as error:
                 error.close()

@@ -126,12 +126,12 @@ def test_a_grid_is_every_combination_in_order(small: dict[str, Any], tmp_path: P
 
 def test_a_large_grid_starts_at_once_and_keeps_no_study(small: dict[str, Any], tmp_path: Path) -> None:
     small |= {"settings": {}, "search": {"hidden_size": list(range(1, 317)), "seq_len": list(range(1, 317))}}
-    begun = time.monotonic()
+    begun = time.process_time()
     spec = make_spec(small)
     grid = METHODS["grid"](spec.search, None, 0, tmp_path)
     assert grid.count == 316**2
     assert grid.settings(316**2 - 1) == {"hidden_size": 316, "seq_len": 316}
-    assert time.monotonic() - begun < 5
+    assert time.process_time() - begun < 5
     assert not (tmp_path / "study.journal").exists()
 
 
