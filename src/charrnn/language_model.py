@@ -75,10 +75,10 @@ class LanguageModel:
         return {name: np.array(array, order="C") for name, array in to_torch(self.params).items()}
 
     def __repr__(self) -> str:
-        c = self.network.config
+        c, chains = self.network.config, " and ".join(self.experts.names) if self.experts else ""
         return (
             f"<LanguageModel: {c.num_layers} × {c.hidden_size} {c.cell}, {c.vocab_size} characters, "
-            f"{len(self.params.vector):,} parameters>"
+            f"{len(self.params.vector):,} parameters{f', counts of {chains}' if chains else ''}>"
         )
 
     def generate(

@@ -15,6 +15,7 @@ import numpy as np
 import charrnn
 from charrnn.config import ModelConfig
 from charrnn.language_model import LanguageModel, load
+from charrnn.ngrams import Experts
 from charrnn.nn.layers import LAYERS
 from charrnn.nn.model import CharModel
 from charrnn.runs.files import write_arrays
@@ -59,11 +60,12 @@ def subjects(folder: Path) -> list[Subject]:
 
 def _arrays(folder: Path) -> Iterator[Subject]:
     path = folder / "hostile.safetensors"
-    for cell in LAYERS:
-        model = CharModel(ModelConfig(5, cell, 4, 2))
-        params = model.init_parameters(np.random.default_rng(0))
+    for cell, names in [*((cell, ()) for cell in LAYERS), ("qrnn", ("characters", "words"))]:
+        model = CharModel(ModelConfig(5, cell, 4, 2, num_experts=len(names)))
+        params, counted = model.init_parameters(np.random.default_rng(0)), np.arange(60) * 7 % 13 % 5
+        experts = Experts.count(names, "\nabcé", counted) if names else None
         provenance = {"text_sha256": "0" * 64, "splits": {"train": 9, "val": 2}, "step": 3}
-        LanguageModel(model, params, Vocabulary("\nabcé"), provenance).save(path)
+        LanguageModel(model, params, Vocabulary("\nabcé"), provenance, experts).save(path)
         yield Subject(f"model of {cell}", path, path.read_bytes(), ARRAYS, read_finite_model, 20)
     arrays = {
         "params": np.ones(7, np.float32), "adam_m": np.zeros(7, np.float32), "state": np.zeros((1, 2), np.float32),

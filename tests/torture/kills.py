@@ -31,6 +31,7 @@ COMMON = (
 CASES = [  # every cell with every order; what else varies meets each of them in turn
     f"--cell {cell} --batching {batching} --dtype {('float32', 'float64')[(number + turn) % 2]} "
     f"--optimizer {list(OPTIMIZERS)[(number + turn) % len(OPTIMIZERS)]}"
+    f"{' --ngrams auto' if cell == 'qrnn' else ''}"
     for turn, batching in enumerate(BATCHERS)
     for number, cell in enumerate(LAYERS)
 ]

@@ -19,6 +19,7 @@ from charrnn.training.mpi import mpi_team
 STEPS = 200
 KINDS: dict[str, dict[str, Any]] = {  # an odd number of units in a window of the last one: masks are drawn in pairs
     **{batching: {"batching": batching} for batching in BATCHERS}, "qrnn": {"cell": "qrnn", "hidden_size": 9},
+    "experts": {"cell": "qrnn", "hidden_size": 9, "ngrams": "auto"},
 }  # fmt: skip
 SETTINGS: dict[str, Any] = {
     "cell": "gru", "num_layers": 2, "dropout": 0.25, "hidden_size": 12, "seq_len": 7, "batch_size": 6, "seed": 5,

@@ -90,7 +90,7 @@ def test_what_is_kept_is_what_was_said() -> None:
     """In training nothing depends on whether a row was kept, which lane asked for it, or whether there was room."""
     ids = some_text(7)
     on_text = held_out(Experts.of_no_text(NAMES, CHARACTERS), ids)
-    kept, anew = KeptLogQ(on_text), KeptLogQ(on_text, most_bytes=0)
+    kept, anew = KeptLogQ(on_text), KeptLogQ(on_text, prune=9, most_bytes=0)
     rng = np.random.default_rng(0)
     for _ in range(30):
         starts = rng.integers(0, len(ids) - 9, 4)

@@ -31,6 +31,11 @@ def info(run: Path, quiet: bool, as_json: bool) -> None:
         "vocabulary": model.vocabulary.characters,
         **model.provenance,
     }
+    if model.experts is not None:
+        facts["experts"] = {
+            "names": list(model.experts.names), "contexts": len(model.experts.tables.keys),
+            "megabytes": round(model.experts.megabytes, 1),
+        }  # fmt: skip
     if run.is_dir():
         saved = RunFolder.open(run).read_config()
         facts.update({name: saved.get(name) for name in ("settings", "recipe", "versions", "charrnn")})
@@ -46,4 +51,6 @@ def info(run: Path, quiet: bool, as_json: bool) -> None:
             lines += [f"{name}:", *(f"  {key}: {item}" for key, item in value.items())]
         else:
             lines.append(f"{name}: {value!r}" if name == "vocabulary" else f"{name}: {value}")
+    if model.experts is not None and not quiet:
+        lines.append("its counts hold nearly all of the training text: keep the file of a private text private")
     echo("\n".join(printable(line) for line in lines))

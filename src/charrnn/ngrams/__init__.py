@@ -1,7 +1,7 @@
 """Character n-gram models: baselines that a network has to beat, and experts that it may know."""
 
 from charrnn.ngrams.chains import CHAINS
-from charrnn.ngrams.choice import EXPERTS, choose_experts
+from charrnn.ngrams.choice import EXPERTS, RARE, choose_experts
 from charrnn.ngrams.experts import Experts, OnText, held_out, in_context
 from charrnn.ngrams.kept import KeptLogQ, Said
 from charrnn.ngrams.ngram import NGram, best_ngram, uniform_nats
@@ -9,6 +9,19 @@ from charrnn.ngrams.packing import PREFIX as COUNTS_PREFIX
 from charrnn.ngrams.reader import Reader
 
 __all__ = [
-    "CHAINS", "COUNTS_PREFIX", "EXPERTS", "Experts", "KeptLogQ", "NGram", "OnText", "Reader", "Said", "best_ngram",
-    "choose_experts", "held_out", "in_context", "uniform_nats",
+    "CHAINS",
+    "COUNTS_PREFIX",
+    "EXPERTS",
+    "RARE",
+    "Experts",
+    "KeptLogQ",
+    "NGram",
+    "OnText",
+    "Reader",
+    "Said",
+    "best_ngram",
+    "choose_experts",
+    "held_out",
+    "in_context",
+    "uniform_nats",
 ]  # fmt: skip

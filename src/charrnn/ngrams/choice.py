@@ -7,14 +7,35 @@ character), on a Bengali one they do (1.160 nats against 1.190).
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from charrnn.arrays import Array
 from charrnn.config import REGISTRIES
 from charrnn.ngrams.chains import CHAINS, is_letter, stands_alone
+from charrnn.settings import Setting
 
 BEST = ("characters", "words")
-EXPERTS: dict[str, tuple[str, ...]] = {"none": (), "auto": BEST, **{name: (name,) for name in CHAINS}}
+RARE = 2
+PRUNE = Setting(
+    "prune", "int", "leave the longest contexts that occur less often than this out of the model file, with --ngrams; "
+    f"0 = none [default: {RARE}, which costs nothing and halves the file]", optional=True, least=0, most=1 << 30,
+    group="model",
+)  # fmt: skip
+
+
+class Choice(NamedTuple):
+    """The chains of the experts."""
+
+    chains: tuple[str, ...]
+
+    @property
+    def settings(self) -> tuple[Setting, ...]:
+        return (PRUNE,) if self.chains else ()
+
+
+EXPERTS = {"none": Choice(()), "auto": Choice(BEST), **{name: Choice((name,)) for name in CHAINS}}
 REGISTRIES["ngrams"] = EXPERTS
 SEEN = 1 << 20  # characters of a text that decide
 
@@ -25,7 +46,7 @@ def choose_experts(choice: str, characters: str, ids: Array) -> tuple[str, ...]:
     `auto` leaves the words out where more than half of the letters belong to a script without spaces.
     """
     if choice != "auto":
-        return EXPERTS[choice]
+        return EXPERTS[choice].chains
     counts = np.bincount(ids[:SEEN], minlength=len(characters))
     letters, alone = (counts @ np.array([test(c) for c in characters]) for test in (is_letter, stands_alone))
     return BEST[:1] if alone > letters / 2 else BEST

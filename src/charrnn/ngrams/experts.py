@@ -44,6 +44,16 @@ class Experts:
         """The counts as arrays that a file can hold, by name."""
         return pack(self.tables)
 
+    @property
+    def megabytes(self) -> float:
+        """The size of the counts in a file."""
+        return sum(array.nbytes for array in self.packed.values()) / 1e6
+
+    def __repr__(self) -> str:
+        return (
+            f"<Experts: {', '.join(self.names)}; {len(self.tables.keys):,} contexts, {self.megabytes:.1f} MB in a file>"
+        )
+
     @classmethod
     def of_no_text(cls, names: Sequence[str], characters: str) -> Experts:
         levels = [CHAINS[name].levels for name in names]
@@ -68,6 +78,10 @@ class Experts:
     def removed(self, ids: Array) -> Experts:
         """These experts without a text that they have counted before."""
         return replace(self, tables=self.tables.remove(self.keyed(ids)))
+
+    def pruned(self, least: int) -> Experts:
+        """Experts without the longest contexts that occur less often than `least`."""
+        return replace(self, tables=self.tables.pruned(least))
 
     def without_counts(self) -> Experts:
         """Experts that have counted nothing yet; counts will be discounted as here."""

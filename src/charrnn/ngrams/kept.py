@@ -18,17 +18,25 @@ class Said(Protocol):
 
     @property
     def experts(self) -> Experts | None:
-        """The experts with the counts of the whole text."""
+        """The experts with the counts of the whole text, which the trained network will know."""
 
     def log_q(self, starts: Array, seq_len: int, dtype: npt.DTypeLike = np.float32) -> Array:
         """The log-probabilities of the characters after each of seq_len inputs from starts (B,) on, (S, T, B, V)."""
 
 
 class KeptLogQ:
-    """As OnText, in half precision, whether there is room to keep it or not: a run does not depend on the room."""
+    """As OnText, in half precision, whether there is room to keep it or not: a run does not depend on the room.
 
-    def __init__(self, on_text: OnText, most_bytes: int = MOST_BYTES) -> None:
-        self.on_text, self.experts = on_text, on_text.experts
+    Parameters
+    ----------
+    prune : int
+        The trained network's experts lose their longest contexts that occur less often. In training nothing is pruned.
+    most_bytes : int
+        The room.
+    """
+
+    def __init__(self, on_text: OnText, prune: int = 0, most_bytes: int = MOST_BYTES) -> None:
+        self.on_text, self.experts = on_text, on_text.experts.pruned(prune)
         tables, positions = on_text.experts.tables, len(on_text.ids) - 1
         shape = (len(tables.levels), positions, tables.vocab_size)
         room = 2 * np.prod(shape, dtype=float) <= most_bytes

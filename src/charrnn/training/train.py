@@ -35,6 +35,7 @@ from charrnn.training.resolve import resolve, resumed_config
 from charrnn.training.session import Session
 from charrnn.training.trainer import Trainer, new_trainer
 
+HOLDS_TEXT = "which holds nearly all of the training text (--ngrams none: a model without it)"
 LONGEST_SEARCHED = 5_000_000  # characters: a second or two
 
 
@@ -169,6 +170,11 @@ def _begin(
         f"model: {config.num_layers} × {config.hidden_size} {config.cell}, {parameters:,} parameters; "
         f"{config.batching} batches of {config.batch_size} × {config.seq_len} characters; run folder {folder.path}",
     ]
+    if (experts := trainer.experts) is not None:
+        messages.append(
+            f"it knows the counts of {' and '.join(experts.names)}: {len(experts.tables.keys):,} contexts, "
+            f"{experts.megabytes:.1f} MB in the model file, {HOLDS_TEXT}"
+        )
     for message in messages:
         callback.on_message(message)
     return session

@@ -11,7 +11,7 @@ from charrnn.arrays import Array
 from charrnn.batching import Batch, Batcher, check_length, make_batcher
 from charrnn.config import ModelConfig, TrainConfig
 from charrnn.errors import DivergenceError
-from charrnn.ngrams import Experts, KeptLogQ, Said, choose_experts, held_out
+from charrnn.ngrams import RARE, Experts, KeptLogQ, Said, choose_experts, held_out
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
 from charrnn.parallel.team import ALONE, Team
@@ -135,5 +135,8 @@ def new_trainer(config: TrainConfig, characters: str, ids: Array, team: Team = A
     lanes = team.lanes(config.batch_size)
     check_memory(model, config, lanes.stop - lanes.start)
     params = model.init_parameters(stream(config.seed, "initialisation"), config.dtype)
-    said = KeptLogQ(held_out(Experts.of_no_text(names, characters), ids)) if names else None
+    said = None
+    if names:
+        prune = config.own.get("prune", RARE)
+        said = KeptLogQ(held_out(Experts.of_no_text(names, characters), ids), prune)
     return Trainer(model, params, make_batcher(ids, config), config, team, said)
