@@ -2,15 +2,19 @@
 
 The first 90 % of the text train, the last 10 % validate, always the whole split with the state carried (nanoGPT: in
 windows of 64 that overlap by half, so that each character has at least 32 before it). Training time is process CPU time
-without evaluations; of the eight evaluations of a run the best counts, which is what a run keeps. Peers:
+with what comes before the first step, such as counting, and without evaluations; of the eight evaluations of a run the
+best counts, which is what a run keeps. With these parameters, networks with experts are evaluated twice more: with
+counts that take in what was read ("in-context"), and while the parameters learn as well ("dynamic"). Peers:
 
 - a PyTorch LSTM, one layer of 256, one-hot inputs, 32 lanes of 32, fused Adam, the schedule of our recipes;
 - nanoGPT's recipe for a CPU, written anew: 4 layers, 4 heads, 128 wide, window 64, batch 12, AdamW from 1e-3 to 1e-4,
   beta2 0.99, weight decay 0.1, 2,000 steps, warm-up 100, no dropout, no biases;
-- Witten-Bell and modified Kneser-Ney n-grams, their order chosen on validation; PPMd of order 6 (pyppmd), which adapts.
+- Witten-Bell and modified Kneser-Ney n-grams, their order chosen on validation; PPMd of order 6 (pyppmd), which adapts;
+- the counts that our networks know, in a log-linear mixture with one weight each, fitted on every other character;
+- our recipes without these counts ("plain").
 
-    python benchmarks/time_to_loss.py TEXT.txt [--seconds 60 180 600] [--seeds 3] [--only ours vanilla torch count]
-        [--out RESULTS.json] [--figure CURVES.png]
+    python benchmarks/time_to_loss.py TEXT.txt [--seconds 60 180 600] [--seeds 3] [--out RESULTS.json]
+        [--only ours plain vanilla torch count] [--figure CURVES.png]
 """
 
 from __future__ import annotations
@@ -29,15 +33,17 @@ import machine
 import numpy as np
 
 from charrnn.config import make_config
-from charrnn.ngrams import best_ngram
+from charrnn.ngrams import Experts, OnText, best_ngram, choose_experts, in_context
 from charrnn.recipes import read_recipe
 from charrnn.runs.files import write_atomic, write_json
 from charrnn.scoring import evaluate
 from charrnn.text.corpus import Corpus
 from charrnn.text.library import read_text
 from charrnn.training.dynamic import evaluate_dynamic
+from charrnn.training.online_mixture import log_softmax
 from charrnn.training.trainer import new_trainer
 
+GROUPS = ["ours", "plain", "vanilla", "torch", "count"]
 POINTS = 8  # evaluations along the way
 OURS = {60.0: "quick", 180.0: "good", 600.0: "best"}  # the recipe whose size is meant for the seconds
 Point = tuple[float, float]  # CPU seconds of training, validation loss in nats per character
@@ -47,25 +53,34 @@ def recipe_for(seconds: float) -> str:
     return min(OURS.items(), key=lambda item: abs(math.log(item[0] / seconds)))[1]
 
 
-def train_ours(corpus: Corpus, recipe_name: str, seconds: float, seed: int) -> tuple[list[Point], float | None]:
-    """The learning curve of a recipe with a budget of CPU seconds, and the dynamic loss at the end of the longest."""
+def train_ours(
+    corpus: Corpus, recipe_name: str, seconds: float, seed: int, **changes: Any
+) -> tuple[list[Point], dict[str, float]]:
+    """The learning curve of a recipe with a budget of CPU seconds, and the losses at its end of models that adapt."""
     splits = corpus.split(0.1, 0.0)
+    val = splits["val"]
     recipe = read_recipe(recipe_name)
-    config = make_config({**recipe.settings, **recipe.for_characters(len(splits["train"])), "seed": seed})
+    sized = {**recipe.settings, **recipe.for_characters(len(splits["train"])), **changes}
+    config = make_config({**{k: v for k, v in sized.items() if k != "steps"}, "seed": seed})
+    begun = time.process_time()
     trainer = new_trainer(config, corpus.vocabulary.characters, splits["train"])
-    model, params = trainer.model, trainer.params
-    used, points, best, best_params = 0.0, [], math.inf, params.vector.copy()
+    used = time.process_time() - begun
+    model, params, experts = trainer.model, trainer.params, trainer.experts
+    on_val = None if experts is None else OnText(experts, val)
+    points, best, best_params = [], math.inf, params.vector.copy()
     while used < seconds:
         begun = time.process_time()
         trainer.step(used / seconds)
         used += time.process_time() - begun
         if used >= seconds * (len(points) + 1) / POINTS:
-            points.append((used, evaluate(model, params, splits["val"]).nats_per_char))
+            points.append((used, evaluate(model, params, val, on_val).nats_per_char))
             if points[-1][1] < best:
                 best, best_params = points[-1][1], params.vector.copy()
     params.vector[...] = best_params
-    dynamic = evaluate_dynamic(model, params, splits["val"]).nats_per_char if seconds >= 600 else None
-    return points, dynamic
+    adapting = {"dynamic": evaluate_dynamic(model, params, val, experts=experts).nats_per_char}
+    if experts is not None:
+        adapting["in-context"] = evaluate(model, params, val, in_context(experts, val)).nats_per_char
+    return points, adapting
 
 
 def train_torch_lstm(corpus: Corpus, seconds: float, seed: int) -> list[Point]:
@@ -187,6 +202,44 @@ def train_nanogpt(corpus: Corpus, steps: int, seed: int) -> list[Point]:
     return points
 
 
+def mixed(weights: Any, log_q: Any, targets: Any) -> tuple[float, Any, Any]:
+    """The loss of a log-linear mixture (S, N, V), and its gradient and Hessian by the weights."""
+    p = np.exp(log_softmax(np.tensordot(weights, log_q, 1)))
+    at_targets = log_q[:, np.arange(len(targets)), targets]
+    expected = np.einsum("nv,snv->sn", p, log_q)
+    loss = -np.log(p[np.arange(len(targets)), targets]).mean()
+    hessian = np.einsum("nv,snv,rnv->sr", p, log_q, log_q, optimize=True) - expected @ expected.T
+    return loss, (expected - at_targets).mean(axis=1), hessian / len(targets)
+
+
+def fit(log_q: Any, targets: Any) -> Any:
+    """The weights of the least loss, by Newton's method: it is convex."""
+    weights = np.full(len(log_q), 1 / len(log_q))
+    for _ in range(8):
+        _, gradient, hessian = mixed(weights, log_q, targets)
+        weights = weights - np.linalg.solve(hessian, gradient)
+    return weights
+
+
+def count_experts(corpus: Corpus) -> dict[str, Point]:
+    """The experts alone, one weight each: every other character, with the weights that are best on the rest."""
+    train, val = (corpus.split(0.1, 0.0)[name] for name in ("train", "val"))
+    characters, targets = corpus.vocabulary.characters, val[1:].astype(int)
+    names = choose_experts("auto", characters, train)
+    begun = time.process_time()
+    experts = Experts.count(names, characters, train)
+    seconds, halves = time.process_time() - begun, [np.arange(k, len(targets), 2) for k in (0, 1)]
+    found = {}
+    for what, on_text in (("static", OnText(experts, val)), ("in-context", in_context(experts, val))):
+        pieces = [on_text.log_q(np.array([s]), min(512, len(targets) - s)) for s in range(0, len(targets), 512)]
+        log_q = np.concatenate([piece[:, :, 0] for piece in pieces], axis=1)  # (S, N, V)
+
+        best = [fit(log_q[:, half], targets[half]) for half in halves]
+        losses = [mixed(best[1 - k], log_q[:, half], targets[half])[0] for k, half in enumerate(halves)]
+        found[f"{' + '.join(names)}, {what}"] = (seconds, float(np.mean(losses)))
+    return found
+
+
 def count(corpus: Corpus, text: str) -> dict[str, Point]:
     """What takes no training: seconds, loss."""
     splits, found = corpus.split(0.1, 0.0), {}
@@ -194,6 +247,7 @@ def count(corpus: Corpus, text: str) -> dict[str, Point]:
         begun = time.process_time()
         model, loss = best_ngram(splits["train"], splits["val"], len(corpus.vocabulary), smoothing)
         found[f"{smoothing} {model.order}-gram"] = (time.process_time() - begun, loss)
+    found |= count_experts(corpus)
     import pyppmd
 
     begun, n = time.process_time(), len(splits["train"])
@@ -230,11 +284,11 @@ def main() -> None:
     parser.add_argument("text")
     parser.add_argument("--seconds", type=float, nargs="+", default=[60.0, 180.0, 600.0])
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--only", nargs="+", choices=["ours", "vanilla", "torch", "count"], default=None)
+    parser.add_argument("--only", nargs="+", choices=GROUPS, default=None)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--figure", type=Path)
     options = parser.parse_args()
-    wanted = options.only or ["ours", "vanilla", "torch", "count"]
+    wanted = options.only or GROUPS
     reading = read_text([options.text], "utf-8")
     corpus = Corpus.from_reading(reading)
     results: dict[str, Any] = {"machine": machine.describe(), "text": corpus.name, "curves": {}, "counted": {}}
@@ -244,16 +298,17 @@ def main() -> None:
             raise SystemExit(f"{options.out} holds results of {results['text']}")
     print(f"{machine.describe()}; {corpus.name}, last 10 % validate; nats per character", flush=True)
 
-    def measure(name: str, train: Callable[[int], tuple[list[Point], float | None]]) -> None:
+    def measure(name: str, train: Callable[[int], tuple[list[Point], dict[str, float]]]) -> None:
         runs = [train(seed) for seed in range(options.seeds)]
         ends = [min(loss for _, loss in points) for points, _ in runs]  # the best is what a run keeps
-        dynamic = [d for _, d in runs if d is not None]
+        adapting = {how: [adapted[how] for _, adapted in runs] for how in runs[0][1]}
+        results.setdefault("adapting", {})[name] = adapting
         results["curves"][name] = [points for points, _ in runs]
         results.setdefault("measured", {})[name] = machine.describe()
-        adapting = f"; dynamic {np.mean(dynamic):.4f}" if dynamic else ""
+        means = "".join(f"; {how} {np.mean(losses):.4f}" for how, losses in adapting.items())
         print(
             f"{name}: {np.mean(ends):.4f} ({min(ends):.4f} to {max(ends):.4f}) after {runs[0][0][-1][0]:.0f} CPU s"
-            f"{adapting}", flush=True,
+            f"{means}", flush=True,
         )  # fmt: skip
         if options.out:
             write_json(options.out, results)
@@ -265,12 +320,17 @@ def main() -> None:
     for seconds in options.seconds if "ours" in wanted else []:
         recipe = recipe_for(seconds)
         measure(f"{recipe}, {seconds:g} s", lambda seed, r=recipe, s=seconds: train_ours(corpus, r, s, seed))
+    for seconds in options.seconds if "plain" in wanted else []:
+        measure(
+            f"plain {recipe_for(seconds)}, {seconds:g} s",
+            lambda seed, s=seconds: train_ours(corpus, recipe_for(s), s, seed, ngrams="none"),
+        )
     for seconds in options.seconds if "vanilla" in wanted else []:
         measure(f"rnn, {seconds:g} s", lambda seed, s=seconds: train_ours(corpus, "rnn", s, seed))
     if "torch" in wanted:
         machine.limit_torch(1)
-        measure("nanoGPT's CPU recipe", lambda seed: (train_nanogpt(corpus, 2000, seed), None))
-        measure("PyTorch LSTM 256, 180 s", lambda seed: (train_torch_lstm(corpus, 180.0, seed), None))
+        measure("nanoGPT's CPU recipe", lambda seed: (train_nanogpt(corpus, 2000, seed), {}))
+        measure("PyTorch LSTM 256, 180 s", lambda seed: (train_torch_lstm(corpus, 180.0, seed), {}))
     if options.out:
         write_json(options.out, results)
     if options.figure:
