@@ -11,13 +11,15 @@ import numpy.typing as npt
 
 from charrnn.arrays import Array
 from charrnn.ngrams.chains import CHAINS, KEY_BITS, REACH, Chain
-from charrnn.ngrams.distributions import Removed, Shares, log_probs
+from charrnn.ngrams.distributions import Shares
 from charrnn.ngrams.packing import pack, unpack
+from charrnn.ngrams.rests import WithoutRests
+from charrnn.ngrams.sums import lowest
 from charrnn.ngrams.tables import Events, KeyedText, Tables
 
 BLOCKS = 20  # of the training text, of which each is read with its own counts taken out
 DROPPED = np.uint64(64 - KEY_BITS)  # bits of a chain's keys
-NUMBERS = 1 << 21  # probabilities made at a time
+POSITIONS = 2048  # that are asked about at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,28 +114,28 @@ class OnText:
     """
 
     def __init__(self, experts: Experts, ids: Array, events: Events | None = None) -> None:
-        self.experts, self.ids, self.events = experts, ids, events
+        self.experts, self.ids = experts, ids
+        self.events = None if events is None else WithoutRests(experts.tables, events)
 
     def log_q(self, starts: Array, seq_len: int, dtype: npt.DTypeLike = np.float32) -> Array:
         """The log-probabilities of the characters after each of seq_len inputs from starts (B,) on, (S, T, B, V)."""
-        experts, B = self.experts, len(starts)
-        tables = experts.tables
+        tables, n = self.experts.tables, seq_len * len(starts)
         S, V = len(tables.levels), tables.vocab_size
-        out = np.empty((S, seq_len, B, V), dtype)
         at = np.asarray(starts)[:, None] + np.arange(1 - REACH, seq_len)
         codes = np.where(at < 0, 0, np.asarray(self.ids[np.maximum(at, 0)], np.uint64) + np.uint64(1))
-        keys = experts.keys(codes)[:, :, REACH - 1 :]  # (levels, B, T)
-        rows = tables.rows(keys.transpose(2, 1, 0))  # (T, B, levels)
-        times = at[:, REACH - 1 :].T
-        for start in range(0, B, lanes := max(1, NUMBERS // (S * V * seq_len))):
-            part = slice(start, start + lanes)
-            removed = None
-            if self.events is not None:
-                ends = self.events.ends
-                since = times[:, part]
-                removed = Removed(self.events, since, ends[np.searchsorted(ends, since, side="right")])
-            out[:, :, part] = log_probs(experts.shares, rows[:, part], dtype, removed)
-        return out
+        keys = self.experts.keys(codes)[:, :, REACH - 1 :]  # (levels, B, T)
+        rows = tables.rows(keys.transpose(2, 1, 0)).reshape(n, -1)  # (T·B, levels)
+        rows[:, lowest(tables)] = self.experts.shares.shortest_rows  # as a Reader has it
+        times = at[:, REACH - 1 :].T.ravel()
+        out = np.empty((S, n, V), dtype)
+        for start in range(0, n, POSITIONS):
+            part = slice(start, start + POSITIONS)
+            if self.events is None:
+                terms = self.experts.shares.terms(rows[part], np.result_type(dtype, np.float32))
+            else:
+                terms = self.events.terms(rows[part], times[part])
+            terms.write_logs(out[:, part])
+        return out.reshape(S, seq_len, -1, V)
 
 
 def held_out(experts: Experts, ids: Array) -> OnText:

@@ -15,7 +15,13 @@ def starts_of(lengths: Array) -> Array:
 
 def places_of(first: Array, lengths: Array) -> Array:
     """The places in an array of some of its stretches, one stretch after the other."""
-    return np.asarray(np.arange(lengths.sum()) + np.repeat(first - starts_of(lengths)[:-1], lengths))
+    return gathered(first, lengths)[1]
+
+
+def gathered(first: Array, lengths: Array) -> tuple[Array, Array]:
+    """The same, after which of the stretches each place is in."""
+    of = np.repeat(np.arange(len(lengths)), lengths)
+    return of, (first - starts_of(lengths)[:-1]).take(of) + np.arange(len(of))
 
 
 def first_of_its_kind(ordered: Array) -> Array:
@@ -25,14 +31,28 @@ def first_of_its_kind(ordered: Array) -> Array:
     return differs
 
 
+def ends_of_runs(*arrays: Array) -> Array:
+    """For each entry of arrays, the end of the run of entries that are alike in all of them."""
+    differs = np.logical_or.reduce([array[1:] != array[:-1] for array in arrays])
+    ends = np.append(np.flatnonzero(differs) + 1, len(arrays[0]))
+    return np.repeat(ends, np.diff(ends, prepend=0))
+
+
 def first_not_below(wanted: Array, values: Array, low: Array, high: Array) -> Array:
-    """In each stretch of sorted values, from low to high, the place of the first that is not below what is wanted."""
-    low, high = low.copy(), high.copy()
-    active = np.flatnonzero(low < high)
-    while len(active):  # a binary search in each; most are short
-        a, b = low[active], high[active]
-        middle = a + ((b - a) >> 1)  # a + b may be too large a number
-        below = values[middle] < wanted[active]
-        low[active], high[active] = np.where(below, middle + 1, a), np.where(below, b, middle)
-        active = active[low[active] < high[active]]
-    return low
+    """In each stretch of sorted values, from low to high, the place of the first that is not below what is wanted.
+
+    A binary search in all of them at once, in steps that are powers of two: the longest stretches take the first ones.
+    """
+    bits = np.frexp(high - low)[1].astype(np.uint8)
+    order = np.argsort(bits, kind="stable")[::-1]
+    found, ends, wanted = low[order].astype(np.int64), high[order], wanted[order]
+    active, counts = 0, np.bincount(bits)
+    for bit in range(len(counts) - 1, 0, -1):
+        active += counts[bit]
+        step = 1 << (bit - 1)
+        tried = found[:active] + step
+        below = (tried <= ends[:active]) & (values.take(tried - 1, mode="clip") < wanted[:active])
+        found[:active] += below * step
+    places = np.empty_like(found)
+    places[order] = found
+    return places

@@ -48,11 +48,6 @@ class Events(NamedTuple):
     slots: Array  # (E,) which pair of the row
     ends: Array  # (blocks,) where each block of the text ends
 
-    def at(self, rows: Array, times: Array) -> Array:
-        """The first event of each row that is not before its time; both of the same shape."""
-        low, high = self.first[rows].ravel(), self.first[rows + 1].ravel()
-        return first_not_below(times.ravel(), self.times, low, high).reshape(rows.shape)
-
 
 @dataclass(frozen=True, eq=False)
 class Tables:
