@@ -7,7 +7,7 @@ the number of its events, and each event changes the discounted count of its pai
 
 so that M = A − Σ_c (a − D(a)) changes by − 1 − δ. A rest always ends where its block does: what an event leaves, and so
 its δ, is the same at all times. It is found once, and so are, of a row whose rests are long, the discounted counts
-without the last 1, 2, … times so many events: whatever the time, only a few events are left to take out one by one.
+without its last FEW, 2 FEW, 3 FEW, … events: whatever the time, only a few events are left to take out one by one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from charrnn.ngrams.stretches import ends_of_runs, first_not_below, gathered
 from charrnn.ngrams.sums import Rows, Single, Terms, lowest, passed_down
 from charrnn.ngrams.tables import Events, Tables
 
-FEW, SHARE = 16, 1 / 8  # events, and of the characters: so many events, or more, make a rest a long one
+FEW, SHARE = 16, 1 / 8  # a rest is long from this number of events on, and from this share of the vocabulary on
 NEVER = np.iinfo(np.int32).max
 KIND_BITS = np.uint32(8)  # hold 4 kinds of events for each level
 

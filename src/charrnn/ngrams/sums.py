@@ -17,7 +17,7 @@ from charrnn.arrays import Array
 from charrnn.ngrams.stretches import gathered
 from charrnn.ngrams.tables import Tables
 
-FULL = 1 / 4  # of the characters: a row with so many pairs is a vector
+FULL = 1 / 4  # of the vocabulary: a row with this share of it, or more, is a vector
 NUMBERS = 1 << 18  # that are added up at a time: they stay in the cache
 
 

@@ -2,8 +2,8 @@
 
 ℓ_k,t (V,) is what predictor k says about the character at t, as log-probabilities, and w_k is its weight:
 
-    p_t = softmax(Σ_k w_k ℓ_k,t)                               [src.9]
-    w_k += η Σ_t (ℓ_k,t,y_t − Σ_v p_t,v ℓ_k,t,v)               [src.10]   the gradient of Σ_t log p_t,y_t
+    p_t = softmax(Σ_k w_k ℓ_k,t)                               [src.10]
+    w_k += η Σ_t (ℓ_k,t,y_t − Σ_v p_t,v ℓ_k,t,v)               [src.11]   the gradient of Σ_t log p_t,y_t
 
 This is the log-linear mixture of [src.6] with weights that everything shares.
 """
@@ -25,10 +25,10 @@ class OnlineMixture:
 
     def nats(self, log_probs: Array, targets: Array) -> Array:
         """The surprise (T,) at targets (T,) of predictors (K, T, V), which then learn from them."""
-        mixed = log_softmax(np.tensordot(self.weights, log_probs, 1))  # [src.9], (T, V)
+        mixed = log_softmax(np.tensordot(self.weights, log_probs, 1))  # [src.10], (T, V)
         at_targets = np.arange(len(targets)), targets
         expected = np.einsum("tv,ktv->k", np.exp(mixed), log_probs)
-        self.weights += RATE * (log_probs[:, at_targets[0], at_targets[1]].sum(axis=1) - expected)  # [src.10]
+        self.weights += RATE * (log_probs[:, at_targets[0], at_targets[1]].sum(axis=1) - expected)  # [src.11]
         return -np.asarray(mixed[at_targets])
 
 
