@@ -22,7 +22,7 @@ from charrnn.ngrams.tables import Events, Tables
 
 FEW, SHARE = 16, 1 / 8  # a rest is long from this number of events on, and from this share of the vocabulary on
 NEVER = np.iinfo(np.int32).max
-KIND_BITS = np.uint32(8)  # hold 4 kinds of events for each level
+KIND_BITS = 8  # hold 4 kinds of events for each level
 
 
 class WithoutRests:
@@ -44,21 +44,21 @@ class WithoutRests:
         order = np.argsort(pair, kind="stable")
         behind = np.empty(len(row), np.int64)  # how many events of the pair the rest has from each on
         behind[order] = ends_of_runs(pair[order], block[order]) - np.arange(len(row))
-        kind = 4 * tables.level[row].astype(np.uint32) + np.minimum(tables.counts[pair] - behind, 3).astype(np.uint32)
-        self.kinds = tables.symbols[pair].astype(np.uint32) << KIND_BITS | kind  # and the pair's character
+        kind = 4 * tables.level[row] + np.minimum(tables.counts[pair] - behind, 3).astype(np.uint8)
+        small = np.min_scalar_type((tables.vocab_size << KIND_BITS) - 1)
+        self.kinds = tables.symbols[pair].astype(small) << KIND_BITS | kind  # and the pair's character
         self.times = np.append(events.times, NEVER)
         self.stops = np.append(ends_of_runs(row, block), len(row)).astype(np.int32)  # where the rest from each on ends
 
         self.few = max(FEW, int(SHARE * tables.vocab_size))
-        self.known = np.flatnonzero(
-            (self.stops[:-1] - np.arange(len(row))) % self.few == 0
-        )  # the first events of rests
+        size = self.stops[:-1] - np.arange(len(row))  # of the rest from each event on
+        self.known = np.flatnonzero(size % self.few == 0)
         without = self._without(row, discounted)
         self.kept = without.sum(axis=1)
         self.vectors = np.append(self.rows.vectors, without, axis=0)
 
     def _without(self, row: Array, discounted: Array) -> Array:
-        """The discounted counts of the rows of known rests, without these, (., V)."""
+        """The discounted counts of rows without the rests from the known events on, (., V)."""
         tables, stops = self.tables, self.stops[self.known]
         without = np.zeros((len(self.known), tables.vocab_size))
         of, events = gathered(self.known, np.full(len(self.known), self.few))
