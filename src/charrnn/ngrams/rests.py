@@ -21,7 +21,7 @@ from charrnn.ngrams.sums import Rows, Single, Terms, lowest, passed_down
 from charrnn.ngrams.tables import Events, Tables
 
 FEW, SHARE = 16, 1 / 8  # a rest is long from this number of events on, and from this share of the vocabulary on
-NEVER = np.iinfo(np.int32).max
+NEVER = np.int32(np.iinfo(np.int32).max)  # after all events
 KIND_BITS = 8  # hold 4 kinds of events for each level
 
 
