@@ -34,8 +34,8 @@ class TrainConfig:
                              "the branches of a residual layer", least=0,
                              below=1)
 
-    ngrams: str = setting("none", "model", "count models that the network knows: none, or auto for the last characters "
-                          "and the last words")
+    ngrams: str = setting("none", "model", "count models that the network knows: none; auto for the last characters "
+                          "and the last words; adapting for evaluation with --in-context or --dynamic")
 
     batching: str = setting("sequential", "data", "how training sequences are ordered")
     seq_len: int = setting(64, "data", "characters in a window: how far back gradients flow", least=1,

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from charrnn.ngrams import Experts, KeptLogQ, NGram, OnText, choose_experts, held_out, in_context
+from charrnn.ngrams.blocks import NEVER, Blocks
 from charrnn.ngrams.stretches import starts_of
 from charrnn.ngrams.tables import KeyedText, Tables
 from charrnn.text.vocabulary import Vocabulary
@@ -83,6 +84,7 @@ def test_auto_leaves_the_words_out_of_a_script_without_spaces() -> None:
         vocabulary = Vocabulary(text)
         assert choose_experts("auto", vocabulary.characters, vocabulary.encode(text)) == expected
         assert choose_experts("words", vocabulary.characters, vocabulary.encode(text)) == ("words",)
+        assert choose_experts("adapting", vocabulary.characters, vocabulary.encode(text)) == (*expected, "recent")
         assert choose_experts("none", vocabulary.characters, vocabulary.encode(text)) == ()
 
 
@@ -155,3 +157,39 @@ def test_rows_are_found_one_by_one_as_they_are_found_together() -> None:
     expected = np.where(np.isin(keys, tables.keys), np.searchsorted(tables.keys, keys), len(tables.keys))
     np.testing.assert_array_equal(tables.rows(keys), expected)
     np.testing.assert_array_equal([tables.rows(key[None])[0] for key in keys], expected)
+
+
+@pytest.mark.parametrize("most", [40, 200, 10**6])
+def test_a_long_text_is_counted_in_part_and_honest_where_it_is_counted(most: int) -> None:
+    ids = np.concatenate([some_text(50), some_text(51), some_text(52), some_text(53)])
+    blocks = Blocks(len(ids), most)
+    along = held_out(Experts.of_no_text(NAMES, CHARACTERS), ids, most)
+    experts, text = along.experts, along.experts.keyed_blocks(ids, blocks)
+    assert len(text.symbols) == blocks.times[-1] <= max(most, 20)
+    found = along.log_q(np.array([0]), len(ids) - 1, np.float64)[:, :, 0]
+    whole = OnText(experts, ids).log_q(np.array([0]), len(ids) - 1, np.float64)[:, :, 0]
+    times = blocks.time_of(np.arange(len(ids) - 1))
+    np.testing.assert_allclose(found[:, times == NEVER], whole[:, times == NEVER], atol=1e-6)
+    np.testing.assert_array_equal(np.sort(times[times != NEVER]), np.arange(blocks.times[-1]))
+    for t in np.flatnonzero(times != NEVER)[::9]:
+        rest = slice(times[t], blocks.times[blocks.number_of(t)])
+        assert text.symbols[times[t]] == ids[t + 1]
+        part = KeyedText([[key[rest] for key in keys] for keys in text.keys], text.symbols[rest])
+        without = OnText(replace(experts, tables=experts.tables.remove(part)), ids)
+        np.testing.assert_allclose(found[:, t], without.log_q(np.array([t]), 1, np.float64)[:, 0, 0], atol=1e-5)
+
+
+def test_recent_counts_know_their_own_block_alone() -> None:
+    """Each block repeats one pair: it is news at the start of every block, and known at its end."""
+    a, b = CHARACTERS.index("a"), CHARACTERS.index("b")
+    ids = np.tile([a, b], 500)
+    blocks = Blocks(len(ids))
+    along = held_out(Experts.of_no_text(["recent", "characters"], CHARACTERS), ids)
+    recent, characters = np.exp(along.log_q(np.array([0]), len(ids) - 1)[:, np.arange(len(ids) - 1), 0, ids[1:]])
+    for start, end in zip(blocks.starts[1:], blocks.ends[1:], strict=True):
+        assert recent[start] < 0.7 < 0.9 < recent[end - 1]
+        assert characters[start] > 0.9
+    kept = along.experts.pruned(2)
+    after = np.exp(OnText(kept, ids).log_q(np.array([0]), 50)[0, :, 0])
+    np.testing.assert_allclose(after, np.broadcast_to(after[0], after.shape))  # the model knows no block
+    assert np.exp(in_context(kept, ids).log_q(np.array([100]), 1)[0, 0, 0, ids[101]]) > 0.9

@@ -44,6 +44,7 @@ class Chain(Protocol):
     """A chain of contexts over a vocabulary."""
 
     levels: int  # L, the number of contexts
+    of_block: bool  # whether, in training, a context is counted in the block of the text that it is in alone
 
     def __init__(self, characters: str) -> None: ...
 
@@ -66,18 +67,19 @@ class Chain(Protocol):
 class Characters:
     """The last 0, 1, …, 6 characters."""
 
-    levels = ORDER
+    levels, of_block = ORDER, False
+    salt = 0
 
     def __init__(self, characters: str) -> None:
         pass
 
     def keys(self, codes: Array) -> list[Array]:
         total = np.zeros_like(codes)
-        keys = [mixed(total, 0)]
+        keys = [mixed(total, self.salt)]
         power = 1
         for k in range(1, self.levels):  # k characters: Σ_i code_{t−i} BASE^i
             total[:, k - 1 :] += codes[:, : max(0, codes.shape[1] - k + 1)] * np.uint64(power)
-            keys.append(mixed(total, k))
+            keys.append(mixed(total, self.salt + k))
             power = power * BASE % (1 << 64)
         return keys
 
@@ -87,7 +89,17 @@ class Characters:
         while True:
             code = yield keys
             sums = [0, *[shorter * BASE + code & MASK for shorter in sums[:-1]]]
-            keys = [mixed_number(sums[k], k) for k in range(1, self.levels)]
+            keys = [mixed_number(sums[k], self.salt + k) for k in range(1, self.levels)]
+
+
+class Recent(Characters):
+    """The last 0, 1, …, 5 characters, of the text that is being read alone.
+
+    In training that is the position's block. What was read before it counts for nothing but the shortest context.
+    """
+
+    levels, of_block = 6, True
+    salt = 200
 
 
 class Words:
@@ -96,7 +108,7 @@ class Words:
     A word is a run of letters, marks and apostrophes; between words, "the word so far" is what has followed the last.
     """
 
-    levels = WORDS
+    levels, of_block = WORDS, False
 
     def __init__(self, characters: str) -> None:
         place = {c: k for k, c in enumerate(characters, 1)}
@@ -169,7 +181,7 @@ class Words:
                 keys.append(key)
 
 
-CHAINS: dict[str, type[Chain]] = {"characters": Characters, "words": Words}
+CHAINS: dict[str, type[Chain]] = {"characters": Characters, "words": Words, "recent": Recent}
 
 
 def along(chain: Chain) -> Callable[[int], list[int]]:

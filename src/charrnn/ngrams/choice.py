@@ -35,7 +35,12 @@ class Choice(NamedTuple):
         return (PRUNE,) if self.chains else ()
 
 
-EXPERTS = {"none": Choice(()), "auto": Choice(BEST), **{name: Choice((name,)) for name in CHAINS}}
+EXPERTS = {
+    "none": Choice(()),
+    "auto": Choice(BEST),
+    "adapting": Choice((*BEST, "recent")),
+    **{name: Choice((name,)) for name in CHAINS},
+}
 REGISTRIES["ngrams"] = EXPERTS
 SEEN = 1 << 20  # characters of a text that decide
 
@@ -43,10 +48,11 @@ SEEN = 1 << 20  # characters of a text that decide
 def choose_experts(choice: str, characters: str, ids: Array) -> tuple[str, ...]:
     """The chains that a choice means for a text, ids (N,), over a vocabulary.
 
-    `auto` leaves the words out where more than half of the letters belong to a script without spaces.
+    `auto` and `adapting` leave the words out where more than half of the letters belong to a script without spaces.
     """
-    if choice != "auto":
-        return EXPERTS[choice].chains
+    chains = EXPERTS[choice].chains
+    if chains[:2] != BEST:
+        return chains
     counts = np.bincount(ids[:SEEN], minlength=len(characters))
     letters, alone = (counts @ np.array([test(c) for c in characters]) for test in (is_letter, stands_alone))
-    return BEST[:1] if alone > letters / 2 else BEST
+    return tuple(name for name in chains if name != "words") if alone > letters / 2 else chains

@@ -10,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from charrnn.arrays import Array
-from charrnn.ngrams.chains import CHAINS, KEY_BITS, REACH, Chain
+from charrnn.ngrams.blocks import MOST_COUNTED, Blocks
+from charrnn.ngrams.chains import CHAINS, KEY_BITS, REACH, Chain, mixed
 from charrnn.ngrams.distributions import Shares
 from charrnn.ngrams.packing import pack, unpack
 from charrnn.ngrams.rests import WithoutRests
 from charrnn.ngrams.sums import lowest
 from charrnn.ngrams.tables import Events, KeyedText, Tables
 
-BLOCKS = 20  # of the training text, of which each is read with its own counts taken out
 DROPPED = np.uint64(64 - KEY_BITS)  # bits of a chain's keys
 POSITIONS = 2048  # that are asked about at a time
 
@@ -82,8 +82,11 @@ class Experts:
         return replace(self, tables=self.tables.remove(self.keyed(ids)))
 
     def pruned(self, least: int) -> Experts:
-        """Experts without the longest contexts that occur less often than `least`."""
-        return replace(self, tables=self.tables.pruned(least))
+        """Experts without the longest contexts that occur less often than `least`, and without the texts of blocks."""
+        ends = np.cumsum(self.tables.levels)
+        chains = zip(self.chains, ends, strict=True)
+        of_blocks = [level for chain, end in chains if chain.of_block for level in range(end - chain.levels + 1, end)]
+        return replace(self, tables=self.tables.pruned(least, of_blocks))
 
     def without_counts(self) -> Experts:
         """Experts that have counted nothing yet; counts will be discounted as here."""
@@ -96,12 +99,38 @@ class Experts:
     def keyed(self, ids: Array) -> KeyedText:
         """A text as the tables count it: every character after the first."""
         codes = np.asarray(ids, np.uint64)[None, :-1] + np.uint64(1)
-        keys = [[key[0] >> DROPPED for key in chain.keys(codes)] for chain in self.chains]
-        return KeyedText(keys, np.asarray(ids[1:]))
+        return KeyedText([[key[0] for key in self._keys(chain, codes)] for chain in self.chains], np.asarray(ids[1:]))
 
-    def keys(self, codes: Array) -> Array:
-        """The keys after each character of stretches (B, n), all chains and levels, (levels, B, n)."""
-        return np.array([key for chain in self.chains for key in chain.keys(codes)]) >> DROPPED
+    def keyed_blocks(self, ids: Array, blocks: Blocks) -> KeyedText:
+        """As `keyed`, of what is counted of each block; each block is a text of its own to chains that want that."""
+        texts = []
+        for number, (start, counted) in enumerate(zip(blocks.starts, blocks.counted, strict=True)):
+            first = max(0, start - (REACH - 1))
+            codes = np.asarray(ids[first : start + counted], np.uint64)[None] + np.uint64(1)
+            of_block = np.full(codes.shape, number)
+            keys = [[key[0, start - first :] for key in self._keys(chain, codes, of_block)] for chain in self.chains]
+            texts.append(KeyedText(keys, np.asarray(ids[start + 1 : start + counted + 1])))
+        keys = [
+            [np.concatenate([text.keys[s][level] for text in texts]) for level in range(chain.levels)]
+            for s, chain in enumerate(self.chains)
+        ]
+        return KeyedText(keys, np.concatenate([text.symbols for text in texts]))
+
+    def keys(self, codes: Array, blocks: Array | None = None) -> Array:
+        """The keys after each character of stretches (B, n), all chains and levels, (levels, B, n).
+
+        Parameters
+        ----------
+        blocks : (B, n) integer array, optional
+            The block of the training text that each character is in.
+        """
+        return np.array([key for chain in self.chains for key in self._keys(chain, codes, blocks)])
+
+    def _keys(self, chain: Chain, codes: Array, blocks: Array | None = None) -> list[Array]:
+        keys = chain.keys(codes)
+        if blocks is not None and chain.of_block:
+            keys = [keys[0], *[mixed(key, blocks + 1) for key in keys[1:]]]
+        return [key >> DROPPED for key in keys]
 
 
 class OnText:
@@ -113,8 +142,10 @@ class OnText:
         The counts that are taken out at each position: those of its own block of the text, from there on.
     """
 
-    def __init__(self, experts: Experts, ids: Array, events: Events | None = None) -> None:
-        self.experts, self.ids = experts, ids
+    def __init__(
+        self, experts: Experts, ids: Array, events: Events | None = None, blocks: Blocks | None = None
+    ) -> None:
+        self.experts, self.ids, self.blocks = experts, ids, blocks
         self.events = None if events is None else WithoutRests(experts.tables, events)
 
     def log_q(self, starts: Array, seq_len: int, dtype: npt.DTypeLike = np.float32) -> Array:
@@ -123,10 +154,12 @@ class OnText:
         S, V = len(tables.levels), tables.vocab_size
         at = np.asarray(starts)[:, None] + np.arange(1 - REACH, seq_len)
         codes = np.where(at < 0, 0, np.asarray(self.ids[np.maximum(at, 0)], np.uint64) + np.uint64(1))
-        keys = self.experts.keys(codes)[:, :, REACH - 1 :]  # (levels, B, T)
+        times = at if self.blocks is None else self.blocks.time_of(at)
+        numbers = None if self.blocks is None else self.blocks.number_of(at)
+        keys = self.experts.keys(codes, numbers)[:, :, REACH - 1 :]  # (levels, B, T)
         rows = tables.rows(keys.transpose(2, 1, 0)).reshape(n, -1)  # (T·B, levels)
         rows[:, lowest(tables)] = self.experts.shares.shortest_rows  # as a Reader has it
-        times = at[:, REACH - 1 :].T.ravel()
+        times = times[:, REACH - 1 :].T.ravel()
         out = np.empty((S, n, V), dtype)
         for start in range(0, n, POSITIONS):
             part = slice(start, start + POSITIONS)
@@ -138,12 +171,11 @@ class OnText:
         return out.reshape(S, seq_len, -1, V)
 
 
-def held_out(experts: Experts, ids: Array) -> OnText:
+def held_out(experts: Experts, ids: Array, most_counted: int = MOST_COUNTED) -> OnText:
     """Experts that have counted ids (N,), and what they say along it: each position's own block taken out."""
-    n = len(ids) - 1
-    ends = np.unique([n * k // BLOCKS for k in range(1, BLOCKS + 1)])
-    tables, events = experts.tables.read(experts.keyed(ids), ends)
-    return OnText(replace(experts, tables=tables.with_discounts()), ids, events)
+    blocks = Blocks(len(ids), most_counted)
+    tables, events = experts.tables.read(experts.keyed_blocks(ids, blocks), blocks.times)
+    return OnText(replace(experts, tables=tables.with_discounts()), ids, events, blocks)
 
 
 def in_context(experts: Experts, ids: Array) -> OnText:

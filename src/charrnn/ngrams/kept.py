@@ -10,7 +10,7 @@ import numpy.typing as npt
 from charrnn.arrays import Array
 from charrnn.ngrams.experts import Experts, OnText
 
-MOST_BYTES = 400_000_000  # kept; for a longer text, or a larger vocabulary, every epoch asks the tables
+MOST_BYTES = 300_000_000  # kept; for a longer text, or a larger vocabulary, every epoch asks the tables
 
 
 class Said(Protocol):

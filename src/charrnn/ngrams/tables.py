@@ -84,15 +84,16 @@ class Tables:
         assert events is not None
         return tables, events
 
-    def pruned(self, least: int) -> Tables:
-        """The tables without the longest contexts that occur less often than `least`. The discounts stay as they are.
+    def pruned(self, least: int, gone: Sequence[int] | Array = ()) -> Tables:
+        """The tables without the longest contexts that occur less often than `least`, and without the levels `gone`.
 
+        The discounts stay as they are.
         Only the total of a chain's longest context says how often it occurs; a shorter one's says in how many longer
         ones. So each context that stays has all of its shorter ones below it, and where a longest one is gone, the
         next shorter one says all: every level is looked up on its own, and one that is missing passes everything on.
         """
         longest = [sum(self.levels[: k + 1]) - 1 for k, count in enumerate(self.levels) if count > 1]
-        stays = ~np.isin(self.level, longest) | (self.totals[:-1] >= least)
+        stays = (~np.isin(self.level, longest) | (self.totals[:-1] >= least)) & ~np.isin(self.level, gone)
         lengths = np.diff(self.first)
         pairs = np.repeat(stays, lengths)
         return replace(
