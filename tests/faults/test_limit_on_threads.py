@@ -13,7 +13,7 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import charrnn
-from charrnn.inspection.units import activation, activations, find_units, inspect_text
+from charrnn.inspection import activation, activations, find_units, inspect_text
 from charrnn.language_model import LanguageModel
 from charrnn.nn.model import CharModel
 from charrnn.scoring import evaluate, evaluate_fresh_windows, score

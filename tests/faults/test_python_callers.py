@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import charrnn
-from charrnn.inspection.units import activation, find_units, inspect_text
+from charrnn.inspection import activation, find_units, inspect_text
 from charrnn.language_model import LanguageModel
 from charrnn.sweeps import sweep
 from charrnn.training.callback import Callback

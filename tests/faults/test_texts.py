@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 import charrnn
 from charrnn.errors import TextError
-from charrnn.inspection.units import activations, inspect_text
+from charrnn.inspection import activations, inspect_text
 from charrnn.language_model import LanguageModel
 from charrnn.recipes import read_recipe
 from charrnn.text.reading import read_files

@@ -8,8 +8,10 @@ import pytest
 from charrnn.config import ModelConfig
 from charrnn.errors import TextError, UnknownCharacterError
 from charrnn.inspection.features import FEATURES, feature_matrix
-from charrnn.inspection.units import LEAST, activation, activations, find_units, inspect_text
+from charrnn.inspection.reading import inspect_text
+from charrnn.inspection.units import LEAST, activation, activations, find_units
 from charrnn.language_model import LanguageModel
+from charrnn.ngrams import Experts
 from charrnn.nn.layers import LAYERS
 from charrnn.nn.model import CharModel
 from charrnn.text.vocabulary import Vocabulary
@@ -69,6 +71,58 @@ def test_surprise_is_that_of_score_and_follows_from_the_alternatives() -> None:
         assert rank is not None
         assert best[rank - 1].character == c
         assert -np.log(best[rank - 1].probability) == pytest.approx(nats)
+
+
+def model_with_experts(cell: str) -> LanguageModel:
+    """A random network that knows two count models of a random text."""
+    vocabulary = Vocabulary(CHARACTERS)
+    experts = Experts.count(("characters", "words"), vocabulary.characters, vocabulary.encode(random_text(3000)))
+    model = CharModel(ModelConfig(len(vocabulary), cell, hidden_size=6, num_layers=2, num_experts=2))
+    params = model.init_parameters(np.random.default_rng(1), np.float64)
+    params.vector += 0.5 * np.random.default_rng(2).standard_normal(len(params.vector))
+    return LanguageModel(model, params, vocabulary, experts=experts)
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+
+
+@pytest.mark.parametrize("cell", ["qrnn", "lstm"])
+def test_the_reported_gates_and_what_the_experts_say_make_the_networks_probabilities(cell: str) -> None:
+    model, text = model_with_experts(cell), random_text(600, seed=8)  # more than two windows
+    seen = inspect_text(model, text, top=len(CHARACTERS))
+    ids = model.vocabulary.encode(text)
+    on_text = model.on_text(ids)
+    assert on_text is not None
+    n = len(ids) - 1
+    log_q = on_text.log_q(np.array([0]), n, np.float64)  # (S, N − 1, 1, V)
+    ws = model.network.workspace(n, 1, np.float64)
+    state = model.network.zero_state(1, np.float64)
+    model.network.forward(model.params, ids[:-1, None], state, ws, log_q=log_q)
+    own = ws.readout.h @ model.params["readout.weight"].T + model.params["readout.bias"]  # V ĥ + c
+    gates = np.array(seen.gates[1:])
+    assert gates.std(axis=0).min() > 0.05
+    counted = np.einsum("ns,snv->nv", gates, log_q[:, :, 0])
+    probs = softmax(own + counted)
+    reported = [{a.character: a.probability for a in best} for best in seen.alternatives[1:]]
+    np.testing.assert_allclose(
+        [[told[c] for c in model.vocabulary.characters] for told in reported], probs, rtol=1e-9, atol=1e-12
+    )
+    came = np.arange(n), ids[1:]
+    np.testing.assert_allclose(np.array(seen.probabilities[1:], float), probs[came], rtol=1e-9)
+    np.testing.assert_allclose(np.array(seen.counts_probabilities[1:], float), softmax(counted)[came], rtol=1e-9)
+    each = np.exp(log_q[:, :, 0])[:, came[0], came[1]].T
+    np.testing.assert_allclose(np.array(seen.expert_probabilities[1:]), each, rtol=1e-9)
+    assert seen.experts == ("characters", "words")
+
+
+def test_nobody_says_anything_of_the_first_character_and_a_plain_network_trusts_nobody() -> None:
+    seen = inspect_text(model_with_experts("gru"), "a")
+    assert (seen.expert_probabilities, seen.gates, seen.counts_probabilities) == ([[]], [[]], [None])
+    assert seen.probabilities == [None]
+    plain = inspect_text(random_model(), "abc")
+    assert (plain.experts, plain.expert_probabilities, plain.gates, plain.counts_probabilities) == ((), [], [], [])
 
 
 def test_five_alternatives_or_as_many_as_there_are() -> None:

@@ -1,4 +1,4 @@
-"""A text as a model reads it: the surprise at each character, its alternatives, and the values of hidden units.
+"""The hidden units of a model along a text, and the features of the text that they follow.
 
 The view of Karpathy, Johnson & Fei-Fei, “Visualizing and Understanding Recurrent Networks” (2015): a text coloured by
 one unit's activation, and units that turn out to follow quotation marks or the position in a line. Units are found by
@@ -16,39 +16,16 @@ from typing import Any
 import numpy as np
 
 from charrnn.arrays import Array
-from charrnn.errors import TextError
-from charrnn.generation.filters import probabilities
 from charrnn.inspection.features import FEATURES, feature_matrix
+from charrnn.inspection.reading import known_ids
 from charrnn.language_model import LanguageModel
 from charrnn.nn.model import ModelWorkspace
-from charrnn.scoring import Score
 from charrnn.scoring.evaluation import windows
 from charrnn.settings import check_value
 from charrnn.threads import blas_threads
 
 LEAST = 200  # the number of characters that a search for units needs
 LEAST_CHANGES = 8  # of a feature in each half: with fewer, a correlation means nothing
-
-
-@dataclass(frozen=True)
-class Alternative:
-    character: str
-    probability: float
-
-
-@dataclass(frozen=True)
-class Inspection:
-    """A text as a model reads it. Surprise and rank of the first character are None: nothing predicts it."""
-
-    text: str  # without the characters that were left out
-    nats: list[float | None]  # the surprise at each character
-    ranks: list[int | None]  # 1 for the likeliest of all characters
-    alternatives: list[list[Alternative]]  # the likeliest characters at each position, best first
-
-    @property
-    def score(self) -> Score:
-        """The surprise at all characters after the first."""
-        return Score(np.array(self.nats[1:], np.float64))
 
 
 @dataclass(frozen=True)
@@ -61,42 +38,13 @@ class Unit:
     correlation: float  # with the feature, on the half of the text that did not choose it
 
 
-def inspect_text(model: LanguageModel, text: str, top: int = 5, on_unknown: str = "error") -> Inspection:
-    """Return the surprise at each character of a text, and the likeliest characters there.
-
-    Parameters
-    ----------
-    top : int
-        The number of alternatives at each position.
-    on_unknown : {"error", "skip"}
-        What to do with characters that the vocabulary lacks.
-    """
-    check_value("top", top, "int", least=0)
-    ids = _encode(model, text, on_unknown, least=1)
-    characters = model.vocabulary.characters
-    top = min(top, len(characters))
-    seen = Inspection(model.vocabulary.decode(ids), [None], [None], [[]])
-    with blas_threads(1):
-        for start, ws in windows(model.network, model.params, ids[:-1], model.on_text(ids)):
-            rows = ws.readout.flat_logits.astype(np.float64)
-            own = np.arange(len(rows)), ids[start + 1 : start + 1 + len(rows)]
-            probs = probabilities(rows)
-            order = np.argsort(-rows, axis=1, kind="stable")
-            shifted = rows - rows.max(axis=1, keepdims=True)
-            seen.nats.extend((np.log(np.exp(shifted).sum(axis=1)) - shifted[own]).tolist())
-            seen.ranks.extend((1 + (probs > probs[own][:, None]).sum(axis=1)).tolist())
-            for p, best in zip(probs, order[:, :top], strict=True):
-                seen.alternatives.append([Alternative(characters[k], float(p[k])) for k in best])
-    return seen
-
-
 def activations(model: LanguageModel, text: str, on_unknown: str = "error") -> Array:
     """Return every hidden unit after each character of a text, (N, L, H) float32, between −1 and 1.
 
     Each layer declares what it shows: its outputs (a vanilla network, a GRU), or the memory that it keeps elsewhere
     (an LSTM, tanh of its cell; a quasi-recurrent layer, its cell).
     """
-    ids = _encode(model, text, on_unknown, least=1)
+    ids = known_ids(model, text, on_unknown, least=1)
     with blas_threads(1):
         return np.concatenate(
             [_activations(ws) for _, ws in windows(model.network, model.params, ids, model.on_text(ids))]
@@ -108,7 +56,7 @@ def activation(model: LanguageModel, text: str, layer: int, unit: int, on_unknow
     config = model.network.config
     check_value("layer", layer, "int", least=0, below=config.num_layers)
     check_value("unit", unit, "int", least=0, below=config.hidden_size)
-    ids = _encode(model, text, on_unknown, least=1)
+    ids = known_ids(model, text, on_unknown, least=1)
     with blas_threads(1):
         read = windows(model.network, model.params, ids, model.on_text(ids))
         return np.concatenate([_activations(ws)[:, layer, unit].copy() for _, ws in read])
@@ -119,7 +67,7 @@ def find_units(model: LanguageModel, text: str, on_unknown: str = "error") -> li
 
     The correlation is Pearson's; with a yes-or-no feature this is the point-biserial correlation.
     """
-    ids = _encode(model, text, on_unknown, least=LEAST)
+    ids = known_ids(model, text, on_unknown, least=LEAST)
     text = model.vocabulary.decode(ids)
     features = feature_matrix(text)
     half = len(text) // 2
@@ -176,13 +124,6 @@ class _Correlation:
 def _agreed(chosen: float, measured: float) -> float:
     """Return the measured correlation, or 0 if the halves of the text disagree on its sign."""
     return measured if chosen * measured > 0 else 0.0
-
-
-def _encode(model: LanguageModel, text: str, on_unknown: str, least: int) -> Array:
-    ids = model.vocabulary.encode(text, on_unknown)
-    if len(ids) < least:
-        raise TextError(f"a text of {len(ids)} known characters is too short: it takes at least {least}")
-    return ids
 
 
 def _activations(ws: ModelWorkspace) -> Array:

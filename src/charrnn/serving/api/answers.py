@@ -58,6 +58,7 @@ Score = record(
 )  # fmt: skip
 Health = record("Health", status=Literal["ok"], models=list[str])
 PageLimits = record("PageLimits", max_prompt=Count, max_length=Count, max_text=Count)
+EXPERTS = "the count models that the network knows, by name; empty if there are none"
 Run = record(
     "Run", id=str, cell=str | None, num_layers=Count | None, hidden_size=Count | None, parameters=Count | None,
     vocabulary=described(str | None, "all characters that the model knows"),
@@ -66,6 +67,7 @@ Run = record(
     begins_after=described(str | None, "the character that stands in for an empty prompt"),
     bits_per_char=float | None, split=Literal["validation"],
     training=described(bool, "whether a process is training in its folder now"),
+    experts=described(list[str] | None, f"{EXPERTS}. Their counts hold nearly all of its training text"),
     has_folder=described(bool, "whether there can be a curve and samples"),
     limits=described(PageLimits, "characters of a prompt, of a text to write, and of a text to inspect"),
 )  # fmt: skip
@@ -81,12 +83,21 @@ SliderSetting = record(
 )  # fmt: skip
 Settings = record("Settings", settings=many(SliderSetting))
 Runs = record("Runs", runs=many(Run))
+NO_EXPERTS = "empty without experts, and at the first character"
 Alternative = Annotated[list[str | float], Field(min_length=2, max_length=2)]
 Inspection = record(
     "Inspection", text=described(str, "without the characters that were left out"),
     nats=described(list[float | None], "the surprise at each character; null at the first"),
+    probabilities=described(list[float | None], "of each character, by the network as a whole; null at the first"),
     ranks=described(list[Count | None], "1 where the likeliest character stands"),
     alternatives=described(list[list[Alternative]], "the likeliest characters at each position, with probabilities"),
+    experts=described(list[str], EXPERTS),
+    expert_probabilities=described(list[list[float]], f"of each character, by each expert; {NO_EXPERTS}"),
+    gates=described(list[list[float]], f"how far each expert is trusted at each character: any number; {NO_EXPERTS}"),
+    counts_probabilities=described(
+        list[float | None],
+        "of each character, by the experts alone, as far as each is trusted; empty without experts, null at the first",
+    ),
     characters=described(Count, "the number of scored characters: all after the first"),
     nats_per_char=float | None, bits_per_char=float | None, perplexity=float | None,
 )  # fmt: skip

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from charrnn.generation.filters import sampling_settings
-from charrnn.inspection.units import activation, find_units, inspect_text
+from charrnn.inspection import activation, find_units, inspect_text
 from charrnn.language_model import LanguageModel
 from charrnn.serving.api.errors import characters_of
 from charrnn.serving.api.operations import Operation
@@ -90,9 +90,14 @@ def _inspect(model: LanguageModel, body: TextBody) -> Answer:
     score = seen.score if len(seen.text) > 1 else None
     return {
         "text": seen.text,
-        "nats": [None if nats is None else _rounded(nats) for nats in seen.nats],
+        "nats": _rounded(seen.nats),
         "ranks": seen.ranks,
+        "probabilities": _rounded(seen.probabilities),
         "alternatives": [[[a.character, _rounded(a.probability)] for a in place] for place in seen.alternatives],
+        "experts": list(seen.experts),
+        "expert_probabilities": _rounded(seen.expert_probabilities),
+        "gates": _rounded(seen.gates),
+        "counts_probabilities": _rounded(seen.counts_probabilities),
         "characters": score.characters if score else 0,
         "nats_per_char": score.nats_per_char if score else None,
         "bits_per_char": score.bits_per_char if score else None,
@@ -131,6 +136,8 @@ def _activations(model: LanguageModel, body: ActivationsBody) -> Answer:
     return {"text": known, "layer": body.layer, "unit": body.unit, "values": values}
 
 
-def _rounded(value: float) -> float:
-    """Round to six significant digits: more than anyone can see, and half the bytes."""
-    return float(f"{value:.6g}")
+def _rounded(values: Any) -> Any:
+    """Round to six significant digits, in lists too: more than anyone can see, and half the bytes. None stays None."""
+    if isinstance(values, list):
+        return [_rounded(value) for value in values]
+    return None if values is None else float(f"{values:.6g}")

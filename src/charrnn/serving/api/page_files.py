@@ -13,7 +13,7 @@ from starlette.routing import Route
 from charrnn.serving.http.errors import not_found
 
 KINDS = {"css": "text/css", "html": "text/html", "js": "text/javascript"}
-MODULES = ("api", "app", "colour", "curve", "read", "settings", "store", "strip", "text", "training", "write")
+MODULES = ("api", "app", "colour", "curve", "read", "settings", "store", "strip", "text", "training", "trust", "write")
 FILES = ("style.css", *(f"{name}.js" for name in MODULES))
 
 

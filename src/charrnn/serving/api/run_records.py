@@ -23,7 +23,8 @@ SAMPLE_LENGTH = 4_000  # characters of a sample
 SAMPLE_FILE = re.compile(r"step_(\d+)\.txt")
 
 MODEL_FACTS = (
-    "cell", "num_layers", "hidden_size", "parameters", "vocabulary", "text", "step", "nats_per_char", "begins_after"
+    "cell", "num_layers", "hidden_size", "parameters", "vocabulary", "text", "step", "nats_per_char", "begins_after",
+    "experts",
 )  # fmt: skip
 
 
@@ -57,6 +58,7 @@ def _facts(model: LanguageModel) -> dict[str, Any]:
         printable(text) if isinstance(text, str) else None,
         step if type(step) is int and step >= 0 else None,
         _finite(provenance.get("val_nats_per_char")), model.default_prompt(),
+        list(model.experts.names) if model.experts else [],
     )  # fmt: skip
     return dict(zip(MODEL_FACTS, values, strict=True))
 

@@ -1,10 +1,12 @@
 // Maps numbers to the colours in style.css, and offers the choice of what to colour by.
 
+import { legend as trustLegend } from "./trust.js";
+
 export const STEPS = 8; // shades of a scale
 const LARGEST = 6; // nats: any larger surprise has the same colour
 
 export function level(mode, value) {
-  if (mode === "surprise") return `s${Math.min(STEPS, Math.round((value / LARGEST) * STEPS))}`;
+  if (mode !== "unit") return `s${Math.min(STEPS, Math.round((value / LARGEST) * STEPS))}`;
   const shade = Math.min(STEPS, Math.round(Math.abs(value) * STEPS));
   return value < 0 ? `n${shade}` : `p${shade}`;
 }
@@ -13,6 +15,7 @@ const MODES = [
   ["none", "nothing"],
   ["surprise", "surprise"],
   ["unit", "one hidden unit"],
+  ["trust", "who was trusted"],
 ];
 
 // Makes radio buttons and a legend of the shades, and places `unitSelect`, if given, beside them.
@@ -32,10 +35,14 @@ export function colourChoice(container, name, mode, changed, unitSelect) {
   const scale = document.createElement("p");
   scale.className = "scale";
   container.replaceChildren(field, ...(unitSelect ? [unitSelect] : []), scale);
-  return (now, unit) => {
-    for (const input of field.querySelectorAll("input")) input.checked = input.value === now;
+  return (now, unit, experts = []) => {
+    for (const input of field.querySelectorAll("input")) {
+      input.checked = input.value === now;
+      if (input.value === "trust") input.parentElement.hidden = !experts.length;
+    }
     if (unitSelect) unitSelect.hidden = now !== "unit";
-    scale.replaceChildren(...swatches(now));
+    scale.replaceChildren(...(now === "trust" ? trustLegend(experts) : swatches(now)));
+    scale.classList.toggle("words", now === "trust");
     scale.hidden = now === "none";
     container.dataset.unit = now === "unit" && unit ? `${unit.layer}.${unit.unit}` : "";
   };

@@ -5,6 +5,7 @@ import { colourChoice } from "./colour.js";
 import { chooseUnit, findUnits, forget, most, on, onUnknown, UserError, report, sameUnit, state, unitsOnce } from "./store.js";
 import { gone, show } from "./strip.js";
 import { CharacterText } from "./text.js";
+import { summary, trustOf } from "./trust.js";
 
 const PAUSE = 300; // milliseconds without a key before the text is read
 const LONG_PAUSE = 1000; // milliseconds without a key before units are searched in it again
@@ -45,7 +46,10 @@ async function read() {
     text.clear();
     const characters = Array.from(seen.text);
     text.append(
-      characters.map((c, i) => api.record(c, seen.nats[i], seen.alternatives[i], undefined, seen.ranks[i])),
+      characters.map((c, i) => ({
+        ...api.record(c, seen.nats[i], seen.alternatives[i], undefined, seen.ranks[i]),
+        trust: trustOf(seen, i),
+      })),
     );
     at("score").textContent = scored(seen, Array.from(body.text).length - characters.length);
     await colour();
@@ -65,6 +69,7 @@ function scored(seen, left) {
 async function colour() {
   colouring?.abort();
   const { unit, run } = state;
+  at("trust").textContent = mode === "trust" ? summary(text.records.flatMap(({ trust }) => trust ?? [])) : "";
   if (mode !== "unit" || !unit || !text.records.length) {
     text.colour(mode);
     return;
@@ -82,8 +87,18 @@ async function colour() {
 
 function setMode(value) {
   mode = value;
-  showColours(mode, state.unit);
+  showChoice();
   colour();
+}
+
+// The choice of colours: a model without experts trusts nobody.
+function showChoice() {
+  const experts = state.run?.experts ?? [];
+  if (mode === "trust" && !experts.length) {
+    mode = "surprise";
+    colour();
+  }
+  showColours(mode, state.unit, experts);
 }
 
 function listUnits() {
@@ -177,7 +192,7 @@ async function firstText() {
 export function start() {
   at("reading").append(text.element);
   showColours = colourChoice(at("read-colours"), "read-colour", mode, setMode);
-  showColours(mode);
+  showChoice();
   entry.addEventListener("input", () => {
     clearTimeout(timer);
     clearTimeout(searchTimer);
@@ -193,12 +208,13 @@ export function start() {
       listFeatures();
       listUnits();
     }
-    showColours(mode, state.unit);
+    showChoice();
     if (mode === "unit") colour();
   });
   on("skip", () => visible && read());
   on("run", () => {
     entry.maxLength = most("max_text", LONGEST);
+    showChoice();
     listFeatures();
     listUnits();
     if (visible) enter();

@@ -2,6 +2,7 @@
 
 const which = document.getElementById("which");
 const bars = document.getElementById("bars");
+const whom = document.getElementById("whom");
 const said = document.getElementById("said");
 const strip = document.getElementById("strip");
 const WELCOME = "Point at a character, or move through the text with the arrow keys, to see its alternatives.";
@@ -11,7 +12,7 @@ export function hint() {
   shown = null;
   which.replaceChildren(paragraph("note hint", WELCOME));
   bars.replaceChildren();
-  bars.hidden = true;
+  bars.hidden = whom.hidden = true;
   strip.hidden = false;
 }
 
@@ -55,7 +56,11 @@ export function show(text, index, vocabulary, aloud) {
   which.replaceChildren(context(text, index), ...facts.map((words) => paragraph("note", words)));
   bars.replaceChildren(...rows(record));
   bars.hidden = record.alternatives.length === 0;
-  if (aloud) said.textContent = [named(record.character), ...facts, spoken(record)].join(". ");
+  whom.hidden = !record.trust;
+  const each = record.trust ? voices(record.trust) : [];
+  whom.tBodies[0].replaceChildren(...each.map(voice));
+  const heard = text.mode === "trust" ? each.map(([name, share, gate]) => `${name} ${share}${gate && `, gate ${gate}`}`) : [];
+  if (aloud) said.textContent = [named(record.character), ...facts, ...heard, spoken(record)].join(". ");
 }
 
 function describe(record, value, vocabulary) {
@@ -72,6 +77,23 @@ function describe(record, value, vocabulary) {
   }
   if (value !== null) facts.push(`The unit is at ${value.toFixed(2)} once it is read`.replace("-", "−"));
   return facts;
+}
+
+// Who gave a character which probability, and the gates of those that have one.
+function voices({ experts, together, whole }) {
+  const each = experts.map(({ name, probability, gate }) => [name, probability, gate.toFixed(2).replace("-", "−")]);
+  const both = experts.length > 1 ? [["together, as trusted", together, ""]] : [];
+  return [...each, ...both, ["with the network", whole, ""]].map(([name, p, gate]) => [name, percent(p), gate]);
+}
+
+function voice([name, share, gate]) {
+  const row = document.createElement("tr");
+  const head = document.createElement("th");
+  head.scope = "row";
+  head.textContent = name;
+  const cells = [share, gate].map((words) => Object.assign(document.createElement("td"), { textContent: words }));
+  row.append(head, ...cells);
+  return row;
 }
 
 function spoken(record) {

@@ -1,6 +1,7 @@
 // A text whose characters can be pointed at, or reached with the arrow keys.
 
 import { level } from "./colour.js";
+import { bands, room } from "./trust.js";
 
 export class CharacterText {
   constructor(element, label, inspect) {
@@ -49,6 +50,7 @@ export class CharacterText {
       span.textContent = record.character;
       span.tabIndex = this.spans.length === 0 ? 0 : -1;
       span.index = this.spans.length;
+      if (record.trust) span.style.setProperty("--bands", bands(record.trust));
       this.records.push(record);
       this.spans.push(span);
       this.paint(span.index);
@@ -57,10 +59,13 @@ export class CharacterText {
     this.element.append(fragment);
   }
 
-  // Colours by "none", "surprise" or "unit". `values` are the unit's, one for each character; null until they arrive.
+  // Colours by "none", "surprise", "unit" or "trust". `values` are the unit's, one for each character; null until they arrive.
   colour(mode, values = null) {
     this.mode = mode;
     this.values = values;
+    const trust = mode === "trust" ? this.records.at(-1)?.trust : null;
+    this.element.classList.toggle("trusted", Boolean(trust));
+    if (trust) this.element.style.setProperty("--room", room(trust.experts.length));
     this.spans.forEach((_, i) => this.paint(i));
   }
 
