@@ -125,9 +125,9 @@ def test_every_door_that_computes_takes_the_limit(
     for name in ("forward", "nats", "loss_and_grads"):
         computed = getattr(CharModel, name)
 
-        def look(self: CharModel, *args: Any, computed: Callable[..., Any] = computed) -> Any:
+        def look(self: CharModel, *args: Any, computed: Callable[..., Any] = computed, **named: Any) -> Any:
             seen.append(limits())
-            return computed(self, *args)
+            return computed(self, *args, **named)
 
         monkeypatch.setattr(CharModel, name, look)
     expected = DOORS[door](model, folder)

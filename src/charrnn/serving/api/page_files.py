@@ -14,7 +14,7 @@ from charrnn.serving.http.errors import not_found
 
 KINDS = {"css": "text/css", "html": "text/html", "js": "text/javascript"}
 MODULES = ("api", "app", "colour", "curve", "read", "settings", "store", "strip", "text", "training", "trust", "write")
-FILES = ("style.css", *(f"{name}.js" for name in MODULES))
+FILES = ("style.css", "colours.css", *(f"{name}.js" for name in MODULES))
 
 
 @cache

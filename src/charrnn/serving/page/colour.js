@@ -1,4 +1,4 @@
-// Maps numbers to the colours in style.css, and offers the choice of what to colour by.
+// Maps numbers to the colours in colours.css, and offers the choice of what to colour by.
 
 import { legend as trustLegend } from "./trust.js";
 
