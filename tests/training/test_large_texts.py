@@ -29,11 +29,11 @@ def everything_is_large(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path
     return tmp_path / "cache" / "ids"
 
 
-@pytest.mark.parametrize("batching", sorted(BATCHERS))
+@pytest.mark.parametrize(("batching", "ngrams"), [*((name, "none") for name in sorted(BATCHERS)), ("chunked", "auto")])
 def test_a_large_text_gives_the_run_of_a_small_one(
-    batching: str, book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    batching: str, ngrams: str, book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = {"batching": batching, "steps": 40, "eval_every": 9, "test_fraction": 0.1}
+    settings = {"batching": batching, "ngrams": ngrams, "steps": 40, "eval_every": 9, "test_fraction": 0.1}
     train(book, tmp_path / "small", **settings)
     monkeypatch.setattr(large, "LARGE_BYTES", 1)
     monkeypatch.setenv("CHARRNN_CACHE", str(tmp_path / "cache"))

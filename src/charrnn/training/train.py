@@ -18,6 +18,7 @@ from charrnn.errors import ConfigError, RunError, TextError
 from charrnn.figures.learning_curve import draw_learning_curves
 from charrnn.interrupts import Interrupted
 from charrnn.language_model import LanguageModel
+from charrnn.ngrams.blocks import Blocks
 from charrnn.parallel.team import ALONE, Team
 from charrnn.runs.files import write_atomic
 from charrnn.runs.folder import RunFolder
@@ -175,6 +176,9 @@ def _begin(
             f"it knows the counts of {' and '.join(experts.names)}: {len(experts.tables.keys):,} contexts, "
             f"{experts.megabytes:.1f} MB in the model file, {HOLDS_TEXT}"
         )
+        counted, characters = int(Blocks(len(splits["train"])).times[-1]) + 1, len(splits["train"])
+        if counted < characters:
+            messages.append(f"the counts are those of {counted:,} of its {characters:,} characters, evenly spread")
     for message in messages:
         callback.on_message(message)
     return session
