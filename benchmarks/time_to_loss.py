@@ -53,14 +53,12 @@ def recipe_for(seconds: float) -> str:
     return min(OURS.items(), key=lambda item: abs(math.log(item[0] / seconds)))[1]
 
 
-def train_ours(
-    corpus: Corpus, recipe_name: str, seconds: float, seed: int, **changes: Any
-) -> tuple[list[Point], dict[str, float]]:
+def train_ours(corpus: Corpus, recipe_name: str, seconds: float, seed: int) -> tuple[list[Point], dict[str, float]]:
     """The learning curve of a recipe with a budget of CPU seconds, and the losses at its end of models that adapt."""
     splits = corpus.split(0.1, 0.0)
     val = splits["val"]
     recipe = read_recipe(recipe_name)
-    sized = {**recipe.settings, **recipe.for_characters(len(splits["train"])), **changes}
+    sized = {**recipe.settings, **recipe.for_characters(len(splits["train"]))}
     config = make_config({**{k: v for k, v in sized.items() if k != "steps"}, "seed": seed})
     begun = time.process_time()
     trainer = new_trainer(config, corpus.vocabulary.characters, splits["train"])
@@ -323,7 +321,7 @@ def main() -> None:
     for seconds in options.seconds if "plain" in wanted else []:
         measure(
             f"plain {recipe_for(seconds)}, {seconds:g} s",
-            lambda seed, s=seconds: train_ours(corpus, recipe_for(s), s, seed, ngrams="none"),
+            lambda seed, s=seconds: train_ours(corpus, f"plain-{recipe_for(s)}", s, seed),
         )
     for seconds in options.seconds if "vanilla" in wanted else []:
         measure(f"rnn, {seconds:g} s", lambda seed, s=seconds: train_ours(corpus, "rnn", s, seed))

@@ -12,7 +12,7 @@ from charrnn.batching import BATCHERS
 from charrnn.config import TrainConfig, make_config
 from charrnn.errors import ConfigError
 from charrnn.nn.layers import LAYERS
-from charrnn.recipes import FROM, default_recipe, read_recipe, recipe_names
+from charrnn.recipes import BY_MINUTES, FROM, PLAIN, default_recipe, read_recipe, recipe_names
 from charrnn.training.callback import Callback
 from charrnn.training.optimizers import OPTIMIZERS
 from charrnn.training.resolve import resolve
@@ -29,7 +29,7 @@ def test_every_recipe_fits_every_length(name: str, characters: int) -> None:
     assert config.steps or config.minutes or config.epochs
 
 
-@pytest.mark.parametrize("name", ["quick", "good", "best"])
+@pytest.mark.parametrize("name", [f"{prefix}{name}" for name in BY_MINUTES.values() for prefix in ("", PLAIN)])
 def test_networks_grow_and_dropout_falls_with_the_text(name: str) -> None:
     recipe = read_recipe(name)
     configs = [make_config({**recipe.settings, **recipe.for_characters(n)}) for n in LENGTHS]
@@ -52,6 +52,14 @@ def test_minutes_choose_the_recipe() -> None:
         "quick", "quick", "quick", "good", "best", "best",
     ]  # fmt: skip
     assert default_recipe({"minutes": 600.0, "cell": "lstm"}) == "lstm"
+
+
+def test_networks_without_experts_have_recipes_of_their_own() -> None:
+    for minutes, name in ((None, "quick"), (5.0, "good"), (600.0, "best")):
+        assert default_recipe({"minutes": minutes, "ngrams": "none"}) == f"plain-{name}"
+        assert "ngrams" not in read_recipe(f"plain-{name}").settings
+        assert read_recipe(name).settings["ngrams"] == "auto"
+    assert all("ngrams" not in read_recipe(cell).settings for cell in ("rnn", "lstm", "gru", "reference"))
 
 
 class Messages(Callback):
@@ -120,7 +128,7 @@ ORDINARY: list[dict[str, object]] = [
 def test_every_recipe_goes_with_every_ordinary_choice(recipe: str, chosen: dict[str, object]) -> None:
     for characters in LENGTHS:
         config = chosen_config(characters, recipe, **chosen)
-        new_trainer(config, "abcdefghi", np.zeros(99_999, np.uint8))
+        new_trainer(config, "abcdefghi", np.zeros(20_000, np.uint8))
         assert all(config.as_dict()[name] == value for name, value in chosen.items())
 
 

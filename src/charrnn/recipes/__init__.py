@@ -18,8 +18,9 @@ from charrnn.settings import SHOWN_PATH, check_values, nearest, shown
 from charrnn.toml_file import read_toml
 
 FROM = "from_characters"
-# The recipe for a budget of at most this many minutes.
+# The recipe for a budget of at most this many minutes; for networks without experts there is one with this prefix.
 BY_MINUTES = {2.0: "quick", 7.0: "good", float("inf"): "best"}
+PLAIN = "plain-"
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,12 @@ def recipe_names() -> list[str]:
 
 
 def default_recipe(settings: Mapping[str, Any]) -> str | None:
-    """The recipe for a user's choices: that of the cell, else by the minutes; None if the cell has no recipe."""
+    """The recipe for a user's choices: that of the cell, else by minutes and experts; None for a cell without one."""
     cell, minutes = settings.get("cell"), settings.get("minutes")
     if cell not in (None, "qrnn"):
         return cell if cell in recipe_names() else None
-    return next(name for limit, name in BY_MINUTES.items() if (minutes or 0.0) <= limit)
+    name = next(name for limit, name in BY_MINUTES.items() if (minutes or 0.0) <= limit)
+    return f"{PLAIN}{name}" if settings.get("ngrams") == "none" else name
 
 
 def read_recipe(recipe: str) -> Recipe:
