@@ -1,8 +1,9 @@
-"""The promise that something new is one file and one line: five additions, in a copy, meet every contract.
+"""The promise that something new is one file and one line: six additions, in a copy, meet every contract.
 
 A cell (an LSTM with coupled gates), an elementwise layer (the minimal GRU), an order (shuffled windows), an optimiser
-(Lion) and a sampling rule that may drop the likeliest character (locally typical sampling). The files of the first
-three lie in `files/` as they would in the project; the other two are a class and a function in the file of their kind.
+(Lion), a sampling rule that may drop the likeliest character (locally typical sampling) and a chain of contexts for
+experts (the column in the line). The files of the first three lie in `files/` as they would in the project; the others
+are a class or a function in the file of their kind.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FILES = Path(__file__).parent / "files"
-NAMES = ("cifg", "mingru", "shuffled", "lion", "typical_p")
+NAMES = ("cifg", "mingru", "shuffled", "lion", "typical_p", "columns")
 RUN = "trained"
 FOLDERS = ("src", "tests", "docs", "benchmarks")
 
@@ -73,6 +74,26 @@ def typical_p(logits: Array, value: Any) -> None:
 
 FILTERS["typical_p"] = typical_p
 '''
+COLUMNS = '''
+
+
+class Columns:
+    """Nothing; the column in the line; and that with the last character."""
+
+    levels, of_block = 3, False
+
+    def __init__(self, characters: str) -> None:
+        self.line_end = characters.find("\\n") + 1
+
+    def keys(self, codes: Array) -> list[Array]:
+        place = np.arange(codes.shape[1])
+        start = np.maximum.accumulate(np.where(codes == self.line_end, place, -REACH), axis=1)
+        column = np.minimum(place - start, REACH - 1).astype(np.uint64)
+        return [mixed(np.zeros_like(codes), 300), mixed(column, 301), mixed(column * np.uint64(BASE) + codes, 302)]
+
+
+CHAINS["columns"] = Columns
+'''
 # What is added to a file of the project: a registry's line with its import, or a strategy with it.
 LINES = {
     "nn/cells/__init__.py": '\nfrom charrnn.nn.cells.cifg import CIFG\n\nCELLS["cifg"] = CIFG\n',
@@ -80,6 +101,7 @@ LINES = {
     "batching/__init__.py": '\nfrom charrnn.batching.shuffled import Shuffled\n\nBATCHERS["shuffled"] = Shuffled\n',
     "training/optimizers.py": LION,
     "generation/filters.py": TYPICAL,
+    "ngrams/chains.py": COLUMNS,
 }
 
 
@@ -134,10 +156,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 
 @pytest.fixture(scope="module")
 def trained(project: Project) -> Path:
-    """A run with the new cell, order and optimiser."""
+    """A run with the new cell, order, optimiser and expert."""
     text = project.folder / "book.txt"
     text.write_text("The clock struck one, and the cat ran down.\nThe clock struck two, and the cat ran up.\n" * 40)
-    choices = "--cell cifg --num-layers 2 --hidden-size 8 --batching shuffled --optimizer lion"
+    choices = "--cell cifg --num-layers 2 --hidden-size 8 --batching shuffled --optimizer lion --ngrams columns"
     sizes = "--seq-len 8 --batch-size 4 --steps 5"
     project.run("-m", "charrnn", "train", str(text), *choices.split(), *sizes.split(), "--out", RUN, "--quiet")
     return project.folder / RUN
@@ -172,7 +194,7 @@ def test_the_command_checks_the_gradients_of_a_cell_that_pytorch_lacks(project: 
 
 def test_a_network_of_additions_trains_and_shows_its_units(project: Project, trained: Path) -> None:
     config = json.loads((trained / "config.json").read_text())
-    assert {"cifg", "shuffled", "lion"} <= set(config["settings"].values())
+    assert {"cifg", "shuffled", "lion", "columns"} <= set(config["settings"].values())
     code = (
         "import charrnn, numpy as np; from charrnn.inspection.units import activations; "
         f"print(np.abs(activations(charrnn.load('{RUN}'), 'The clock')).max() <= 1)"
