@@ -27,6 +27,7 @@ CLAIMS = {
     "Adam is the best rule": ("optimizers", "The claim that Adam"),
     "A low temperature repeats itself, a high one invents words": ("sampling", "Share of real|Distinct"),
     "A nucleus cuts off the tail that spoils words": ("sampling", "A nucleus"),
+    "Counts known in training beat counts mixed in afterwards": ("ngrams", "Mixed in after training"),
 }
 # What a finding says in short: that a claim is confirmed, that chunks are in between, or which setting is best.
 ANSWERS = (r"is ((?:not )?confirmed)", r"Chunks are (?:not )?in between", r"The (best is \w+)")

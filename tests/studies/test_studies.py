@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from charrnn.language_model import load
+from charrnn.ngrams import in_context
 from charrnn.nn.layers import LAYERS
-from charrnn.scoring import longest_copy
+from charrnn.scoring import evaluate, longest_copy
 from charrnn.studies import STUDIES
 from charrnn.studies.cells import parameters, size_for
 from charrnn.studies.job import Job, run_job
@@ -99,6 +101,24 @@ def test_a_job_measures_what_it_says(story: Path, tmp_path: Path) -> None:
     assert result["points"][0]["val_loss"] == pytest.approx(np.log(len(corpus.vocabulary)), rel=0.2)
     again = run_job(job, corpus, splits, tmp_path / "model.safetensors")
     assert [p["val_loss"] for p in again["points"]] == [p["val_loss"] for p in result["points"]]
+
+
+def test_a_job_with_experts_measures_them_in_context_and_counts_the_time_of_counting(
+    story: Path, tmp_path: Path
+) -> None:
+    corpus = Corpus.from_reading(Reading(story.read_text(), "story", ()))
+    splits, settings = corpus.split(0.1, 0.0), {"batch_size": 4, "hidden_size": 16}
+    job = Job("a", {**settings, "ngrams": "auto"}, epochs=1.0, keep_model=True)
+    result = run_job(job, corpus, splits, tmp_path / "model.safetensors")
+    model = load(tmp_path / "model.safetensors")
+    assert model.experts is not None
+    counting = evaluate(model.network, model.params, splits["val"], in_context(model.experts, splits["val"]))
+    assert result["val_loss_in_context"] == pytest.approx(counting.nats_per_char, rel=1e-6)
+    assert result["val_loss_in_context"] != result["val_loss"]
+    assert result["points"][0]["cpu_seconds"] > 0
+    without = run_job(Job("a", settings, epochs=1.0), corpus, splits, tmp_path / "none")
+    assert without["val_loss_in_context"] is None
+    assert without["points"][0]["cpu_seconds"] == 0
 
 
 def test_sizes_of_equal_parameters() -> None:

@@ -22,6 +22,7 @@ from charrnn.text.library import read_text
 Examples:
   charrnn experiment batching --quick
   charrnn experiment sampling book.txt
+  charrnn experiment ngrams --seeds 1
   charrnn experiment cells tinyshakespeare --seeds 5 --out results/cells"""
 )
 @click.argument("name", type=click.Choice(list(STUDIES)))

@@ -16,7 +16,7 @@ import numpy as np
 from charrnn.arrays import Array
 from charrnn.config import make_config
 from charrnn.language_model import LanguageModel
-from charrnn.ngrams import OnText
+from charrnn.ngrams import OnText, in_context
 from charrnn.recipes import read_recipe
 from charrnn.scoring import evaluate, evaluate_fresh_windows
 from charrnn.studies.measures import update_noise
@@ -49,9 +49,13 @@ class Job:
 def run_job(job: Job, corpus: Corpus, splits: dict[str, Array], model_path: Path) -> dict[str, Any]:
     """Train, and measure: losses on the whole validation split, with the state carried and from fresh windows.
 
-    `cpu_seconds` is the process's CPU time in training alone, on one thread. Losses are in nats per character.
+    `cpu_seconds` is the process's CPU time in training, counting for experts included, on one thread. Losses are in
+    nats per character. `val_loss_in_context` is that of a network with experts when they count what they read.
     """
-    trainer = new_trainer(make_config(job.settings, BASE), corpus.vocabulary.characters, splits["train"])
+    started = time.process_time()
+    with blas_threads(1):
+        trainer = new_trainer(make_config(job.settings, BASE), corpus.vocabulary.characters, splits["train"])
+    cpu_seconds = time.process_time() - started if trainer.experts else 0.0
     model = LanguageModel(
         trainer.model, trainer.params, corpus.vocabulary, {"text_sha256": corpus.sha256}, trainer.experts
     )
@@ -65,7 +69,6 @@ def run_job(job: Job, corpus: Corpus, splits: dict[str, Array], model_path: Path
     samples: list[dict[str, Any]] = []
     losses: list[float] = []  # of every step
     binned = 0  # the number of losses that are in a bin already
-    cpu_seconds = 0.0
     with blas_threads(1):
         for step in range(steps + 1):  # step 0 is the untrained network
             if step > 0:
@@ -89,8 +92,9 @@ def run_job(job: Job, corpus: Corpus, splits: dict[str, Array], model_path: Path
         "label": job.label, "update_noise": update_noise(losses), "settings": trainer.config.as_dict(),
         "epochs": job.epochs, "parameters": len(trainer.params.vector), "points": points, "training": training,
         "samples": samples, "best_val_loss": best["val_loss"], "best_epoch": best["epoch"],
-        "val_loss": last["val_loss"], "val_loss_fresh": last["val_loss_fresh"], "cpu_seconds": cpu_seconds,
-        "steps": steps, "model": model_path.name if job.keep_model else None,
+        "val_loss": last["val_loss"], "val_loss_fresh": last["val_loss_fresh"],
+        "val_loss_in_context": _in_context(trainer, splits["val"]), "cpu_seconds": cpu_seconds, "steps": steps,
+        "model": model_path.name if job.keep_model else None,
     }  # fmt: skip
 
 
@@ -111,3 +115,10 @@ def _point(trainer: Trainer, val_ids: Array, step: int, cpu_seconds: float) -> d
         "val_loss": evaluate(trainer.model, trainer.params, val_ids, on_text).nats_per_char,
         "val_loss_fresh": evaluate_fresh_windows(trainer.model, trainer.params, val_ids, window, on_text).nats_per_char,
     }
+
+
+def _in_context(trainer: Trainer, val_ids: Array) -> float | None:
+    """The loss of a network whose experts count what they read; None if it has no experts."""
+    if trainer.experts is None:
+        return None
+    return evaluate(trainer.model, trainer.params, val_ids, in_context(trainer.experts, val_ids)).nats_per_char
