@@ -63,8 +63,8 @@ def run_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("served")
     (folder / "book.txt").write_text(TEXT)
     return charrnn.train(
-        folder / "book.txt", out=folder / "cat", cell="qrnn", num_layers=2, hidden_size=24, seq_len=16, batch_size=8,
-        steps=150, eval_every=30, log_every=10, sample_every=50, learning_rate=0.01, callback=Callback(),
+        folder / "book.txt", out=folder / "cat", cell="qrnn", ngrams="none", num_layers=2, hidden_size=24, seq_len=16,
+        batch_size=8, steps=150, eval_every=30, log_every=10, sample_every=50, learning_rate=0.01, callback=Callback(),
     ).path  # fmt: skip
 
 

@@ -22,7 +22,8 @@ from tests.networks import EVERY_CELL
 from tests.torture.kills import TIMES, contents
 
 SMALL = {
-    "cell": "rnn", "num_layers": 1, "hidden_size": 12, "seq_len": 10, "batch_size": 4, "learning_rate": 0.01,
+    "cell": "rnn", "ngrams": "none", "num_layers": 1,
+    "hidden_size": 12, "seq_len": 10, "batch_size": 4, "learning_rate": 0.01,
     "warmup_steps": 5, "log_every": 5,
 }  # fmt: skip
 

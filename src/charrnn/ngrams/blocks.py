@@ -15,7 +15,7 @@ NEVER = np.iinfo(np.int32).max
 
 
 class Blocks:
-    """Where the blocks of a text of so many characters begin and end, and how much of each is counted.
+    """Where the blocks of a text begin and end, by the number of its characters, and how much of each is counted.
 
     A *time* numbers the characters that are counted, from 0 on.
     """
