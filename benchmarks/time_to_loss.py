@@ -37,10 +37,10 @@ from charrnn.ngrams import Experts, OnText, best_ngram, choose_experts, in_conte
 from charrnn.recipes import read_recipe
 from charrnn.runs.files import write_atomic, write_json
 from charrnn.scoring import evaluate
+from charrnn.studies.mixing import fitted_weights, mixed_nats
 from charrnn.text.corpus import Corpus
 from charrnn.text.library import read_text
 from charrnn.training.dynamic import evaluate_dynamic
-from charrnn.training.online_mixture import log_softmax
 from charrnn.training.trainer import new_trainer
 
 GROUPS = ["ours", "plain", "vanilla", "torch", "count"]
@@ -200,25 +200,6 @@ def train_nanogpt(corpus: Corpus, steps: int, seed: int) -> list[Point]:
     return points
 
 
-def mixed(weights: Any, log_q: Any, targets: Any) -> tuple[float, Any, Any]:
-    """The loss of a log-linear mixture (S, N, V), and its gradient and Hessian by the weights."""
-    p = np.exp(log_softmax(np.tensordot(weights, log_q, 1)))
-    at_targets = log_q[:, np.arange(len(targets)), targets]
-    expected = np.einsum("nv,snv->sn", p, log_q)
-    loss = -np.log(p[np.arange(len(targets)), targets]).mean()
-    hessian = np.einsum("nv,snv,rnv->sr", p, log_q, log_q, optimize=True) - expected @ expected.T
-    return loss, (expected - at_targets).mean(axis=1), hessian / len(targets)
-
-
-def fit(log_q: Any, targets: Any) -> Any:
-    """The weights of the least loss, by Newton's method: it is convex."""
-    weights = np.full(len(log_q), 1 / len(log_q))
-    for _ in range(8):
-        _, gradient, hessian = mixed(weights, log_q, targets)
-        weights = weights - np.linalg.solve(hessian, gradient)
-    return weights
-
-
 def count_experts(corpus: Corpus) -> dict[str, Point]:
     """The experts alone, one weight each: every other character, with the weights that are best on the rest."""
     train, val = (corpus.split(0.1, 0.0)[name] for name in ("train", "val"))
@@ -232,9 +213,9 @@ def count_experts(corpus: Corpus) -> dict[str, Point]:
         pieces = [on_text.log_q(np.array([s]), min(512, len(targets) - s)) for s in range(0, len(targets), 512)]
         log_q = np.concatenate([piece[:, :, 0] for piece in pieces], axis=1)  # (S, N, V)
 
-        best = [fit(log_q[:, half], targets[half]) for half in halves]
-        losses = [mixed(best[1 - k], log_q[:, half], targets[half])[0] for k, half in enumerate(halves)]
-        found[f"{' + '.join(names)}, {what}"] = (seconds, float(np.mean(losses)))
+        best = [fitted_weights(log_q[:, half], targets[half]) for half in halves]
+        nats = [mixed_nats(best[1 - k], log_q[:, half], targets[half]) for k, half in enumerate(halves)]
+        found[f"{' + '.join(names)}, {what}"] = (seconds, float(np.concatenate(nats).mean()))
     return found
 
 

@@ -20,7 +20,7 @@ from charrnn.studies.measures import Result, Row, column, tabulate
 from charrnn.studies.mixing import two_fold
 from charrnn.studies.trust import POSITIONS, draw_trust, positions_in_word, read, trust_rows
 
-# As the recipe `quick` trains on the bundled novel, so that the network without counts is not held back.
+# As the recipe `plain-quick` trains on the bundled novel, so that the network without counts is not held back.
 SAME = {
     "seq_len": 64, "batch_size": 16, "batching": "chunked", "beta2": 0.99, "weight_decay": 0.02, "schedule": "cosine",
     "warmup_steps": 100, "grad_clip": 1.0,
@@ -270,8 +270,8 @@ STUDY = Study(
     "Counts and networks",
     "What do counts of contexts give a network: mixed in after training, or known in training as experts? A "
     "quasi-recurrent network (three layers of 128, windows of 64, batch 16, chunked order, otherwise as the recipe "
-    "`quick`) without and with counts, for the same updates; the same with one chain of contexts; and a vanilla RNN of "
-    "200 units. Losses are on the whole validation split with the state carried. Static counts are those of the "
+    "`plain-quick`) without and with counts, for the same updates; the same with one chain of contexts; and a vanilla "
+    "RNN of 200 units. Losses are on the whole validation split with the state carried. Static counts are those of the "
     "training split; in-context counts take in what was read, and their losses are compared with one another only. "
     "Mixtures are log-linear, with one weight for each predictor, fitted on one half of the validation split and "
     "measured on the other, both ways round (two-fold).",
