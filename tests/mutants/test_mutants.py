@@ -20,6 +20,9 @@ from charrnn.generation import filters
 from charrnn.gradcheck import METHODS, available, gradcheck
 from charrnn.gradcheck.complex_step import compare_with_complex_step
 from charrnn.gradcheck.trajectory import TRAJECTORY_TOLERANCE, follow_torch
+from charrnn.ngrams import experts
+from charrnn.ngrams.experts import OnText
+from charrnn.ngrams.rests import WithoutRests
 from charrnn.nn import numerics, one_hot, readout, rms_norm
 from charrnn.nn.cells.gru import GRU
 from charrnn.nn.cells.lstm import LSTM
@@ -39,7 +42,15 @@ from tests.contracts import test_batchers, test_cells, test_layers
 from tests.gradients import test_reference
 from tests.mutants.planting import planted
 from tests.networks import EVERY_CELL, parts, roots, small_case
-from tests.unit import test_dropout, test_filters, test_generation, test_mixture, test_network, test_optimisation
+from tests.unit import (
+    test_dropout,
+    test_experts,
+    test_filters,
+    test_generation,
+    test_mixture,
+    test_network,
+    test_optimisation,
+)
 
 needs_torch = pytest.mark.skipif("torch" not in available(), reason="PyTorch is the oracle: pip install torch==2.13.0")
 
@@ -107,6 +118,7 @@ class Bug(NamedTuple):
 
 
 UNPACK_LSTM = "(i, f, g, o), (d_i, d_f, d_g, d_o) = step.gates, step.d_gates"
+HONEST = named(test_experts.test_where_counts_are_honest_they_know_nothing_of_a_random_text)
 POISON = test_cells.test_every_number_in_the_buffers_is_written_before_it_is_read
 SECOND = test_cells.test_a_second_step_in_the_same_workspace_gives_the_same_result
 PIECES = test_cells.test_one_long_window_equals_its_pieces_with_the_state_carried
@@ -206,6 +218,13 @@ BUGS = [
         'grads["mixture.input_weight"][...] = 0.0', complex_step("qrnn", 1, experts=2)),
     Bug("dW of the experts is taken one layer too high", CharModel, "loss_and_grads", "if k == 0 and", "if k == 1 and",
         complex_step("qrnn", 2, experts=2)),
+    Bug("training sees counts that contain the answer", experts, "held_out", "ids, events, blocks)", "ids)", HONEST),
+    Bug("no block is taken out of the counts", WithoutRests, "_rests", "self.stops.take(first) - first, 0)",
+        "0, 0 * first)", HONEST),
+    Bug("a block is taken out only where it is over", WithoutRests, "_rests", "(first < stop) &", "(first >= stop) &",
+        HONEST),
+    Bug("experts speak about the input instead of the target", OnText, "log_q", "np.arange(1 - REACH, seq_len)",
+        "np.arange(-REACH, seq_len - 1)", named(test_experts.test_experts_speak_of_the_character_that_follows)),
     Bug("networks with experts may be called without them", CharModel, "forward", "(log_q is None) != (S == 0) or",
         "", named(test_mixture.test_a_call_without_what_the_experts_say_is_refused, None)),
     # --- characters, loss, state, dropout

@@ -193,3 +193,18 @@ def test_recent_counts_know_their_own_block_alone() -> None:
     after = np.exp(OnText(kept, ids).log_q(np.array([0]), 50)[0, :, 0])
     np.testing.assert_allclose(after, np.broadcast_to(after[0], after.shape))  # the model knows no block
     assert np.exp(in_context(kept, ids).log_q(np.array([100]), 1)[0, 0, 0, ids[101]]) > 0.9
+
+
+def test_where_counts_are_honest_they_know_nothing_of_a_random_text() -> None:
+    """What they say in training is no better than guessing; counts that contain the answer would give it away."""
+    ids = np.random.default_rng(0).integers(0, len(CHARACTERS), 3000)
+    along = held_out(Experts.of_no_text(NAMES, CHARACTERS), ids)
+    for on_text, honest in ((along, True), (OnText(along.experts, ids), False)):
+        log_q = on_text.log_q(np.array([0]), len(ids) - 1)[:, np.arange(len(ids) - 1), 0, ids[1:]]
+        assert ((-log_q.mean(axis=1) > np.log(len(CHARACTERS))) == honest).all()
+
+
+def test_experts_speak_of_the_character_that_follows() -> None:
+    ids = np.tile([1, 3, 5], 60)
+    log_q = OnText(Experts.count(NAMES, CHARACTERS, ids), ids).log_q(np.array([0]), len(ids) - 1)[:, :, 0]
+    np.testing.assert_array_equal(log_q.argmax(axis=2)[:, 9:], np.broadcast_to(ids[10:], (2, len(ids) - 10)))
