@@ -22,6 +22,7 @@ from charrnn.errors import TextError
 from charrnn.generation.filters import probabilities
 from charrnn.language_model import LanguageModel
 from charrnn.nn.mixture import ExpertGatesWorkspace
+from charrnn.nn.numerics import log_softmax
 from charrnn.scoring import Score
 from charrnn.scoring.evaluation import windows
 from charrnn.settings import check_value
@@ -85,8 +86,7 @@ def inspect_text(model: LanguageModel, text: str, top: int = 5, on_unknown: str 
             own = np.arange(len(rows)), came
             probs = probabilities(rows)
             order = np.argsort(-rows, axis=1, kind="stable")
-            shifted = rows - rows.max(axis=1, keepdims=True)
-            seen.nats.extend((np.log(np.exp(shifted).sum(axis=1)) - shifted[own]).tolist())
+            seen.nats.extend((-log_softmax(rows)[own]).tolist())
             seen.ranks.extend((1 + (probs > probs[own][:, None]).sum(axis=1)).tolist())
             for p, best in zip(probs, order[:, :top], strict=True):
                 seen.alternatives.append([Alternative(characters[k], float(p[k])) for k in best])

@@ -154,12 +154,12 @@ class OnText:
         S, V = len(tables.levels), tables.vocab_size
         at = np.asarray(starts)[:, None] + np.arange(1 - REACH, seq_len)
         codes = np.where(at < 0, 0, np.asarray(self.ids[np.maximum(at, 0)], np.uint64) + np.uint64(1))
-        times = at if self.blocks is None else self.blocks.time_of(at)
         numbers = None if self.blocks is None else self.blocks.number_of(at)
         keys = self.experts.keys(codes, numbers)[:, :, REACH - 1 :]  # (levels, B, T)
         rows = tables.rows(keys.transpose(2, 1, 0)).reshape(n, -1)  # (T·B, levels)
         rows[:, lowest(tables)] = self.experts.shares.shortest_rows  # as a Reader has it
-        times = times[:, REACH - 1 :].T.ravel()
+        places = at[:, REACH - 1 :].T.ravel()
+        times = places if self.blocks is None else self.blocks.time_of(places)
         out = np.empty((S, n, V), dtype)
         for start in range(0, n, POSITIONS):
             part = slice(start, start + POSITIONS)

@@ -46,10 +46,10 @@ class KeptLogQ:
     def log_q(self, starts: Array, seq_len: int, dtype: npt.DTypeLike = np.float32) -> Array:
         rows, places = self._rows, np.asarray(starts) + np.arange(seq_len)[:, None]  # (T, B)
         if rows is None:
-            return self.on_text.log_q(starts, seq_len).astype(np.float16).astype(dtype)
+            return self.on_text.log_q(starts, seq_len, np.float16).astype(dtype)
         new = np.flatnonzero(~self._known[places].all(axis=0))
         if len(new):
-            rows[:, places[:, new]] = self.on_text.log_q(starts[new], seq_len)
+            rows[:, places[:, new]] = self.on_text.log_q(starts[new], seq_len, np.float16)
             self._known[places[:, new]] = True
         out = np.empty((len(rows), *places.shape, rows.shape[2]), dtype)
         for of_expert, kept in zip(out, rows, strict=True):

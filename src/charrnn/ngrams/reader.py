@@ -21,7 +21,7 @@ class Reader:
     """What the experts say along several texts, each of which grows by a character at a time."""
 
     def __init__(self, experts: Experts, lanes: int, dtype: npt.DTypeLike = np.float32) -> None:
-        self.experts, self.lanes, self.dtype = experts, lanes, dtype
+        self.experts, self.dtype = experts, dtype
         self.texts = [[along(chain) for _ in range(lanes)] for chain in experts.chains]  # (S, B)
         self.last = [deque[int](maxlen=REACH) for _ in range(lanes)]
         # M / A of each chain and lane, after a 1: the longest context first; a chain with fewer ends in ones.

@@ -88,6 +88,7 @@ class Tables:
         """The tables without the longest contexts that occur less often than `least`, and without the levels `gone`.
 
         The discounts stay as they are.
+
         Only the total of a chain's longest context says how often it occurs; a shorter one's says in how many longer
         ones. So each context that stays has all of its shorter ones below it, and where a longest one is gone, the
         next shorter one says all: every level is looked up on its own, and one that is missing passes everything on.

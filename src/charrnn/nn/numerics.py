@@ -32,3 +32,10 @@ def tanh_backward_(d_y: Array, y: Array, scratch: Array) -> None:
 def flat(x: Array) -> Array:
     """(T, B, K) seen as (T·B, K), so that one matrix product covers the whole window."""
     return x.reshape(-1, x.shape[-1])
+
+
+def log_softmax(logits: Array) -> Array:
+    """The logarithm of the softmax of each row of (n, V), in float64."""
+    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+    shifted -= np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return np.asarray(shifted)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from charrnn.arrays import Array
-from charrnn.training.online_mixture import log_softmax
+from charrnn.nn.numerics import log_softmax
 
 BLOCK = 4096  # characters at a time
 MOST_STEPS = 50

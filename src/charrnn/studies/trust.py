@@ -15,11 +15,11 @@ from charrnn.arrays import Array
 from charrnn.figures.style import COLOURS, MARKERS, STYLES, finish, new_figure
 from charrnn.language_model import LanguageModel
 from charrnn.ngrams.chains import ALONE, IN_WORD, Words
+from charrnn.nn.numerics import log_softmax
 from charrnn.reports import Captioned
 from charrnn.scoring.evaluation import windows
 from charrnn.studies.measures import Row
 from charrnn.threads import blas_threads
-from charrnn.training.online_mixture import log_softmax
 
 LAST = 8  # letters of a word that are told apart
 POSITIONS = ("between words", "first letter", *(f"letter {k}" for k in range(2, LAST)), f"letter {LAST} or later")

@@ -20,12 +20,13 @@ from charrnn.arrays import Array
 from charrnn.errors import DivergenceError
 from charrnn.ngrams import Experts, in_context
 from charrnn.nn.model import CharModel, ModelWorkspace
+from charrnn.nn.numerics import log_softmax
 from charrnn.nn.parameters import Parameters
 from charrnn.scoring import Evaluation
 from charrnn.threads import blas_threads
 from charrnn.training.gradients import clip_by_global_norm_
 from charrnn.training.guessing import is_far_beyond
-from charrnn.training.online_mixture import OnlineMixture, log_softmax
+from charrnn.training.online_mixture import OnlineMixture
 from charrnn.training.optimizers import Adam
 
 GRAD_CLIP = 1.0

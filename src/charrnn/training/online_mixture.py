@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from charrnn.arrays import Array
+from charrnn.nn.numerics import log_softmax
 
 RATE = 0.002  # η, for each character
 
@@ -30,10 +31,3 @@ class OnlineMixture:
         expected = np.einsum("tv,ktv->k", np.exp(mixed), log_probs)
         self.weights += RATE * (log_probs[:, at_targets[0], at_targets[1]].sum(axis=1) - expected)  # [src.11]
         return -np.asarray(mixed[at_targets])
-
-
-def log_softmax(logits: Array) -> Array:
-    """The logarithm of the softmax of each row of (T, V), in float64."""
-    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
-    shifted -= np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    return np.asarray(shifted)

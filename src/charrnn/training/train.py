@@ -88,7 +88,7 @@ def train(
         lowered.
     recipe : str or path, optional
         A named recipe or a TOML file, which `settings` override. By default the recipe of the cell, if one is chosen,
-        else "quick", "good" or "best", by the minutes of the budget.
+        else "quick", "good" or "best", by the minutes of the budget, and "plain-quick" and so on with `ngrams="none"`.
     callback : Callback, optional
         Receives progress; by default it is printed in lines on standard error.
     team : Team, optional
