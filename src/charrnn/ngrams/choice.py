@@ -1,8 +1,8 @@
 """Which experts a network knows: what `--ngrams` may name.
 
-In a script without spaces every character is a word of its own, and the chain of words says nothing that the chain of
-characters does not: on a Chinese text both together predict no better than the characters alone (3.206 nats per
-character), on a Bengali one they do (1.160 nats against 1.190).
+In a script without spaces every character is a word of its own, and the chain of words says little that the chain of
+characters does not. Mixed log-linearly, with weights fitted on every other character, the two predict a Chinese text
+with 3.201 nats per character, and the characters alone with 3.206; a Bengali text with 1.152 and 1.190.
 """
 
 from __future__ import annotations
