@@ -25,10 +25,11 @@ def small_case(
     *,
     dtype: type = np.float64,
     seq_len: int = T,
+    kernels: str = "auto",
 ) -> Case:
     return make_case(
         cell, num_layers, hidden_size=H, seq_len=seq_len, batch_size=B, vocab_size=V, dropout=dropout,
-        num_experts=num_experts, dtype=dtype,
+        num_experts=num_experts, dtype=dtype, kernels=kernels,
     )  # fmt: skip
 
 

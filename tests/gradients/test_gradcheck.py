@@ -69,7 +69,8 @@ def test_dropout_with_the_same_masks_in_pytorch(cell: str) -> None:
         states = tuple(torch.from_numpy(case.state[k, s : s + 1].copy()) for s in range(case.state.shape[1]))
         x, _ = layer(x, states if len(states) > 1 else states[0])
         if k < 2:
-            x = x * torch.from_numpy(ws.layers[k + 1].inputs.dropout.mask)
+            above = ws.layers[k + 1]
+            x = x * torch.from_numpy(getattr(above, "inputs", above).dropout.mask)
         layers.append(layer)
     logits = x @ arrays["readout.weight"].T + arrays["readout.bias"]
     loss = torch.nn.functional.cross_entropy(logits.reshape(-1, V), torch.from_numpy(case.targets.ravel()))

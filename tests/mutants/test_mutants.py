@@ -244,23 +244,23 @@ BUGS = [
         contract(PIECES, "rnn", 1)),
     Bug("the dropout mask is forgotten on the way back", Inputs, "backward",
         "ws.dropout.backward(ws.d_x, out=ws.d_x)", "ws.d_x", complex_step("gru", 2, 0.4)),
-    Bug("the kept numbers are not scaled up", Dropout, "forward", "self.mask /= 1.0 - self.rate", "pass",
+    Bug("the kept numbers are not scaled up", Dropout, "draw", "self.mask /= 1.0 - self.rate", "pass",
         named(test_dropout.test_numbers_are_dropped_at_the_rate_and_the_mean_is_kept, 0.5)),
-    Bug("dropout goes on in evaluation", Dropout, "forward", "self.dropped = self.rate > 0 and rng is not None",
+    Bug("dropout goes on in evaluation", Dropout, "draw", "self.dropped = self.rate > 0 and rng is not None",
         "rng, self.dropped = rng or np.random.default_rng(), self.rate > 0",
         named(test_dropout.test_evaluation_drops_nothing)),
     # --- the optimiser
-    Bug("the first moment is not corrected", Adam, "update",
+    Bug("the first moment is not corrected", Adam, "constants",
         "(1.0 - self.beta1**self.t) / (1.0 - self.beta1)", "1.0 / (1.0 - self.beta1)",
         named(test_optimisation.test_adam_equals_the_paper_number_by_number, 0.0, rng(1))),
-    Bug("the second moment is corrected without its root", Adam, "update", "learning_rate * v_correction**0.5",
+    Bug("the second moment is corrected without its root", Adam, "constants", "learning_rate * v_correction**0.5",
         "learning_rate * v_correction",
         named(test_optimisation.test_adam_equals_the_paper_number_by_number, 0.0, rng(1))),
-    Bug("ε is added before the correction", Adam, "update",
+    Bug("ε is added before the correction", Adam, "constants",
         "self.eps * v_correction**0.5", "self.eps",
         named(test_optimisation.test_adam_equals_the_paper_number_by_number, 0.0, rng(1))),
-    Bug("weight decay goes through the moments' scale", Optimizer, "step", "1.0 - learning_rate * self.weight_decay",
-        "1.0 - self.weight_decay",
+    Bug("weight decay goes through the moments' scale", Optimizer, "update_all",
+        "1.0 - learning_rate * self.weight_decay", "1.0 - self.weight_decay",
         named(test_optimisation.test_adam_equals_the_paper_number_by_number, 0.1, rng(1))),
     Bug("clipping divides by the square of the norm", gradients, "clip_by_global_norm_", "grads *= max_norm / norm",
         "grads *= max_norm / norm**2",
@@ -364,7 +364,7 @@ def backwards() -> dict[tuple[type, str], list[str]]:
     """Every function of the way back in every registered network, by class and name, with the cells that run it."""
     found: dict[tuple[type, str], list[str]] = {}
     for cell in EVERY_CELL:
-        case = small_case(cell, 2, num_experts=2)
+        case = small_case(cell, 2, num_experts=2, kernels="numpy")
         ws = case.workspace()
         for owner in {
             owner for root in (*case.model.parts, *roots(ws)) for part in parts(root) for owner in type(part).__mro__

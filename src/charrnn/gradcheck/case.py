@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from charrnn.arrays import Array
 from charrnn.config import ModelConfig
+from charrnn.nn.kernels import Kernels
 from charrnn.nn.model import CharModel, ModelWorkspace
 from charrnn.nn.parameters import Parameters
 
@@ -73,10 +74,11 @@ def make_case(
     num_experts: int = 0,
     dtype: npt.DTypeLike = np.float64,
     seed: int = 0,
+    kernels: str = "auto",
 ) -> Case:
     """A case of the given size; the defaults are the reference setting."""
     rng = np.random.default_rng(seed)
-    model = CharModel(ModelConfig(vocab_size, cell, hidden_size, num_layers, dropout, num_experts))
+    model = CharModel(ModelConfig(vocab_size, cell, hidden_size, num_layers, dropout, num_experts), Kernels(kernels))
     params = model.init_parameters(rng, dtype)
     for name in params:
         if "bias" in name or "norm" in name:

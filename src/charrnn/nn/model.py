@@ -14,6 +14,8 @@ import numpy.typing as npt
 from charrnn.arrays import Array
 from charrnn.config import ModelConfig
 from charrnn.errors import ConfigError
+from charrnn.nn.kernels import Kernels
+from charrnn.nn.kernels.twins import make_expert_inputs, make_layer, make_readout
 from charrnn.nn.layers import LAYERS
 from charrnn.nn.layers.layer import Layer, LayerWorkspace
 from charrnn.nn.mixture import ExpertInputs, ExpertInputsWorkspace
@@ -36,22 +38,28 @@ class CharModel:
 
     Shapes: T seq_len, B batch_size, V vocab_size, H hidden_size, L num_layers, S states of a layer. A network with
     experts also reads log_q (num_experts, T, B, V): what they say about the character after each input.
+
+    Parameters
+    ----------
+    kernels : Kernels, optional
+        The code that computes it; by default the compiled library, where there is one.
     """
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: ModelConfig, kernels: Kernels | None = None) -> None:
         self.config = config
+        self.kernels = kernels = kernels or Kernels()
         if config.cell not in LAYERS:
             raise ConfigError(f"cell '{config.cell}' is not known{nearest(config.cell, LAYERS)}")
-        self.layers = [LAYERS[config.cell](k, config) for k in range(config.num_layers)]
+        self.layers = [make_layer(k, config, kernels) for k in range(config.num_layers)]
         if config.dropout and not any(layer.dropout for layer in self.layers):
             raise ConfigError(
                 f"dropout {config.dropout:g} has nothing to act on with num_layers {config.num_layers}: "
                 "it drops what passes between layers"
             )
-        H, V, S = config.hidden_size, config.vocab_size, config.num_experts
-        self.readout = Readout(H, V, normalise=self.layers[0].residual, num_experts=S)
+        self.readout = make_readout(config, self.layers[0].residual, kernels)
         # Between the lowest layer and the next. A single layer that is no stream has no such place.
-        self.experts = ExpertInputs(S, V, H) if S and (config.num_layers > 1 or self.layers[0].residual) else None
+        between = config.num_experts and (config.num_layers > 1 or self.layers[0].residual)
+        self.experts = make_expert_inputs(config, kernels) if between else None
         self.state_shape = (config.num_layers, len(self.layers[0].states))
         self.layout: dict[str, tuple[int, ...]] = {}
         self.parts: list[Layer[Any] | Readout | ExpertInputs] = [*self.layers, self.readout]

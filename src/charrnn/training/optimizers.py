@@ -59,6 +59,14 @@ class Optimizer(ABC):
     def step(self, params: Array, grads: Array, learning_rate: float) -> None:
         """Update params (P,) in place from grads (P,)."""
         self.t += 1
+        self.update_all(params, grads, learning_rate)
+        if self.t % SWEEP == 0:
+            for name, negligible in self.remembered.items():
+                m = self.memory[name]
+                m[np.abs(m) < np.finfo(m.dtype).tiny * negligible] = 0.0
+
+    def update_all(self, params: Array, grads: Array, learning_rate: float) -> None:
+        """Update params (P,), a slice at a time."""
         for start in range(0, len(params), SLICE):
             span = slice(start, start + SLICE)
             theta, g = params[span], grads[span]
@@ -66,10 +74,6 @@ class Optimizer(ABC):
                 theta *= 1.0 - learning_rate * self.weight_decay  # [adam.5]
             memory = [m[span] for m in self.memory.values()]
             self.update(theta, g, memory, self._scratch[: len(g)], learning_rate)
-        if self.t % SWEEP == 0:
-            for name, negligible in self.remembered.items():
-                m = self.memory[name]
-                m[np.abs(m) < np.finfo(m.dtype).tiny * negligible] = 0.0
 
     @abstractmethod
     def update(self, theta: Array, g: Array, memory: list[Array], scratch: Array, learning_rate: float) -> None:
@@ -107,18 +111,23 @@ class Adam(Optimizer):
     def update(self, theta: Array, g: Array, memory: list[Array], scratch: Array, learning_rate: float) -> None:
         """One slice."""
         m, v = memory
-        m_correction = (1.0 - self.beta1**self.t) / (1.0 - self.beta1)
-        v_correction = (1.0 - self.beta2**self.t) / (1.0 - self.beta2)
+        eps, rate = self.constants(learning_rate)
         m *= self.beta1
         m += g
         np.multiply(g, g, out=scratch)
         v *= self.beta2
         v += scratch  # [adam.6]
         np.sqrt(v, out=scratch)
-        scratch += self.eps * v_correction**0.5
+        scratch += eps
         np.divide(m, scratch, out=scratch)
-        scratch *= learning_rate * v_correction**0.5 / m_correction
+        scratch *= rate
         theta -= scratch  # [adam.7]
+
+    def constants(self, learning_rate: float) -> tuple[float, float]:
+        """ε' and α' of [adam.7]."""
+        m_correction = (1.0 - self.beta1**self.t) / (1.0 - self.beta1)
+        v_correction = (1.0 - self.beta2**self.t) / (1.0 - self.beta2)
+        return self.eps * v_correction**0.5, learning_rate * v_correction**0.5 / m_correction
 
 
 def _step_by_root_(theta: Array, g: Array, v: Array, eps: float, scratch: Array, learning_rate: float) -> None:

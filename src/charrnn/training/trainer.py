@@ -16,9 +16,9 @@ from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
 from charrnn.parallel.team import ALONE, Team
 from charrnn.randomness import Uniform, some_rows, stream
+from charrnn.training.compiled_optimizers import make_optimizer
 from charrnn.training.gradients import clip_by_global_norm_
 from charrnn.training.memory import check_memory
-from charrnn.training.optimizers import OPTIMIZERS
 from charrnn.training.schedules import learning_rate_at
 
 
@@ -57,7 +57,7 @@ class Trainer:
         self.share = width / config.batch_size
         self.message = np.zeros(len(params.vector) + 1, dtype)  # the gradient, and room for the loss
         self.grads = Parameters(params.layout, self.message[:-1])
-        self.optimizer = OPTIMIZERS[config.optimizer](len(params.vector), dtype, config.weight_decay, config.own)
+        self.optimizer = make_optimizer(config, len(params.vector), dtype, model.kernels)
         self.workspace = model.workspace(config.seq_len, width, dtype)
         self.state = model.zero_state(config.batch_size, dtype)  # of all lanes, until `broadcast` scatters them
         self.step_count = 0

@@ -1,0 +1,138 @@
+/* Matrix products in which a row of the result is the same bits whatever rows stand beside it.
+
+   Every number of a product is one sum, added up in the order of the inner index from zero on, however rows and columns
+   are cut. A matrix that multiplies rows is packed first: panels of PANEL columns, each row of a panel contiguous, the
+   last panel filled up with zeros. */
+
+#define PANEL (2 * LANES)
+#define INNER 256 /* a panel of so many rows stays in the first cache */
+#if IS_COMPLEX
+#define MOST_ROWS 4
+#else
+#define MOST_ROWS (VECTOR_BYTES == 64 ? 12 : 6) /* twice as many sums as rows, all in registers */
+#endif
+
+int64_t NAME(panel_size)(void) { return PANEL; }
+
+/* W (K, N), row stride ldw, to panels (⌈N / PANEL⌉, K, PANEL). */
+void NAME(pack)(int64_t K, int64_t N, int64_t ldw, const real *RESTRICT W, real *RESTRICT P)
+{
+    for (int64_t j = 0; j < N; j += PANEL) {
+        int64_t w = MIN(PANEL, N - j);
+        for (int64_t k = 0; k < K; k++, P += PANEL) {
+            const real *row = W + k * ldw + j;
+            if (w == PANEL) {
+                *(vec *)P = *(const vec *)row;
+                *(vec *)(P + LANES) = *(const vec *)(row + LANES);
+                continue;
+            }
+            for (int64_t q = 0; q < w; q++) P[q] = row[q];
+            for (int64_t q = w; q < PANEL; q++) P[q] = 0;
+        }
+    }
+}
+
+/* The transpose of W (N, K), row stride ldw, to panels. In square blocks, through a copy whose rows are contiguous. */
+void NAME(pack_transposed)(int64_t K, int64_t N, int64_t ldw, const real *RESTRICT W, real *RESTRICT P)
+{
+    for (int64_t j = 0; j < N; j += PANEL, P += K * PANEL) {
+        const int64_t w = MIN(PANEL, N - j);
+        for (int64_t k0 = 0; k0 < K; k0 += 16) {
+            const int64_t rows = MIN(16, K - k0);
+            real block[16][PANEL];
+            for (int64_t q = 0; q < PANEL; q++)
+                for (int64_t k = 0; k < rows; k++) block[k][q] = q < w ? W[(j + q) * ldw + k0 + k] : 0;
+            memcpy(P + k0 * PANEL, block, rows * PANEL * sizeof(real));
+        }
+    }
+}
+
+/* R rows times Q panels, in registers: s = C, or 0; s += A P. The rows of A are a_row apart, what they multiply a_k; panels
+   are `apart` numbers apart, and `w` columns of the last are there. */
+INLINE void NAME(block)(const int R, const int Q, int64_t K, const real *RESTRICT A, int64_t a_row, int64_t a_k,
+                        const real *RESTRICT P, int64_t apart, real *RESTRICT C, int64_t ldc, int64_t w, int add)
+{
+    vec s[12][2 * 4];
+    const int whole = w >= Q * PANEL;
+    UNROLL for (int r = 0; r < R; r++) {
+        const real *c = C + r * ldc;
+        real part[PANEL] = {0};
+        if (add && !whole)
+            for (int64_t q = 0; q < w; q++) part[q] = c[q];
+        if (!whole || !add) c = part;
+        UNROLL for (int q = 0; q < 2 * Q; q++) s[r][q] = *(const vec *)(c + (whole && !add ? 0 : q * LANES));
+    }
+    for (int64_t k = 0; k < K; k++, P += PANEL, A += a_k) {
+        vec p[2 * 4];
+        UNROLL for (int q = 0; q < 2 * Q; q++) p[q] = *(const vec *)(P + (q / 2) * apart + (q % 2) * LANES);
+        UNROLL for (int r = 0; r < R; r++) {
+            real x = A[r * a_row];
+            UNROLL for (int q = 0; q < 2 * Q; q++) s[r][q] += x * p[q];
+        }
+    }
+    UNROLL for (int r = 0; r < R; r++) {
+        real part[PANEL], *c = whole ? C + r * ldc : part;
+        UNROLL for (int q = 0; q < 2 * Q; q++) *(vec *)(c + q * LANES) = s[r][q];
+        if (!whole)
+            for (int64_t q = 0; q < w; q++) C[r * ldc + q] = part[q];
+    }
+}
+
+/* Some rows times a panel, as many at a time as registers hold. */
+INLINE void NAME(rows_times_panel)(int64_t rows, int64_t K, const real *A, int64_t a_row, int64_t a_k, const real *P,
+                                   real *C, int64_t ldc, int64_t w, int add)
+{
+    while (rows > 0) {
+        int64_t turns = (rows + MOST_ROWS - 1) / MOST_ROWS, R = (rows + turns - 1) / turns;
+#define CASE(r) \
+    case r: NAME(block)(r, 1, K, A, a_row, a_k, P, 0, C, ldc, w, add); break;
+        switch (R) {
+            CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
+#if VECTOR_BYTES == 64 && !IS_COMPLEX
+            CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12)
+#endif
+        }
+#undef CASE
+        rows -= R, A += R * a_row, C += R * ldc;
+    }
+}
+
+/* C (rows, N) = A (rows, K) W, or added to C; W packed. */
+void NAME(product)(int64_t rows, int64_t K, int64_t N, const real *A, int64_t lda, const real *P, real *C, int64_t ldc,
+                   int add)
+{
+    int64_t j = 0;
+    if (rows == 1) /* the sums of one panel would wait for one another */
+        for (; j + 4 * PANEL <= N; j += 4 * PANEL, P += 4 * PANEL * K)
+            NAME(block)(1, 4, K, A, lda, 1, P, K * PANEL, C + j, ldc, 4 * PANEL, add);
+    if (rows == 2)
+        for (; j + 2 * PANEL <= N; j += 2 * PANEL, P += 2 * PANEL * K)
+            NAME(block)(2, 2, K, A, lda, 1, P, K * PANEL, C + j, ldc, 2 * PANEL, add);
+    for (; j < N; j += PANEL, P += PANEL * K)
+        for (int64_t k = 0; k < K || k == 0; k += INNER)
+            NAME(rows_times_panel)(rows, MIN(INNER, K - k), A + k, lda, 1, P + PANEL * k, C + j, ldc, MIN(PANEL, N - j),
+                                   add || k);
+}
+
+/* C (M, N) = Σ_n A[n]ᵀ B[n] over the N_rows rows of A (·, M) and B (·, N): a weight's gradient. Rows of A that `skip` marks
+   count as zero. scratch holds INNER (M + N + 2 PANEL) numbers. */
+void NAME(outer)(int64_t n_rows, int64_t M, int64_t N, const real *A, int64_t lda, const uint8_t *skip, const real *B,
+                 int64_t ldb, real *C, int64_t ldc, real *RESTRICT scratch)
+{
+    real *strips = scratch, *panels = scratch + INNER * (M + PANEL);
+    for (int64_t n = 0; n < n_rows || n == 0; n += INNER) {
+        int64_t rows = MIN(INNER, n_rows - n);
+        NAME(pack)(rows, N, ldb, B + n * ldb, panels);
+        real *strip = strips;
+        for (int64_t m = 0; m < M; m += MOST_ROWS, strip += rows * MOST_ROWS)
+            for (int64_t i = 0, R = MIN(MOST_ROWS, M - m); i < rows; i++)
+                for (int64_t r = 0; r < R; r++)
+                    strip[i * MOST_ROWS + r] = skip && skip[n + i] ? 0 : A[(n + i) * lda + m + r];
+        for (int64_t j = 0; j < N; j += PANEL) {
+            strip = strips;
+            for (int64_t m = 0; m < M; m += MOST_ROWS, strip += rows * MOST_ROWS)
+                NAME(rows_times_panel)(MIN(MOST_ROWS, M - m), rows, strip, 1, MOST_ROWS, panels + j * rows,
+                                       C + m * ldc + j, ldc, MIN(PANEL, N - j), n > 0);
+        }
+    }
+}

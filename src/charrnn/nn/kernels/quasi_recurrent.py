@@ -1,0 +1,265 @@
+"""The quasi-recurrent layer, compiled: `QuasiRecurrentLayer` with its products, its norm and its pooling in C.
+
+T seq_len, B batch_size, H hidden_size. Gates stand side by side, (T, B, 3H). The pairs [u_{t−1}; u_t] are never made:
+each half of W multiplies the rows of u (T + 1, B, H), or the tables of the lowest layer, by itself.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from ctypes import c_int64
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from charrnn.arrays import Array
+from charrnn.config import ModelConfig
+from charrnn.nn.dropout import Dropout
+from charrnn.nn.kernels.kernels import ROWS, Kernels, Matrix, check_precision, ids_of, pointer_of
+from charrnn.nn.kernels.library import pointer
+from charrnn.nn.layers.quasi_recurrent import QuasiRecurrentLayer
+from charrnn.nn.layers.quasi_recurrent_sources import GATES
+from charrnn.nn.one_hot import gather_rows
+from charrnn.nn.parameters import Parameters
+from charrnn.randomness import Uniform
+
+
+class _Pooling(ctypes.Structure):
+    """`pooling` in c/qrnn.h."""
+
+    _fields_ = [(name, ctypes.c_int64) for name in ("T", "B", "H")] + [
+        (name, ctypes.c_void_p)
+        for name in (
+            "ids", "ids_before", "fresh", "a", "before", "x", "mask", "zeros", "gates", "cells", "outputs", "d_outputs",
+            "d_gates", "d_cells",
+        )
+    ]  # fmt: skip
+
+
+class Workspace:
+    """The arrays of one layer for a window of T steps, allocated once. It belongs to one caller at a time."""
+
+    def __init__(self, layer: _CompiledLayer, T: int, B: int, dtype: npt.DTypeLike) -> None:
+        H, G = layer.hidden_size, GATES * layer.hidden_size
+        self.dtype = np.dtype(dtype)
+        self.f = f = layer.kernels.functions(self.dtype)
+        self.gates = np.empty((T, B, G), dtype)
+        self.cells = np.empty((T + 1, B, H), dtype)  # [0] the initial state
+        self.outputs = np.empty((T, B, H), dtype)
+        self.dropout = Dropout(layer.dropout, (T, B, H), dtype)
+        self.d_gates = np.empty((T, B, G), dtype)
+        self.d_outputs = np.empty(0, self.dtype)
+        self.zeros = np.zeros(H, dtype)
+        self.left, self.right = Matrix(f, H, G, self.dtype), Matrix(f, H, G, self.dtype)
+        self.final_state = np.empty((2, B, H), dtype)
+        self.d_initial_state = np.empty((2, B, H), dtype)
+        self.shown = self.cells[1:]  # a weighted mean of values of tanh
+        self.pooling = _Pooling(
+            T, B, H, zeros=pointer(self.zeros), gates=pointer(self.gates), cells=pointer(self.cells),
+            outputs=pointer(self.outputs), d_gates=pointer(self.d_gates), d_cells=pointer(self.d_initial_state[0]),
+        )  # fmt: skip
+
+
+class StreamWorkspace(Workspace):
+    """That of a layer which reads the outputs of the layer below."""
+
+    def __init__(self, layer: _CompiledLayer, T: int, B: int, dtype: npt.DTypeLike) -> None:
+        super().__init__(layer, T, B, dtype)
+        H = layer.hidden_size
+        self.x = np.empty(0, self.dtype)
+        self.u = np.empty((T + 1, B, H), dtype)  # [0] of the step before the window
+        self.r = np.empty(T * B, dtype)
+        self.d_u = np.empty((T + 1, B, H), dtype)
+        self.d_norm = np.empty((-(-T * B // ROWS), H), dtype)
+        self.d_x = np.empty((T, B, H), dtype)
+        self.pooling.a = pointer(self.gates)
+
+
+class TableWorkspace(Workspace):
+    """That of the lowest layer: B rows of the state, then R, one for each character that can occur in the window."""
+
+    def __init__(self, layer: _CompiledLayer, T: int, B: int, dtype: npt.DTypeLike) -> None:
+        super().__init__(layer, T, B, dtype)
+        H, G, V = layer.hidden_size, GATES * layer.hidden_size, layer.vocab_size
+        R = min(V, T * B)
+        self.whole_vocabulary = R == V
+        self.ids = np.empty((T, B), np.int64)
+        # Of each character's row, and of the row of the character before it.
+        self.index = self.ids if self.whole_vocabulary else np.arange(T * B).reshape(T, B)
+        self.index_before = np.empty((T, B), np.int64)
+        self.rows = np.empty((R, H), dtype)
+        self.u = np.empty((B + R, H), dtype)
+        self.r = np.empty(R, dtype)
+        self.table, self.table_before = np.empty((R, G), dtype), np.empty((B + R, G), dtype)
+        self.d_table, self.d_table_before = np.empty((R, G), dtype), np.empty((B + R, G), dtype)
+        self.d_u = np.empty((B + R, H), dtype)
+        self.d_rows = np.empty((R, H), dtype)
+        self.d_norm = np.empty((-(-R // ROWS), H), dtype)
+        self.pooling.ids, self.pooling.ids_before = pointer(self.index), pointer(self.index_before)
+        self.pooling.a, self.pooling.before = pointer(self.table), pointer(self.table_before)
+
+
+class _CompiledLayer(QuasiRecurrentLayer):
+    """What both kinds share: the pooling."""
+
+    def __init__(self, index: int, config: ModelConfig, kernels: Kernels) -> None:
+        super().__init__(index, config)
+        self.kernels, self.vocab_size = kernels, config.vocab_size
+        self.weight, self.bias, self.norm = self.source.pairs.weight, self.source.pairs.bias, self.source.norm.name
+
+    def _pool(self, ws: Any, dropout_rng: Uniform | None) -> Array:
+        """[qrnn.3] to [qrnn.5]: the outputs (T, B, H), and the final cell."""
+        ws.pooling.mask = pointer(ws.dropout.mask) if ws.dropout.draw(dropout_rng) else None
+        pool = ws.f("pool_forward")
+        self.kernels.crew.over(
+            ws.outputs.shape[1],
+            lambda first, end: pool(ctypes.byref(ws.pooling), c_int64(first), c_int64(end)),
+        )
+        ws.final_state[0] = ws.cells[-1]
+        return np.asarray(ws.outputs)
+
+    def _pool_backward(self, ws: Any, d_outputs: Array) -> None:
+        """[qrnn.6] to [qrnn.8]: from d_outputs (T, B, H) to d_gates."""
+        ws.d_outputs = np.ascontiguousarray(d_outputs, ws.dtype)
+        ws.pooling.d_outputs = pointer(ws.d_outputs)
+        pool = ws.f("pool_backward")
+        self.kernels.crew.over(
+            ws.outputs.shape[1],
+            lambda first, end: pool(ctypes.byref(ws.pooling), c_int64(first), c_int64(end)),
+        )
+
+    def _normalise(self, params: Parameters, x: Array, u: Array, ws: Any) -> None:
+        """[qrnn.1]: u of the rows x (…, H)."""
+        H = self.hidden_size
+        norm, n, scales = ws.f("norm_forward"), pointer_of(params[self.norm]), pointer_of(ws.r)
+        x_at, u_at = pointer_of(x), pointer_of(u)
+        self.kernels.crew.over(
+            x.size // H,
+            lambda first, end: norm(c_int64(H), c_int64(first), c_int64(end), x_at, n, u_at, scales),
+            ROWS,
+        )
+
+
+class CompiledStreamLayer(_CompiledLayer):
+    """A layer above the lowest."""
+
+    def workspace(self, seq_len: int, batch_size: int, dtype: npt.DTypeLike) -> Any:
+        return StreamWorkspace(self, seq_len, batch_size, dtype)
+
+    def forward(
+        self, params: Parameters, inputs: Array, state: Array, ws: Any, dropout_rng: Uniform | None = None
+    ) -> Array:
+        """Run a window, as in `QuasiRecurrentLayer`."""
+        check_precision(params, ws.dtype)
+        H, B, N = self.hidden_size, ws.outputs.shape[1], ws.r.size
+        weight = params[self.weight].T
+        ws.left.pack_forward(weight[:H])
+        ws.right.pack_forward(weight[H:])
+        ws.x = np.ascontiguousarray(inputs, ws.dtype)
+        ws.u[0] = state[1]
+        self._normalise(params, ws.x, ws.u[1:], ws)
+        pairs, u, gates = ws.f("pairs_forward"), pointer_of(ws.u), pointer_of(ws.gates)
+        left, right = pointer_of(ws.left.forward_panels), pointer_of(ws.right.forward_panels)
+        self.kernels.crew.over(
+            N,
+            lambda first, end: pairs(c_int64(B), c_int64(H), c_int64(first), c_int64(end), u, left, right, None, gates),
+            ROWS,
+        )
+        ws.cells[0], ws.final_state[1] = state[0], ws.u[-1]
+        ws.pooling.x, ws.pooling.before = pointer(ws.x), pointer(params[self.bias])
+        return self._pool(ws, dropout_rng)
+
+    def backward(self, params: Parameters, d_outputs: Array, ws: Any, grads: Parameters) -> Array | None:
+        """Back through the window of the last forward pass, as in `QuasiRecurrentLayer`."""
+        (T, B, H), crew = ws.outputs.shape, self.kernels.crew
+        weight, d_weight = params[self.weight].T, grads[self.weight].T
+        ws.left.pack_backward(weight[:H])
+        ws.right.pack_backward(weight[H:])
+        self._pool_backward(ws, d_outputs)
+        pairs, norm, n, r = ws.f("pairs_backward"), ws.f("norm_backward"), params[self.norm], pointer_of(ws.r)
+        d_gates, d_u, d_norm = pointer_of(ws.d_gates), pointer_of(ws.d_u), pointer_of(ws.d_norm)
+        left, right = pointer_of(ws.left.backward_panels), pointer_of(ws.right.backward_panels)
+        x, scale, d_u_own, d_y, d_x = map(pointer_of, (ws.x, n, ws.d_u[1:], ws.d_outputs, ws.d_x))
+
+        def rows(first: int, end: int) -> None:  # of T·B: those of d_u stand B further
+            begin = c_int64(first + B if first else 0)
+            pairs(c_int64(T), c_int64(B), c_int64(H), begin, c_int64(end + B), d_gates, left, right, None, d_u)
+            norm(c_int64(H), c_int64(first), c_int64(end), x, scale, r, d_u_own, d_y, d_x, d_norm)
+
+        crew.over(T * B, rows, ROWS)
+        ws.d_initial_state[1] = ws.d_u[0]
+        ws.left.gradient(crew, ws.u[:-1], ws.d_gates, d_weight[:H])
+        ws.right.gradient(crew, ws.u[1:], ws.d_gates, d_weight[H:])
+        self.kernels.sum_rows(ws.d_gates, grads[self.bias])
+        self.kernels.sum_rows(ws.d_norm, grads[self.norm])
+        return np.asarray(ws.d_x)
+
+
+class CompiledTableLayer(_CompiledLayer):
+    """The lowest layer, which reads characters: see `Tables`."""
+
+    def workspace(self, seq_len: int, batch_size: int, dtype: npt.DTypeLike) -> Any:
+        return TableWorkspace(self, seq_len, batch_size, dtype)
+
+    def forward(
+        self, params: Parameters, inputs: Array, state: Array, ws: Any, dropout_rng: Uniform | None = None
+    ) -> Array:
+        """Run a window of ids (T, B), as in `QuasiRecurrentLayer`."""
+        check_precision(params, ws.dtype)
+        H, B, crew = self.hidden_size, ws.outputs.shape[1], self.kernels.crew
+        weight, embedding = params[self.weight].T, params["recurrent.embedding"].T
+        ids_of(inputs, self.vocab_size, out=ws.ids)
+        if ws.whole_vocabulary:
+            np.copyto(ws.rows, embedding)
+        else:
+            gather_rows(embedding, ws.ids.ravel(), out=ws.rows)
+        ws.index_before[0] = np.arange(B)
+        np.add(ws.index[:-1], B, out=ws.index_before[1:])
+        ws.u[:B] = state[1]
+        self._normalise(params, ws.rows, ws.u[B:], ws)
+        ws.left.pack_forward(weight[:H])
+        ws.right.pack_forward(weight[H:])
+        before = B if len(ws.index) == 1 else len(ws.u)  # a single step asks for what was before it only
+        crew.over(before, ws.left.forward(ws.u, ws.table_before), ROWS)
+        ws.table[...] = params[self.bias]
+        crew.over(len(ws.rows), ws.right.forward(ws.u[B:], ws.table, add=True), ROWS)
+        ws.cells[0], ws.final_state[1] = state[0], ws.u[B + ws.index[-1]]
+        ws.pooling.x = pointer(ws.rows)
+        return self._pool(ws, dropout_rng)
+
+    def backward(self, params: Parameters, d_outputs: Array, ws: Any, grads: Parameters) -> Array | None:
+        """Back through the window of the last forward pass, as in `QuasiRecurrentLayer`."""
+        H, B, crew, k = self.hidden_size, ws.outputs.shape[1], self.kernels.crew, self.kernels
+        weight, d_weight, R = params[self.weight].T, grads[self.weight].T, len(ws.rows)
+        self._pool_backward(ws, d_outputs)
+        k.sum_rows_by_id(ws.d_gates, ws.index, ws.d_table)
+        k.sum_rows_by_id(ws.d_gates, ws.index_before, ws.d_table_before)
+        k.sum_rows_by_id(ws.d_outputs, ws.index, ws.d_rows)
+        ws.left.gradient(crew, ws.u, ws.d_table_before, d_weight[:H])
+        ws.right.gradient(crew, ws.u[B:], ws.d_table, d_weight[H:])
+        k.sum_rows(ws.d_table, grads[self.bias])
+        ws.left.pack_backward(weight[:H])
+        ws.right.pack_backward(weight[H:])
+        crew.over(B + R, ws.left.backward(ws.d_table_before, ws.d_u), ROWS)
+        crew.over(R, ws.right.backward(ws.d_table, ws.d_u[B:], add=True), ROWS)
+        ws.d_initial_state[1] = ws.d_u[:B]
+        norm, n, r, d_norm = (
+            ws.f("norm_backward"),
+            pointer_of(params[self.norm]),
+            pointer_of(ws.r),
+            pointer_of(ws.d_norm),
+        )
+        x, d_u, d_y = pointer_of(ws.rows), pointer_of(ws.d_u[B:]), pointer_of(ws.d_rows)  # d_y becomes d_x in its place
+        norm(c_int64(H), c_int64(0), c_int64(R), x, n, r, d_u, d_y, d_y, d_norm)
+        k.sum_rows(ws.d_norm, grads[self.norm])
+        if ws.whole_vocabulary:
+            np.copyto(grads["recurrent.embedding"].T, ws.d_rows)
+        else:
+            k.sum_rows_by_id(ws.d_rows, ws.ids, grads["recurrent.embedding"].T)
+        return None
+
+
+def compiled_quasi_recurrent_layer(index: int, config: ModelConfig, kernels: Kernels) -> _CompiledLayer:
+    """Layer number `index`: the lowest reads characters."""
+    return (CompiledStreamLayer if index else CompiledTableLayer)(index, config, kernels)
