@@ -23,13 +23,14 @@ def small_case(
     dropout: float = 0.0,
     num_experts: int = 0,
     *,
+    boundaries: bool = False,
     dtype: type = np.float64,
     seq_len: int = T,
     kernels: str = "auto",
 ) -> Case:
     return make_case(
         cell, num_layers, hidden_size=H, seq_len=seq_len, batch_size=B, vocab_size=V, dropout=dropout,
-        num_experts=num_experts, dtype=dtype, kernels=kernels,
+        num_experts=num_experts, boundaries=boundaries, dtype=dtype, kernels=kernels,
     )  # fmt: skip
 
 

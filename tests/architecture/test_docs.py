@@ -163,7 +163,7 @@ def test_the_tour_is_what_a_training_step_imports_or_less() -> None:
             text = re.sub(rf"(\({re.escape(link)}\) \|.*\| )\d+( \|)", rf"\g<1>{count}\2", text)
         else:
             assert abs(count - int(lines)) <= max(10, count // 5), f"{link} has {count} lines: run CHARRNN_WRITE_DOCS=1"
-    assert 1200 < total < 2000  # an evening, and what the page says
+    assert 1200 < total < 2200  # an evening, and what the page says
     page.write_text(text) if os.environ.get("CHARRNN_WRITE_DOCS") else None
 
 

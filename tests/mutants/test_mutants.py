@@ -28,6 +28,7 @@ from charrnn.nn.cells.gru import GRU
 from charrnn.nn.cells.lstm import LSTM
 from charrnn.nn.cells.rnn import RNN
 from charrnn.nn.dropout import Dropout
+from charrnn.nn.layers import quasi_recurrent, recurrent
 from charrnn.nn.layers.inputs import Inputs
 from charrnn.nn.layers.quasi_recurrent import QuasiRecurrentLayer
 from charrnn.nn.layers.quasi_recurrent_sources import Stream, Tables
@@ -38,7 +39,7 @@ from charrnn.scoring import evaluation
 from charrnn.training import gradients, schedules
 from charrnn.training.optimizers import Adam, Optimizer
 from charrnn.training.trainer import Trainer
-from tests.contracts import test_batchers, test_cells, test_layers
+from tests.contracts import test_batchers, test_boundaries, test_cells, test_layers
 from tests.gradients import test_reference
 from tests.mutants.planting import planted
 from tests.networks import EVERY_CELL, parts, roots, small_case
@@ -72,6 +73,10 @@ def pytorch(cell: str, num_layers: int = 1) -> Callable[[], None]:
 
 def specified(cell: str, index: int) -> Callable[[], None]:
     return named(test_layers.test_outputs_and_final_state_equal_the_specification, cell, index)
+
+
+def boundaries(cell: str, index: int = 1) -> Callable[[], None]:
+    return named(test_boundaries.test_a_layer_reads_a_window_as_it_reads_its_stretches, cell, index, 0.0)
 
 
 def known(cell: str, num_layers: int) -> Callable[[], None]:
@@ -129,10 +134,10 @@ BUGS = [
     Bug("all gradients are zero", RecurrentLayer, "backward", "self._weight_hh_backward(ws, grads)",
         "ws.d_gates *= 0; self._weight_hh_backward(ws, grads)", complex_step("rnn")),
     Bug("the first time step is skipped", RecurrentLayer, "backward",
-        "zip(range(len(ws.steps))[::-1], ws.steps[::-1], lanes(d_outputs)[::-1], strict=True)",
-        "zip(range(len(ws.steps))[:0:-1], ws.steps[:0:-1], lanes(d_outputs)[:0:-1], strict=True)",
+        "zip(range(len(steps))[::-1], steps[::-1], lanes(d_outputs)[::-1], strict=True)",
+        "zip(range(len(steps))[:0:-1], steps[:0:-1], lanes(d_outputs)[:0:-1], strict=True)",
         complex_step("lstm")),
-    Bug("dW pairs d_a with the state after the step", RecurrentLayer, "_weight_hh_backward", "ws.states[0, :-1]",
+    Bug("dW pairs d_a with the state after the step", RecurrentLayer, "_weight_hh_backward", "ws.prev_states[0]",
         "ws.states[0, 1:]", complex_step("rnn", 1)),
     Bug("gradients begin as a copy of the parameters", RecurrentLayer, "backward",
         "self._weight_hh_backward(ws, grads)", "self._weight_hh_backward(ws, grads); "
@@ -193,6 +198,35 @@ BUGS = [
     Bug("RMSNorm: the row's own length is taken as given", rms_norm.RMSNorm, "backward_", "d_u -= ws.scratch", "pass",
         complex_step("qrnn", 1)),
     Bug("RMSNorm: the mean is a sum", rms_norm.RMSNorm, "forward", "ws.r /= self.size", "pass", specified("qrnn", 0)),
+    # --- boundaries inside a window
+    Bug("the state leaks across a boundary", recurrent.Workspace, "_forgetting", "self.forgotten[:, t, fresh[t]] = 0.0",
+        "pass", boundaries("lstm")),
+    Bug("the gradient leaks across a boundary", recurrent.Workspace, "forget",
+        "self.d_states[t % 2][:, self.fresh[t]] = 0.0", "pass", boundaries("gru")),
+    Bug("only the hidden state's gradient stops at a boundary", recurrent.Workspace, "forget", "[:, self.fresh[t]]",
+        "[0, self.fresh[t]]", boundaries("lstm")),
+    Bug("dW pairs the first step of a document with the state before", RecurrentLayer, "_weight_hh_backward",
+        "ws.prev_states[0]", "ws.states[0, :-1]", boundaries("rnn")),
+    Bug("a workspace keeps the boundaries of its last window", recurrent.Workspace, "begin",
+        "self.steps, self.states[:, :-1]", "self.steps_read, self.prev_states",
+        named(test_boundaries.test_a_workspace_serves_windows_with_and_without_boundaries, "rnn", 1, 0.0, 0)),
+    Bug("a boundary at the first step is forgotten", recurrent.Workspace, "begin", "self.states[:, 0, fresh[0]] = 0.0",
+        "pass", contract(test_boundaries.test_without_a_boundary_inside_nothing_changes, "gru", 1)),
+    Bug("QRNN: the memory leaks across a boundary", quasi_recurrent.Workspace, "begin", "self.read.f[fresh] = 0.0",
+        "pass", boundaries("qrnn")),
+    Bug("QRNN: d_f sees the memory before a boundary", QuasiRecurrentLayer, "backward",
+        "np.negative(z, out=d_f, where=ws.fresh[:, :, None])", "pass", boundaries("qrnn")),
+    Bug("QRNN: the character before a boundary is seen", Tables, "forward", "ws.index_before[1:][fresh[1:]] = zero",
+        "pass", boundaries("qrnn", 0)),
+    Bug("QRNN: the pair reaches across a boundary", Stream, "forward", "u_pairs[..., :H][fresh] = 0.0", "pass",
+        boundaries("qrnn")),
+    Bug("QRNN: the pair's gradient leaks across a boundary", Stream, "backward", "d_pairs[..., :H][ws.fresh] = 0.0",
+        "pass", boundaries("qrnn")),
+    Bug("QRNN: the initial state of a fresh lane gets a gradient", QuasiRecurrentLayer, "backward",
+        "ws.d_initial_state[:, ws.fresh[0]] = 0.0", "pass", boundaries("qrnn")),
+    Bug("only the lowest layer forgets", CharModel, "forward", "dropout_rng, fresh)",
+        "dropout_rng, None if k else fresh)",
+        named(test_boundaries.test_loss_and_gradients_are_those_of_the_stretches, "gru", 2, 0.0, 0)),
     # --- experts
     Bug("gates of the wrong step", ExpertGates, "forward_", "np.matmul(h, ",
         "np.matmul(np.roll(h, log_q.shape[2], axis=0), ", known("qrnn", 2)),
@@ -413,6 +447,7 @@ def test_every_line_of_every_backward_matters(owner: Any, name: str, cells: list
                 complex_step(cell, experts=2),
                 contract(POISON, cell, experts=2),
                 named(test_reference.test_a_window_shorter_than_the_vocabulary, cell),
+                boundaries(cell),
             )
         )
 

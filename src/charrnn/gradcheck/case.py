@@ -39,6 +39,7 @@ class Case(NamedTuple):
     targets: Array  # (T, B)
     state: Array  # (L, S, B, H)
     log_q: Array | None = None  # (num_experts, T, B, V), in a network with experts
+    fresh: Array | None = None  # (T, B): where a state begins at zero
 
     def workspace(self, dtype: npt.DTypeLike | None = None) -> ModelWorkspace:
         seq_len, batch_size = self.inputs.shape
@@ -50,7 +51,7 @@ class Case(NamedTuple):
         grads = grads or self.params.zeros_like()
         rng = np.random.default_rng(DROPOUT_SEED)
         loss, state = self.model.loss_and_grads(
-            self.params, self.inputs, self.targets, self.state, ws, grads, rng, self.log_q
+            self.params, self.inputs, self.targets, self.state, ws, grads, rng, self.log_q, self.fresh
         )
         return Gradients(loss, Parameters(grads.layout, grads.vector.copy()), state, self.model.initial_state_grad(ws))
 
@@ -58,7 +59,7 @@ class Case(NamedTuple):
         """The loss with other parameters (P,) and another state, in any precision, complex included."""
         shifted = Parameters(self.model.layout, params)
         rng = np.random.default_rng(DROPOUT_SEED)
-        nats, _ = self.model.nats(shifted, self.inputs, self.targets, state, ws, rng, self.log_q)
+        nats, _ = self.model.nats(shifted, self.inputs, self.targets, state, ws, rng, self.log_q, self.fresh)
         return complex(nats.mean())
 
 
@@ -72,6 +73,7 @@ def make_case(
     vocab_size: int = 80,
     dropout: float = 0.0,
     num_experts: int = 0,
+    boundaries: bool = False,
     dtype: npt.DTypeLike = np.float64,
     seed: int = 0,
     kernels: str = "auto",
@@ -91,12 +93,24 @@ def make_case(
     ids[1] = ids[0]  # at least one character is repeated in every lane
     state = rng.normal(0.0, 0.5, (*model.state_shape, batch_size, hidden_size)).astype(dtype)
     log_q = random_log_q(rng, num_experts, seq_len, batch_size, vocab_size).astype(dtype) if num_experts else None
-    return Case(model, params, ids[:-1], ids[1:], state, log_q)
+    fresh = random_boundaries(rng, seq_len, batch_size) if boundaries else None
+    return Case(model, params, ids[:-1], ids[1:], state, log_q, fresh)
 
 
 def random_log_q(rng: np.random.Generator, num_experts: int, seq_len: int, batch_size: int, vocab_size: int) -> Array:
     """What experts could say, (num_experts, T, B, V): the logarithms of random distributions."""
     return np.log(rng.dirichlet(np.ones(vocab_size), (num_experts, seq_len, batch_size)))
+
+
+def random_boundaries(rng: np.random.Generator, seq_len: int, batch_size: int) -> Array:
+    """Where a state begins at zero, (T, B): at a quarter of the steps, two in a row and the first and last among them.
+
+    A lane or a step without any is among them, too, where there are several.
+    """
+    fresh = rng.random((seq_len, batch_size)) < 0.25
+    fresh[:, 0] = False
+    fresh[0, batch_size // 2] = fresh[-1, -1] = fresh[seq_len // 2 : seq_len // 2 + 2, -1] = True
+    return fresh
 
 
 def relative_error(a: Array, b: Array) -> float:

@@ -38,6 +38,7 @@ REFERENCE_TOLERANCE = 1e-15
 # With experts, also against PyTorch: their log-probabilities are large numbers that nearly cancel in dλ = Σ d_o ℓ.
 EXPERTS_TOLERANCE = 2e-14
 ONE_LANE = "one lane: the largest error"
+BOUNDARIES = "boundaries inside: the largest error"
 LARGE_VOCABULARY = 300
 EXPERTS = 2
 LOSSES = f"losses of {STEPS} training steps"
@@ -119,6 +120,7 @@ def gradcheck(
         }  # fmt: skip
         case = make_case(cell, layers, **size, batch_size=batch_size)
         alone = make_case(cell, layers, **size, batch_size=1, vocab_size=LARGE_VOCABULARY)
+        documents = make_case(cell, layers, **size, batch_size=batch_size, boundaries=True)
         for method in against:
             if method == "torch" and cell not in TWINS:
                 continue
@@ -130,9 +132,11 @@ def gradcheck(
             with blas_threads(1):
                 errors = dict(METHODS[method].compare(case))
                 # A single lane takes shorter ways through the products, many characters another through sums by id.
-                errors[ONE_LANE] = float(np.max([error for _, error in METHODS[method].compare(alone)]))
+                for what, other in ((ONE_LANE, alone), (BOUNDARIES, documents)):
+                    errors[what] = float(np.max([error for _, error in METHODS[method].compare(other)]))
             for parameter, error in errors.items():
-                yield Result(cell, layers, parameter, method, error, tolerance, experts)
+                limit = max(tolerance, METHODS[method].tolerance) if parameter == BOUNDARIES else tolerance
+                yield Result(cell, layers, parameter, method, error, limit, experts)
             if method == "torch":
                 with blas_threads(1):
                     path = follow_torch(cell, layers, **size)

@@ -92,6 +92,7 @@ class CharModel:
         ws: ModelWorkspace,
         dropout_rng: Uniform | None = None,
         log_q: Array | None = None,
+        fresh: Array | None = None,
     ) -> tuple[Array, Array]:
         """Read a window.
 
@@ -105,6 +106,8 @@ class CharModel:
             Draws the dropout masks; without it nothing is dropped, as is right for evaluation and writing.
         log_q : (num_experts, T, B, V) array
             What the experts say, in a network that has any.
+        fresh : (T, B) array of bool, optional
+            The steps before which a lane's state begins at zero; nowhere by default.
 
         Returns
         -------
@@ -117,9 +120,11 @@ class CharModel:
         if (log_q is None) != (S == 0) or (log_q is not None and log_q.shape != (S, *inputs.shape, V)):
             given = "none" if log_q is None else f"an array {log_q.shape}"
             raise ValueError(f"log_q must be an array {(S, *inputs.shape, V)} for {S} experts, not {given}")
+        if fresh is not None and (fresh.shape != inputs.shape or fresh.dtype != bool):
+            raise ValueError(f"fresh must be an array {inputs.shape} of bool, not {fresh.shape} of {fresh.dtype}")
         x = inputs
         for k, (layer, w) in enumerate(zip(self.layers, ws.layers, strict=True)):
-            x = layer.forward(params, x, state[k], w, dropout_rng)
+            x = layer.forward(params, x, state[k], w, dropout_rng, fresh)
             if k == 0 and self.experts and ws.experts and log_q is not None:
                 x = self.experts.forward(params, x, log_q, ws.experts)
         logits = self.readout.forward(params, x, ws.readout, log_q)
@@ -134,9 +139,10 @@ class CharModel:
         ws: ModelWorkspace,
         dropout_rng: Uniform | None = None,
         log_q: Array | None = None,
+        fresh: Array | None = None,
     ) -> tuple[Array, Array]:
         """The surprise at every target: nats (T, B) in float64, and the state after the window, as in `forward`."""
-        _, final_state = self.forward(params, inputs, state, ws, dropout_rng, log_q)
+        _, final_state = self.forward(params, inputs, state, ws, dropout_rng, log_q, fresh)
         return self.readout.nats(targets, ws.readout).reshape(inputs.shape), final_state
 
     def loss_and_grads(
@@ -149,6 +155,7 @@ class CharModel:
         grads: Parameters,
         dropout_rng: Uniform | None = None,
         log_q: Array | None = None,
+        fresh: Array | None = None,
     ) -> tuple[float, Array]:
         """The loss of a window, in mean nats per character, and its gradient by back-propagation through time.
 
@@ -163,6 +170,8 @@ class CharModel:
             Draws the dropout masks; without it nothing is dropped.
         log_q : (num_experts, T, B, V) array
             What the experts say, in a network that has any. They are constants: no gradient flows to them.
+        fresh : (T, B) array of bool, optional
+            The steps before which a lane's state begins at zero: no gradient flows back from there.
 
         Returns
         -------
@@ -170,7 +179,7 @@ class CharModel:
         state : (L, S, B, H) array
             The state after the window, a copy.
         """
-        nats, final_state = self.nats(params, inputs, targets, state, ws, dropout_rng, log_q)
+        nats, final_state = self.nats(params, inputs, targets, state, ws, dropout_rng, log_q, fresh)
         d_outputs: Array | None = self.readout.backward(params, targets, ws.readout, grads)
         for k, layer in reversed(list(enumerate(self.layers))):
             assert d_outputs is not None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ctypes import c_double, c_float, c_int64
-
 import numpy as np
 
 from charrnn.arrays import Array
@@ -23,15 +21,14 @@ class CompiledAdam(Adam):
         m, v, dtype = self.memory["m"], self.memory["v"], params.dtype
         if not all(a.dtype == dtype and a.flags.c_contiguous and len(a) == len(m) for a in (params, grads, m, v)):
             raise TypeError("parameters, gradient and memory must be vectors of one length and precision")
-        number = c_float if dtype == np.float32 else c_double
         eps, rate = self.constants(learning_rate)
         keep = 1.0 - learning_rate * self.weight_decay  # [adam.5]
-        constants = [number(x) for x in (keep, self.beta1, self.beta2, eps, rate)]
+        constants = keep, self.beta1, self.beta2, eps, rate
         adam, places = self.kernels.functions(dtype)("adam"), [pointer(a) for a in (params, grads, m, v)]
         size = dtype.itemsize
 
         def part(first: int, end: int) -> None:
-            adam(c_int64(end - first), *(c_int64(place + first * size) for place in places), *constants)
+            adam(end - first, *(place + first * size for place in places), *constants)
 
         self.kernels.crew.over(len(params), part, SLICE)
 

@@ -39,7 +39,8 @@ class Window(NamedTuple):
     """The arrays of all T time steps at once."""
 
     gates: Array  # (G, T, B, H)
-    states: Array  # (S, T + 1, B, H)
+    states: Array  # (S, T + 1, B, H): [:, 0] the initial state, [:, t + 1] the state after step t
+    prev_states: Array  # (S, T, B, H): the state before each step; zero where a text begins
     saved: Array  # (K, T, B, H)
     d_gates: Array  # (G, T, B, H)
 

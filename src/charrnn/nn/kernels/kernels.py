@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from ctypes import c_int64
 
 import numpy as np
 
@@ -70,16 +69,16 @@ class Kernels:
         """out (K,) = the sum over the rows of (…, K)."""
         K = len(out)
         function = self.functions(rows.dtype)("sum_rows")
-        N, source, target = c_int64(rows.size // K), pointer_of(rows), pointer_of(out)
-        self.crew.over(K, lambda a, b: function(N, c_int64(K), c_int64(a), c_int64(b), source, target), COLUMNS)
+        N, source, target = rows.size // K, pointer(rows), pointer(out)
+        self.crew.over(K, lambda a, b: function(N, K, a, b, source, target), COLUMNS)
 
     def sum_rows_by_id(self, rows: Array, ids: Array, out: Array) -> None:
         """out[v] (V, K) = the sum of the rows (…, K) whose id is v."""
         V, K = out.shape
         function = self.functions(rows.dtype)("sum_rows_by_id")
-        arguments = pointer_of(rows), pointer_of(ids), pointer_of(out)
-        N = c_int64(ids.size)
-        self.crew.over(K, lambda a, b: function(N, c_int64(V), c_int64(K), c_int64(a), c_int64(b), *arguments), COLUMNS)
+        arguments = pointer(rows), pointer(ids), pointer(out)
+        N = ids.size
+        self.crew.over(K, lambda a, b: function(N, V, K, a, b, *arguments), COLUMNS)
 
 
 class Matrix:
@@ -96,14 +95,14 @@ class Matrix:
         self._scratch: dict[int, Array] = {}
 
     def pack_forward(self, matrix: Array) -> None:
-        K, N = c_int64(self.K), c_int64(self.N)
-        self.f("pack")(K, N, N, pointer_of(matrix), pointer_of(self.forward_panels))
+        K, N = self.K, self.N
+        self.f("pack")(K, N, N, pointer(matrix), pointer(self.forward_panels))
 
     def pack_backward(self, matrix: Array) -> None:
-        K, N = c_int64(self.K), c_int64(self.N)
+        K, N = self.K, self.N
         if not len(self.backward_panels):
             self.backward_panels = self.f.panels(self.N, self.K, self.dtype)
-        self.f("pack_transposed")(N, K, N, pointer_of(matrix), pointer_of(self.backward_panels))
+        self.f("pack_transposed")(N, K, N, pointer(matrix), pointer(self.backward_panels))
 
     def forward(self, x: Array, out: Array, add: bool = False) -> Rows:
         """The function that writes, or adds, rows of x (…, K) matrix to rows of out (…, N)."""
@@ -115,12 +114,12 @@ class Matrix:
 
     def _product(self, K: int, N: int, x: Array, panels: Array, out: Array, add: bool) -> Rows:
         product, size = self.f("product"), self.dtype.itemsize
-        inner, columns, packed, x_at, out_at = c_int64(K), c_int64(N), pointer_of(panels), pointer(x), pointer(out)
+        inner, columns, packed, x_at, out_at = K, N, pointer(panels), pointer(x), pointer(out)
 
         def rows(first: int, end: int) -> None:
             product(
-                c_int64(end - first), inner, columns, c_int64(x_at + first * K * size), inner, packed,
-                c_int64(out_at + first * N * size), columns, int(add),
+                end - first, inner, columns, x_at + first * K * size, inner, packed,
+                out_at + first * N * size, columns, int(add),
             )  # fmt: skip
 
         return rows
@@ -128,8 +127,8 @@ class Matrix:
     def gradient(self, crew: Crew, x: Array, d_out: Array, d_matrix: Array, skip: Array | None = None) -> None:
         """d_matrix (K, N) = Σ x d_outᵀ over the rows of x (…, K) and d_out (…, N)."""
         K, N, size = self.K, self.N, self.dtype.itemsize
-        outer, count, inner, columns = self.f("outer"), c_int64(x.size // K), c_int64(K), c_int64(N)
-        x_at, skip_at = pointer_of(x), None if skip is None else pointer_of(skip)
+        outer, count, inner, columns = self.f("outer"), x.size // K, K, N
+        x_at, skip_at = pointer(x), None if skip is None else pointer(skip)
         d_out_at, d_matrix_at = pointer(d_out), pointer(d_matrix)
 
         def part(first: int, end: int) -> None:
@@ -139,16 +138,19 @@ class Matrix:
             if scratch is None or scratch.size < needed:
                 scratch = self._scratch[first] = np.empty(needed, self.dtype)
             outer(
-                count, inner, c_int64(width), x_at, inner, skip_at, c_int64(d_out_at + first * size), columns,
-                c_int64(d_matrix_at + first * size), columns, pointer_of(scratch),
+                count, inner, width, x_at, inner, skip_at, d_out_at + first * size, columns,
+                d_matrix_at + first * size, columns, pointer(scratch),
             )  # fmt: skip
 
         crew.over(N, part, COLUMNS)
 
 
-def pointer_of(array: Array) -> c_int64:
-    """The address of the first number, as an argument. A pointer has 64 bits wherever the library is built."""
-    return c_int64(pointer(array))
+def boundaries(fresh: Array | None) -> tuple[Array | None, int | None]:
+    """The steps and lanes (T, B) whose state begins at zero, as the compiled code reads them, and their address."""
+    if fresh is None or not fresh.any():
+        return None, None
+    kept = np.ascontiguousarray(fresh, np.uint8)
+    return kept, pointer(kept)
 
 
 def ids_of(inputs: Array, vocab_size: int, out: Array) -> None:

@@ -16,7 +16,27 @@ from charrnn.arrays import Array
 VERSION = 1  # of the functions' arguments: a library of another version is not used
 SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 PATH = Path(__file__).with_name("charrnn_kernels" + SUFFIX)
-PRECISIONS = ("float32", "float64", "complex128")
+# The arguments of every function: i an integer, p an array's address or None, n a real number of the precision.
+ARGUMENTS = {
+    "panel_size": "",
+    "pack": "iiipp",
+    "pack_transposed": "iiipp",
+    "product": "iiipippii",
+    "outer": "iiipippipip",
+    "sum_rows": "iiiipp",
+    "sum_rows_by_id": "iiiiippp",
+    "norm_forward": "iiipppp",
+    "norm_backward": "iiippppppp",
+    **{f"{cell}_{way}": "pii" for cell in ("rnn", "lstm", "gru", "pool") for way in ("forward", "backward")},
+    "pairs_forward": "iiiippppp",
+    "pairs_backward": "iiiiippppp",
+    "logits_forward": "iiiiiippppppp",
+    "logits_backward": "iiiiiippppp",
+    "roots": "iiiiipp",
+    "surprises": "iiipppp",
+    "surprises_backward": "iiiippp",
+    "adam": "ippppnnnnn",
+}
 
 
 def pointer(array: Array) -> int:
@@ -53,18 +73,20 @@ class Functions:
     """The functions of the library for one precision, by the names that they have in C."""
 
     def __init__(self, precision: str, instructions: str) -> None:
-        self._library = ctypes.CDLL(str(PATH))
-        self._suffix = f"_{precision}_{instructions}"
-        self._found: dict[str, Callable[..., Any]] = {}
-        self.panel: int = self("panel_size", ctypes.c_int64)()
+        library = ctypes.CDLL(str(PATH))
+        number = ctypes.c_float if precision == "float32" else ctypes.c_double
+        kinds = {"i": ctypes.c_int64, "p": ctypes.c_void_p, "n": number}
+        self._functions: dict[str, Callable[..., Any]] = {}
+        for name, arguments in ARGUMENTS.items():
+            function = library[f"{name}_{precision}_{instructions}"]
+            function.argtypes = [kinds[kind] for kind in arguments]
+            function.restype = ctypes.c_int64 if name == "panel_size" else None
+            self._functions[name] = function
+        self.panel: int = self("panel_size")()
 
-    def __call__(self, name: str, result: Any = None) -> Callable[..., Any]:
+    def __call__(self, name: str) -> Callable[..., Any]:
         """The function `name`, which releases the interpreter's lock while it runs."""
-        function = self._found.get(name)
-        if function is None:
-            function = self._found[name] = self._library[name + self._suffix]
-            function.restype = result
-        return function
+        return self._functions[name]
 
     def panels(self, inner: int, columns: int, dtype: np.dtype) -> Array:
         """Room for a matrix (inner, columns) that has been packed."""

@@ -7,7 +7,6 @@ each half of W multiplies the rows of u (T + 1, B, H), or the tables of the lowe
 from __future__ import annotations
 
 import ctypes
-from ctypes import c_int64
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ import numpy.typing as npt
 from charrnn.arrays import Array
 from charrnn.config import ModelConfig
 from charrnn.nn.dropout import Dropout
-from charrnn.nn.kernels.kernels import ROWS, Kernels, Matrix, check_precision, ids_of, pointer_of
+from charrnn.nn.kernels.kernels import ROWS, Kernels, Matrix, boundaries, check_precision, ids_of
 from charrnn.nn.kernels.library import pointer
 from charrnn.nn.layers.quasi_recurrent import QuasiRecurrentLayer
 from charrnn.nn.layers.quasi_recurrent_sources import GATES
@@ -51,6 +50,8 @@ class Workspace:
         self.d_gates = np.empty((T, B, G), dtype)
         self.d_outputs = np.empty(0, self.dtype)
         self.zeros = np.zeros(H, dtype)
+        self.zeros.flags.writeable = False
+        self.fresh: Array | None = None  # (T, B) of the last forward pass
         self.left, self.right = Matrix(f, H, G, self.dtype), Matrix(f, H, G, self.dtype)
         self.final_state = np.empty((2, B, H), dtype)
         self.d_initial_state = np.empty((2, B, H), dtype)
@@ -77,7 +78,7 @@ class StreamWorkspace(Workspace):
 
 
 class TableWorkspace(Workspace):
-    """That of the lowest layer: B rows of the state, then R, one for each character that can occur in the window."""
+    """That of the lowest layer. The rows of u: B of the state, R of the window's characters, and 0 for boundaries."""
 
     def __init__(self, layer: _CompiledLayer, T: int, B: int, dtype: npt.DTypeLike) -> None:
         super().__init__(layer, T, B, dtype)
@@ -89,11 +90,11 @@ class TableWorkspace(Workspace):
         self.index = self.ids if self.whole_vocabulary else np.arange(T * B).reshape(T, B)
         self.index_before = np.empty((T, B), np.int64)
         self.rows = np.empty((R, H), dtype)
-        self.u = np.empty((B + R, H), dtype)
+        self.u = np.empty((B + R + 1, H), dtype)
         self.r = np.empty(R, dtype)
-        self.table, self.table_before = np.empty((R, G), dtype), np.empty((B + R, G), dtype)
-        self.d_table, self.d_table_before = np.empty((R, G), dtype), np.empty((B + R, G), dtype)
-        self.d_u = np.empty((B + R, H), dtype)
+        self.table, self.table_before = np.empty((R, G), dtype), np.empty((B + R + 1, G), dtype)
+        self.d_table, self.d_table_before = np.empty((R, G), dtype), np.empty((B + R + 1, G), dtype)
+        self.d_u = np.empty((B + R + 1, H), dtype)
         self.d_rows = np.empty((R, H), dtype)
         self.d_norm = np.empty((-(-R // ROWS), H), dtype)
         self.pooling.ids, self.pooling.ids_before = pointer(self.index), pointer(self.index_before)
@@ -114,7 +115,7 @@ class _CompiledLayer(QuasiRecurrentLayer):
         pool = ws.f("pool_forward")
         self.kernels.crew.over(
             ws.outputs.shape[1],
-            lambda first, end: pool(ctypes.byref(ws.pooling), c_int64(first), c_int64(end)),
+            lambda first, end: pool(ctypes.byref(ws.pooling), first, end),
         )
         ws.final_state[0] = ws.cells[-1]
         return np.asarray(ws.outputs)
@@ -126,17 +127,17 @@ class _CompiledLayer(QuasiRecurrentLayer):
         pool = ws.f("pool_backward")
         self.kernels.crew.over(
             ws.outputs.shape[1],
-            lambda first, end: pool(ctypes.byref(ws.pooling), c_int64(first), c_int64(end)),
+            lambda first, end: pool(ctypes.byref(ws.pooling), first, end),
         )
 
     def _normalise(self, params: Parameters, x: Array, u: Array, ws: Any) -> None:
         """[qrnn.1]: u of the rows x (…, H)."""
         H = self.hidden_size
-        norm, n, scales = ws.f("norm_forward"), pointer_of(params[self.norm]), pointer_of(ws.r)
-        x_at, u_at = pointer_of(x), pointer_of(u)
+        norm, n, scales = ws.f("norm_forward"), pointer(params[self.norm]), pointer(ws.r)
+        x_at, u_at = pointer(x), pointer(u)
         self.kernels.crew.over(
             x.size // H,
-            lambda first, end: norm(c_int64(H), c_int64(first), c_int64(end), x_at, n, u_at, scales),
+            lambda first, end: norm(H, first, end, x_at, n, u_at, scales),
             ROWS,
         )
 
@@ -148,7 +149,13 @@ class CompiledStreamLayer(_CompiledLayer):
         return StreamWorkspace(self, seq_len, batch_size, dtype)
 
     def forward(
-        self, params: Parameters, inputs: Array, state: Array, ws: Any, dropout_rng: Uniform | None = None
+        self,
+        params: Parameters,
+        inputs: Array,
+        state: Array,
+        ws: Any,
+        dropout_rng: Uniform | None = None,
+        fresh: Array | None = None,
     ) -> Array:
         """Run a window, as in `QuasiRecurrentLayer`."""
         check_precision(params, ws.dtype)
@@ -157,13 +164,17 @@ class CompiledStreamLayer(_CompiledLayer):
         ws.left.pack_forward(weight[:H])
         ws.right.pack_forward(weight[H:])
         ws.x = np.ascontiguousarray(inputs, ws.dtype)
+        ws.fresh, ws.pooling.fresh = boundaries(fresh)
         ws.u[0] = state[1]
+        if fresh is not None:
+            ws.u[0, fresh[0]] = 0.0
         self._normalise(params, ws.x, ws.u[1:], ws)
-        pairs, u, gates = ws.f("pairs_forward"), pointer_of(ws.u), pointer_of(ws.gates)
-        left, right = pointer_of(ws.left.forward_panels), pointer_of(ws.right.forward_panels)
+        fresh_at = ws.pooling.fresh
+        pairs, u, gates = ws.f("pairs_forward"), pointer(ws.u), pointer(ws.gates)
+        left, right = pointer(ws.left.forward_panels), pointer(ws.right.forward_panels)
         self.kernels.crew.over(
             N,
-            lambda first, end: pairs(c_int64(B), c_int64(H), c_int64(first), c_int64(end), u, left, right, None, gates),
+            lambda first, end: pairs(B, H, first, end, u, left, right, fresh_at, gates),
             ROWS,
         )
         ws.cells[0], ws.final_state[1] = state[0], ws.u[-1]
@@ -177,19 +188,20 @@ class CompiledStreamLayer(_CompiledLayer):
         ws.left.pack_backward(weight[:H])
         ws.right.pack_backward(weight[H:])
         self._pool_backward(ws, d_outputs)
-        pairs, norm, n, r = ws.f("pairs_backward"), ws.f("norm_backward"), params[self.norm], pointer_of(ws.r)
-        d_gates, d_u, d_norm = pointer_of(ws.d_gates), pointer_of(ws.d_u), pointer_of(ws.d_norm)
-        left, right = pointer_of(ws.left.backward_panels), pointer_of(ws.right.backward_panels)
-        x, scale, d_u_own, d_y, d_x = map(pointer_of, (ws.x, n, ws.d_u[1:], ws.d_outputs, ws.d_x))
+        pairs, norm, n, r = ws.f("pairs_backward"), ws.f("norm_backward"), params[self.norm], pointer(ws.r)
+        fresh_at = ws.pooling.fresh
+        d_gates, d_u, d_norm = pointer(ws.d_gates), pointer(ws.d_u), pointer(ws.d_norm)
+        left, right = pointer(ws.left.backward_panels), pointer(ws.right.backward_panels)
+        x, scale, d_u_own, d_y, d_x = map(pointer, (ws.x, n, ws.d_u[1:], ws.d_outputs, ws.d_x))
 
         def rows(first: int, end: int) -> None:  # of T·B: those of d_u stand B further
-            begin = c_int64(first + B if first else 0)
-            pairs(c_int64(T), c_int64(B), c_int64(H), begin, c_int64(end + B), d_gates, left, right, None, d_u)
-            norm(c_int64(H), c_int64(first), c_int64(end), x, scale, r, d_u_own, d_y, d_x, d_norm)
+            begin = first + B if first else 0
+            pairs(T, B, H, begin, end + B, d_gates, left, right, fresh_at, d_u)
+            norm(H, first, end, x, scale, r, d_u_own, d_y, d_x, d_norm)
 
         crew.over(T * B, rows, ROWS)
         ws.d_initial_state[1] = ws.d_u[0]
-        ws.left.gradient(crew, ws.u[:-1], ws.d_gates, d_weight[:H])
+        ws.left.gradient(crew, ws.u[:-1], ws.d_gates, d_weight[:H], ws.fresh)
         ws.right.gradient(crew, ws.u[1:], ws.d_gates, d_weight[H:])
         self.kernels.sum_rows(ws.d_gates, grads[self.bias])
         self.kernels.sum_rows(ws.d_norm, grads[self.norm])
@@ -203,11 +215,17 @@ class CompiledTableLayer(_CompiledLayer):
         return TableWorkspace(self, seq_len, batch_size, dtype)
 
     def forward(
-        self, params: Parameters, inputs: Array, state: Array, ws: Any, dropout_rng: Uniform | None = None
+        self,
+        params: Parameters,
+        inputs: Array,
+        state: Array,
+        ws: Any,
+        dropout_rng: Uniform | None = None,
+        fresh: Array | None = None,
     ) -> Array:
         """Run a window of ids (T, B), as in `QuasiRecurrentLayer`."""
         check_precision(params, ws.dtype)
-        H, B, crew = self.hidden_size, ws.outputs.shape[1], self.kernels.crew
+        H, B, R, crew = self.hidden_size, ws.outputs.shape[1], len(ws.rows), self.kernels.crew
         weight, embedding = params[self.weight].T, params["recurrent.embedding"].T
         ids_of(inputs, self.vocab_size, out=ws.ids)
         if ws.whole_vocabulary:
@@ -216,14 +234,17 @@ class CompiledTableLayer(_CompiledLayer):
             gather_rows(embedding, ws.ids.ravel(), out=ws.rows)
         ws.index_before[0] = np.arange(B)
         np.add(ws.index[:-1], B, out=ws.index_before[1:])
-        ws.u[:B] = state[1]
-        self._normalise(params, ws.rows, ws.u[B:], ws)
+        ws.fresh, ws.pooling.fresh = boundaries(fresh)
+        ws.u[:B], ws.u[-1] = state[1], 0.0
+        if fresh is not None:
+            ws.index_before[fresh], ws.u[:B][fresh[0]] = B + R, 0.0
+        self._normalise(params, ws.rows, ws.u[B:-1], ws)
         ws.left.pack_forward(weight[:H])
         ws.right.pack_forward(weight[H:])
-        before = B if len(ws.index) == 1 else len(ws.u)  # a single step asks for what was before it only
+        before = B if len(ws.index) == 1 and ws.fresh is None else B + R + 1  # a step needs what was before it only
         crew.over(before, ws.left.forward(ws.u, ws.table_before), ROWS)
         ws.table[...] = params[self.bias]
-        crew.over(len(ws.rows), ws.right.forward(ws.u[B:], ws.table, add=True), ROWS)
+        crew.over(R, ws.right.forward(ws.u[B:-1], ws.table, add=True), ROWS)
         ws.cells[0], ws.final_state[1] = state[0], ws.u[B + ws.index[-1]]
         ws.pooling.x = pointer(ws.rows)
         return self._pool(ws, dropout_rng)
@@ -237,21 +258,25 @@ class CompiledTableLayer(_CompiledLayer):
         k.sum_rows_by_id(ws.d_gates, ws.index_before, ws.d_table_before)
         k.sum_rows_by_id(ws.d_outputs, ws.index, ws.d_rows)
         ws.left.gradient(crew, ws.u, ws.d_table_before, d_weight[:H])
-        ws.right.gradient(crew, ws.u[B:], ws.d_table, d_weight[H:])
+        ws.right.gradient(crew, ws.u[B:-1], ws.d_table, d_weight[H:])
         k.sum_rows(ws.d_table, grads[self.bias])
         ws.left.pack_backward(weight[:H])
         ws.right.pack_backward(weight[H:])
-        crew.over(B + R, ws.left.backward(ws.d_table_before, ws.d_u), ROWS)
-        crew.over(R, ws.right.backward(ws.d_table, ws.d_u[B:], add=True), ROWS)
+        crew.over(B + R + 1, ws.left.backward(ws.d_table_before, ws.d_u), ROWS)
+        crew.over(R, ws.right.backward(ws.d_table, ws.d_u[B:-1], add=True), ROWS)
         ws.d_initial_state[1] = ws.d_u[:B]
         norm, n, r, d_norm = (
             ws.f("norm_backward"),
-            pointer_of(params[self.norm]),
-            pointer_of(ws.r),
-            pointer_of(ws.d_norm),
+            pointer(params[self.norm]),
+            pointer(ws.r),
+            pointer(ws.d_norm),
         )
-        x, d_u, d_y = pointer_of(ws.rows), pointer_of(ws.d_u[B:]), pointer_of(ws.d_rows)  # d_y becomes d_x in its place
-        norm(c_int64(H), c_int64(0), c_int64(R), x, n, r, d_u, d_y, d_y, d_norm)
+        x, d_u, d_y = (
+            pointer(ws.rows),
+            pointer(ws.d_u[B:-1]),
+            pointer(ws.d_rows),
+        )  # d_y becomes d_x in its place
+        norm(H, 0, R, x, n, r, d_u, d_y, d_y, d_norm)
         k.sum_rows(ws.d_norm, grads[self.norm])
         if ws.whole_vocabulary:
             np.copyto(grads["recurrent.embedding"].T, ws.d_rows)

@@ -5,14 +5,14 @@ N = T·B characters, V vocab_size, H hidden_size, S experts.
 
 from __future__ import annotations
 
-from ctypes import c_int64
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from charrnn.arrays import Array
-from charrnn.nn.kernels.kernels import ROWS, Kernels, Matrix, check_precision, ids_of, pointer_of
+from charrnn.nn.kernels.kernels import ROWS, Kernels, Matrix, check_precision, ids_of
+from charrnn.nn.kernels.library import pointer
 from charrnn.nn.mixture import ExpertInputs
 from charrnn.nn.numerics import flat
 from charrnn.nn.parameters import Parameters
@@ -66,19 +66,19 @@ class CompiledReadout(Readout):
         ws.matrix.pack_forward(params["readout.weight"].T)
         if self.norm is None:
             ws.h = flat(ws.x)
-        n = None if self.norm is None else pointer_of(params[self.norm.name])
+        n = None if self.norm is None else pointer(params[self.norm.name])
         norm, finish, product = ws.f("norm_forward"), ws.f("logits_forward"), ws.matrix.forward(ws.h, ws.logits)
-        x, h, r, logits, bias = map(pointer_of, (ws.x, ws.h, ws.r, ws.logits, params["readout.bias"]))
+        x, h, r, logits, bias = map(pointer, (ws.x, ws.h, ws.r, ws.logits, params["readout.bias"]))
         trust: tuple[Any, ...] = (None, None, None, None)
         if ws.gates is not None and log_q is not None:
             ws.gates.log_q = np.ascontiguousarray(log_q.reshape(S, N, V), ws.r.real.dtype)
             ws.gates.weight = np.ascontiguousarray(params["mixture.gate_weight"])
             arrays = ws.gates.log_q, ws.gates.weight, params["mixture.gate_bias"], ws.gates.gates
-            trust = tuple(map(pointer_of, arrays))
-        sizes = c_int64(N), c_int64(V), c_int64(H), c_int64(S)
+            trust = tuple(map(pointer, arrays))
+        sizes = N, V, H, S
 
         def rows(first: int, end: int) -> None:
-            part = c_int64(first), c_int64(end)
+            part = first, end
             if n is not None:
                 norm(sizes[2], *part, x, n, h, r)
             product(first, end)
@@ -92,10 +92,8 @@ class CompiledReadout(Readout):
         V, surprises = self.vocab_size, ws.f("surprises")
         ids_of(targets, V, out=ws.targets)
         nats = np.empty(len(ws.r), np.result_type(ws.dtype, np.float64))
-        arrays = tuple(map(pointer_of, (ws.logits, ws.targets, ws.norm_sum, nats)))
-        self.kernels.crew.over(
-            len(ws.r), lambda first, end: surprises(c_int64(V), c_int64(first), c_int64(end), *arrays), ROWS
-        )
+        arrays = tuple(map(pointer, (ws.logits, ws.targets, ws.norm_sum, nats)))
+        self.kernels.crew.over(len(ws.r), lambda first, end: surprises(V, first, end, *arrays), ROWS)
         return nats
 
     def backward(self, params: Parameters, targets: Array, ws: Any, grads: Parameters) -> Array:
@@ -105,14 +103,14 @@ class CompiledReadout(Readout):
         ws.matrix.pack_backward(params["readout.weight"].T)
         loss, product = f("surprises_backward"), ws.matrix.backward(ws.logits, ws.d_outputs)
         norm, trust = f("norm_backward"), f("logits_backward")
-        logits, ids, sums, d_outputs = map(pointer_of, (ws.logits, ws.targets, ws.norm_sum, ws.d_outputs))
-        x, r, d_norm = pointer_of(ws.x), pointer_of(ws.r), pointer_of(ws.d_norm)
-        n = None if self.norm is None else pointer_of(params[self.norm.name])
-        g = None if ws.gates is None else tuple(map(pointer_of, (ws.gates.log_q, ws.gates.weight, ws.gates.d_gates)))
-        sizes = c_int64(N), c_int64(V), c_int64(H), c_int64(S)
+        logits, ids, sums, d_outputs = map(pointer, (ws.logits, ws.targets, ws.norm_sum, ws.d_outputs))
+        x, r, d_norm = pointer(ws.x), pointer(ws.r), pointer(ws.d_norm)
+        n = None if self.norm is None else pointer(params[self.norm.name])
+        g = None if ws.gates is None else tuple(map(pointer, (ws.gates.log_q, ws.gates.weight, ws.gates.d_gates)))
+        sizes = N, V, H, S
 
         def rows(first: int, end: int) -> None:
-            part = c_int64(first), c_int64(end)
+            part = first, end
             loss(sizes[0], sizes[1], *part, logits, ids, sums)
             product(first, end)  # [readout.5]
             if g is not None:
@@ -162,10 +160,10 @@ class CompiledExpertInputs(ExpertInputs):
         ws.matrix.pack_forward(params["mixture.input_weight"].T)
         ws.x[...] = outputs
         roots, product = ws.f("roots"), ws.matrix.forward(ws.phi, ws.x, add=True)
-        sizes, arrays = (c_int64(N), c_int64(V), c_int64(S)), (pointer_of(ws.log_q), pointer_of(ws.phi))
+        sizes, arrays = (N, V, S), (pointer(ws.log_q), pointer(ws.phi))
 
         def rows(first: int, end: int) -> None:
-            roots(*sizes, c_int64(first), c_int64(end), *arrays)
+            roots(*sizes, first, end, *arrays)
             product(first, end)  # [src.4]
 
         self.kernels.crew.over(N, rows, ROWS)

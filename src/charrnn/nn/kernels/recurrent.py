@@ -16,7 +16,7 @@ from charrnn.arrays import Array
 from charrnn.config import ModelConfig
 from charrnn.nn.cells import CELLS
 from charrnn.nn.dropout import Dropout
-from charrnn.nn.kernels.kernels import ROWS, Kernels, Matrix, check_precision, ids_of
+from charrnn.nn.kernels.kernels import ROWS, Kernels, Matrix, boundaries, check_precision, ids_of
 from charrnn.nn.kernels.library import pointer
 from charrnn.nn.layers.recurrent import RecurrentLayer
 from charrnn.nn.parameters import Parameters
@@ -53,6 +53,8 @@ class Workspace:
         self.d_hidden = np.empty((T, B, G * H), dtype) if cell.gates_the_hidden_projection else self.d_gates
         self.d_initial_state = np.empty((S, B, H), dtype)
         self.zeros = np.zeros(G * H, dtype)
+        self.zeros.flags.writeable = False
+        self.fresh: Array | None = None  # (T, B) of the last forward pass
         self.d_outputs = np.empty(0, self.dtype)
         self.hidden = Matrix(f, H, G * H, self.dtype)
         upper = not layer.inputs.reads_characters
@@ -83,7 +85,13 @@ class CompiledRecurrentLayer(RecurrentLayer):
         return Workspace(self, seq_len, batch_size, dtype)
 
     def forward(
-        self, params: Parameters, inputs: Array, state: Array, ws: Any, dropout_rng: Uniform | None = None
+        self,
+        params: Parameters,
+        inputs: Array,
+        state: Array,
+        ws: Any,
+        dropout_rng: Uniform | None = None,
+        fresh: Array | None = None,
     ) -> Array:
         """Run a window, as in `RecurrentLayer`."""
         check_precision(params, ws.dtype)
@@ -101,6 +109,9 @@ class CompiledRecurrentLayer(RecurrentLayer):
             ws.input.pack_forward(weight_ih)
             over(ws.ids.size, ws.input.forward(ws.x, ws.gates), ROWS)
         ws.states[:, 0] = state
+        ws.fresh, w.fresh = boundaries(fresh)
+        if fresh is not None:
+            ws.states[:, 0, fresh[0]] = 0.0
         step = ws.f(f"{self.name}_forward")
         over(ws.states.shape[2], lambda first, end: step(ctypes.byref(w), first, end))
         return np.asarray(ws.outputs)
@@ -115,7 +126,7 @@ class CompiledRecurrentLayer(RecurrentLayer):
         ws.d_initial_state[...] = 0.0  # nothing comes from beyond the window: the gradient is truncated there
         step = ws.f(f"{self.name}_backward")
         crew.over(ws.states.shape[2], lambda first, end: step(ctypes.byref(w), first, end))
-        ws.hidden.gradient(crew, ws.states[0, :-1], ws.d_hidden, grads[names["weight_hh"]].T)
+        ws.hidden.gradient(crew, ws.states[0, :-1], ws.d_hidden, grads[names["weight_hh"]].T, ws.fresh)
         if "bias_hh" in names:
             self.kernels.sum_rows(ws.d_hidden, grads[names["bias_hh"]])
         self.kernels.sum_rows(ws.d_gates, grads[names["bias_ih"]])

@@ -53,11 +53,18 @@ class Layer(Protocol[W]):
         """Make a workspace."""
 
     def forward(
-        self, params: Parameters, inputs: Array, state: Array, ws: W, dropout_rng: Uniform | None = None
+        self,
+        params: Parameters,
+        inputs: Array,
+        state: Array,
+        ws: W,
+        dropout_rng: Uniform | None = None,
+        fresh: Array | None = None,
     ) -> Array:
         """Run a window. inputs (T, B) ids or (T, B, H); state (S, B, H) is read; returns outputs (T, B, H), a view.
 
-        Dropout needs a generator; without it nothing is dropped.
+        Dropout needs a generator; without it nothing is dropped. fresh (T, B) says before which steps a lane's state
+        begins at zero: a step there sees nothing of the steps before it, and sends them no gradient.
         """
 
     def backward(self, params: Parameters, d_outputs: Array, ws: W, grads: Parameters) -> Array | None:

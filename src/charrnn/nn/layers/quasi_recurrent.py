@@ -53,9 +53,28 @@ class Workspace:
         self.final_state = np.empty((2, B, H), dtype)
         self.d_initial_state = np.empty((2, B, H), dtype)
         self.shown = self.cells[1:]  # a weighted mean of values of tanh
-        _, f, _ = self.gates
-        self.steps = [(f[t], self.cells[t], self.cells[t + 1], self.scratch[t]) for t in range(T)]
-        self.back_steps = [(f[t], self.d_cells[t], self.d_cells[t - 1], self.scratch[t]) for t in range(T - 1, 0, -1)]
+        self.fresh: Array | None = None  # (T, B) of the last forward pass
+        self.plain = self.read = Carry(self, self.gates[1])
+        self.forgetful: Carry | None = None  # in a window with boundaries inside
+
+    def begin(self, fresh: Array | None) -> None:
+        """After f is known: what the pooling multiplies the memory by, which is zero where fresh (T, B) says so."""
+        self.fresh, self.read = fresh, self.plain
+        if fresh is not None and fresh[1:].any():
+            if self.forgetful is None:
+                self.forgetful = Carry(self, np.empty_like(self.gates[1]))
+            self.read = self.forgetful
+            np.copyto(self.read.f, self.gates[1])
+            self.read.f[fresh] = 0.0
+
+
+class Carry:
+    """The factors f (T, B, H) of the memory, and views of what each step multiplies and adds."""
+
+    def __init__(self, ws: Workspace, f: Array) -> None:
+        self.f, T = f, len(f)
+        self.steps = [(f[t], ws.cells[t], ws.cells[t + 1], ws.scratch[t]) for t in range(T)]
+        self.back_steps = [(f[t], ws.d_cells[t], ws.d_cells[t - 1], ws.scratch[t]) for t in range(T - 1, 0, -1)]
 
 
 class QuasiRecurrentLayer:
@@ -78,19 +97,30 @@ class QuasiRecurrentLayer:
         return Workspace(seq_len, batch_size, self.hidden_size, self.dropout, source, dtype)
 
     def forward(
-        self, params: Parameters, inputs: Array, state: Array, ws: Workspace, dropout_rng: Uniform | None = None
+        self,
+        params: Parameters,
+        inputs: Array,
+        state: Array,
+        ws: Workspace,
+        dropout_rng: Uniform | None = None,
+        fresh: Array | None = None,
     ) -> Array:
-        """Run a window. inputs (T, B) ids or (T, B, H); state (2, B, H) is read; returns outputs (T, B, H), a view."""
+        """Run a window. inputs (T, B) ids or (T, B, H); state (2, B, H) is read; returns outputs (T, B, H), a view.
+
+        Where fresh (T, B) says so, c_{t−1} and u_{t−1} are zero.
+        """
         c, u = ws.final_state
-        u[...] = state[1]
-        x = self.source.forward(params, inputs, ws.source, u, ws.gates)  # [qrnn.1], [qrnn.2]
+        ws.cells[0], u[...] = state
+        if fresh is not None:
+            ws.cells[0, fresh[0]] = u[fresh[0]] = 0.0
+        x = self.source.forward(params, inputs, ws.source, u, ws.gates, fresh)  # [qrnn.1], [qrnn.2]
         z, f, o = ws.gates
         np.tanh(z, out=z)
         sigmoid_(ws.gates[1:])  # [qrnn.3]
-        ws.cells[0] = state[0]
+        ws.begin(fresh)
         np.multiply(f, z, out=ws.scratch)
         np.subtract(z, ws.scratch, out=ws.scratch)  # (1 − f) z
-        for f_t, c_prev, c_t, new in ws.steps:
+        for f_t, c_prev, c_t, new in ws.read.steps:
             np.multiply(f_t, c_prev, out=c_t)
             np.add(c_t, new, out=c_t)  # [qrnn.4]
         c[...] = ws.cells[-1]
@@ -104,7 +134,7 @@ class QuasiRecurrentLayer:
         d_y = ws.dropout.backward(d_outputs, out=scratch)
         np.multiply(d_y, ws.cells[1:], out=d_o)
         np.multiply(d_y, o, out=d_c)
-        for f_t, d_c_t, d_c_before, part in ws.back_steps:
+        for f_t, d_c_t, d_c_before, part in ws.read.back_steps:
             np.multiply(f_t, d_c_t, out=part)
             np.add(d_c_before, part, out=d_c_before)  # [qrnn.6]
         d_c_initial, d_u_initial = ws.d_initial_state
@@ -112,8 +142,13 @@ class QuasiRecurrentLayer:
         np.subtract(1.0, f, out=d_z)
         d_z *= d_c
         np.subtract(ws.cells[:-1], z, out=d_f)  # [qrnn.7]; the factor d_c (1 − f) of d_a_f is what d_z holds now
+        if ws.fresh is not None:
+            np.negative(z, out=d_f, where=ws.fresh[:, :, None])  # c_{t−1} was zero
         d_f *= f
         d_f *= d_z
         tanh_backward_(d_z, z, scratch)
         sigmoid_backward_(d_o, o, scratch)  # [qrnn.8]
-        return self.source.backward(params, d_outputs, ws.d_gates, ws.source, d_u_initial, grads)
+        d_x = self.source.backward(params, d_outputs, ws.d_gates, ws.source, d_u_initial, grads)
+        if ws.fresh is not None:
+            ws.d_initial_state[:, ws.fresh[0]] = 0.0
+        return d_x

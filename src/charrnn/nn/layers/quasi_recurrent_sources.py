@@ -54,10 +54,13 @@ class Source(ABC, Generic[W]):
         """Make a workspace."""
 
     @abstractmethod
-    def forward(self, params: Parameters, inputs: Array, ws: W, u: Array, gates: Array) -> Array:
+    def forward(
+        self, params: Parameters, inputs: Array, ws: W, u: Array, gates: Array, fresh: Array | None = None
+    ) -> Array:
         """Write a_k to gates; replace u (B, H), that of the step before the window, by that of its last step.
 
-        Returns the stream x (T, B, H), a view.
+        Returns the stream x (T, B, H), a view. u_{t−1} is zero where fresh (T, B) says so; for the first step, the
+        caller sees to it.
         """
 
     @abstractmethod
@@ -76,6 +79,7 @@ class StreamWorkspace:
     def __init__(self, stream: Stream, T: int, B: int, dtype: npt.DTypeLike) -> None:
         H = stream.hidden_size
         self.u_pairs = np.empty((T, B, 2 * H), dtype)  # [u_{t−1}; u_t]
+        self.fresh: Array | None = None  # (T, B) of the last forward pass
         self.d_x = np.empty((T, B, H), dtype)
         self.pairs = stream.pairs.workspace(T, B, dtype)
         self.norm = stream.norm.workspace(T * B, dtype)
@@ -87,11 +91,16 @@ class Stream(Source[StreamWorkspace]):
     def workspace(self, seq_len: int, batch_size: int, dtype: npt.DTypeLike) -> StreamWorkspace:
         return StreamWorkspace(self, seq_len, batch_size, dtype)
 
-    def forward(self, params: Parameters, inputs: Array, ws: StreamWorkspace, u: Array, gates: Array) -> Array:
+    def forward(
+        self, params: Parameters, inputs: Array, ws: StreamWorkspace, u: Array, gates: Array, fresh: Array | None = None
+    ) -> Array:
         H, u_pairs = self.hidden_size, ws.u_pairs
         self.norm.forward(params, flat(inputs), ws.norm, out=flat(u_pairs)[:, H:])  # [qrnn.1]
         u_pairs[0, :, :H] = u
         u_pairs[1:, :, :H] = u_pairs[:-1, :, H:]
+        ws.fresh = fresh
+        if fresh is not None:
+            u_pairs[..., :H][fresh] = 0.0
         u[...] = u_pairs[-1, :, H:]
         self.pairs.forward(params, u_pairs, ws.pairs, gates)  # [qrnn.2]
         return inputs
@@ -101,6 +110,8 @@ class Stream(Source[StreamWorkspace]):
     ) -> Array:
         H, d_pairs, d_x = self.hidden_size, ws.pairs.d_x, ws.d_x
         self.pairs.backward(params, d_gates, ws.pairs, grads)  # [qrnn.9]
+        if ws.fresh is not None:
+            d_pairs[..., :H][ws.fresh] = 0.0
         np.copyto(d_x, d_pairs[:, :, H:])
         d_x[:-1] += d_pairs[1:, :, :H]  # [qrnn.10]; d_x holds d_u of every step until [qrnn.11]
         d_u[...] = d_pairs[0, :, :H]
@@ -119,11 +130,12 @@ class TableWorkspace:
         self.index = np.arange(T * B).reshape(T, B)  # of each character's row
         self.index_before = np.arange(T * B).reshape(T, B)  # of the row of the character before, after B rows of state
         self.rows = np.empty((R, H), dtype)  # the embedding of each row's character
-        self.u_rows = np.empty((B + R, H), dtype)  # u of the state, then of each row
+        self.u_rows = np.empty((B + R + 1, H), dtype)  # u of the state, of each row, and 0, for steps after a boundary
+        self.used = B + R  # rows of u in the last forward pass: without the last, unless there is such a step
         self.table = np.empty((R, H), dtype)  # what u_t adds to a gate
-        self.table_before = np.empty((B + R, H), dtype)  # what u_{t−1} adds
+        self.table_before = np.empty((B + R + 1, H), dtype)  # what u_{t−1} adds
         self.x = np.empty((T, B, H), dtype)
-        self.d_u_rows = np.empty((B + R, H), dtype)
+        self.d_u_rows = np.empty((B + R + 1, H), dtype)
         self.norm = tables.norm.workspace(R, dtype)
 
 
@@ -147,8 +159,13 @@ class Tables(Source[TableWorkspace]):
     def workspace(self, seq_len: int, batch_size: int, dtype: npt.DTypeLike) -> TableWorkspace:
         return TableWorkspace(self, seq_len, batch_size, dtype)
 
-    def forward(self, params: Parameters, inputs: Array, ws: TableWorkspace, u: Array, gates: Array) -> Array:
-        H, B, u_rows = self.hidden_size, len(u), ws.u_rows
+    def forward(
+        self, params: Parameters, inputs: Array, ws: TableWorkspace, u: Array, gates: Array, fresh: Array | None = None
+    ) -> Array:
+        H, B, zero = self.hidden_size, len(u), len(ws.u_rows) - 1
+        inside = fresh is not None and bool(fresh[1:].any())
+        ws.used = zero + inside
+        u_rows, table_before = ws.u_rows[: ws.used], ws.table_before[: ws.used]
         ws.inputs[...] = inputs
         if ws.whole_vocabulary:
             ws.index[...] = inputs
@@ -157,16 +174,19 @@ class Tables(Source[TableWorkspace]):
             gather_rows(params[self.embedding].T, ws.inputs.ravel(), out=ws.rows)
         ws.index_before[0] = np.arange(B)
         np.add(ws.index[:-1], B, out=ws.index_before[1:])
+        if fresh is not None and inside:
+            ws.index_before[1:][fresh[1:]] = zero
+            u_rows[zero] = 0.0
         u_rows[:B] = u
-        self.norm.forward(params, ws.rows, ws.norm, out=u_rows[B:])  # [qrnn.1]
+        self.norm.forward(params, ws.rows, ws.norm, out=u_rows[B:zero])  # [qrnn.1]
         u[...] = u_rows[B + ws.index[-1]]
         before = B if B > 1 and len(ws.index) == 1 else len(u_rows)  # a single step asks for what was before it only
         for gate, (weight, bias) in zip(gates, self.pairs.blocks(params), strict=True):
-            np.matmul(u_rows[:before], weight.T[:H], out=ws.table_before[:before])
-            np.matmul(u_rows[B:], weight.T[H:], out=ws.table)
+            np.matmul(u_rows[:before], weight.T[:H], out=table_before[:before])
+            np.matmul(u_rows[B:zero], weight.T[H:], out=ws.table)
             ws.table += bias
             gather_rows(ws.table, ws.index.ravel(), out=flat(gate))
-            gather_rows(ws.table_before, ws.index_before.ravel(), out=flat(ws.x))
+            gather_rows(table_before, ws.index_before.ravel(), out=flat(ws.x))
             gate += ws.x  # [qrnn.2]
         gather_rows(ws.rows, ws.index.ravel(), out=flat(ws.x))  # [qrnn.12]
         return ws.x
@@ -174,20 +194,21 @@ class Tables(Source[TableWorkspace]):
     def backward(
         self, params: Parameters, d_y: Array, d_gates: Array, ws: TableWorkspace, d_u: Array, grads: Parameters
     ) -> None:
-        H, B, u_rows, d_u_rows = self.hidden_size, len(d_u), ws.u_rows, ws.d_u_rows
+        H, B, R = self.hidden_size, len(d_u), len(ws.rows)
+        u_rows, d_u_rows, table_before = (rows[: ws.used] for rows in (ws.u_rows, ws.d_u_rows, ws.table_before))
         d_u_rows[...] = 0.0
         for d_gate, (weight, _), (d_weight, d_bias) in zip(
             d_gates, self.pairs.blocks(params), self.pairs.blocks(grads), strict=True
         ):
-            sum_rows_by_id(flat(d_gate), ws.index_before.ravel(), out=ws.table_before)
+            sum_rows_by_id(flat(d_gate), ws.index_before.ravel(), out=table_before)
             sum_rows_by_id(flat(d_gate), ws.index.ravel(), out=ws.table)
-            np.matmul(u_rows.T, ws.table_before, out=d_weight.T[:H])
-            np.matmul(u_rows[B:].T, ws.table, out=d_weight.T[H:])
+            np.matmul(u_rows.T, table_before, out=d_weight.T[:H])
+            np.matmul(u_rows[B : B + R].T, ws.table, out=d_weight.T[H:])
             np.sum(ws.table, axis=0, out=d_bias)  # [qrnn.9]
-            d_u_rows += ws.table_before @ weight[:, :H]
-            d_u_rows[B:] += ws.table @ weight[:, H:]  # [qrnn.10]
+            d_u_rows += table_before @ weight[:, :H]
+            d_u_rows[B : B + R] += ws.table @ weight[:, H:]  # [qrnn.10]
         d_u[...] = d_u_rows[:B]
-        d_x = d_u_rows[B:]  # summed by row
+        d_x = d_u_rows[B : B + R]  # summed by row
         self.norm.backward_(params, d_x, ws.norm, grads)
         sum_rows_by_id(flat(d_y), ws.index.ravel(), out=ws.table)
         d_x += ws.table  # [qrnn.11]

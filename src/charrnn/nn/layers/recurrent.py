@@ -8,7 +8,7 @@ which makes each weight gradient one product over all T·B rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -46,6 +46,9 @@ class Workspace:
         self.shown = named[cell.shown]
         self.final_state = self.states[:, -1]
         self.d_initial_state = self.d_states[0]
+        self.prev_states = self.states[:, :-1]  # (S, T, B, H): the state before each step, as the step has read it
+        self.forgotten: Array | None = None  # (S, T, B, H): the same where a window has boundaries inside, a copy
+        self.fresh: Array | None = None  # (T, B) of the last forward pass
         gates, hidden_proj, states, saved, d_gates, d_hidden_proj, d_states, scratch = map(
             lanes,
             (self.gates, self.hidden_proj, self.states, self.saved, self.d_gates, self.d_hidden_proj, self.d_states,
@@ -69,6 +72,37 @@ class Workspace:
             )
             for t in range(T)
         ]
+        self.steps_read = self.steps  # of the last forward pass
+        self.steps_that_forget: list[Step] = []
+
+    def begin(self, fresh: Array | None) -> Iterable[Step]:
+        """The steps of a forward pass from `states[:, 0]` on, whose state begins at zero where fresh (T, B) says so.
+
+        A boundary inside the window must leave the state after the step before it as it is: the outputs are views of
+        it. The steps then read copies, made on the way.
+        """
+        self.fresh, self.steps_read, self.prev_states = fresh, self.steps, self.states[:, :-1]
+        if fresh is not None:
+            self.states[:, 0, fresh[0]] = 0.0
+        return self.steps if fresh is None or not fresh[1:].any() else self._forgetting(fresh)
+
+    def _forgetting(self, fresh: Array) -> Iterator[Step]:
+        if self.forgotten is None:
+            self.forgotten = np.empty_like(self.states[:, 1:])
+            before = lanes(self.forgotten)
+            self.steps_that_forget = [
+                step._replace(prev_state=tuple(before[:, t])) for t, step in enumerate(self.steps)
+            ]
+        self.steps_read, self.prev_states = self.steps_that_forget, self.forgotten
+        for t, step in enumerate(self.steps_that_forget):
+            self.forgotten[:, t] = self.states[:, t]
+            self.forgotten[:, t, fresh[t]] = 0.0
+            yield step
+
+    def forget(self, t: int) -> None:
+        """On the way back, after step t: no gradient reaches the state before a boundary."""
+        if self.fresh is not None and (t == 0 or self.steps_read is not self.steps):
+            self.d_states[t % 2][:, self.fresh[t]] = 0.0
 
 
 def lanes(array: Array) -> Array:
@@ -107,14 +141,23 @@ class RecurrentLayer:
         return Workspace(self.cell, seq_len, batch_size, self.hidden_size, inputs, dtype)
 
     def forward(
-        self, params: Parameters, inputs: Array, state: Array, ws: Workspace, dropout_rng: Uniform | None = None
+        self,
+        params: Parameters,
+        inputs: Array,
+        state: Array,
+        ws: Workspace,
+        dropout_rng: Uniform | None = None,
+        fresh: Array | None = None,
     ) -> Array:
-        """Run a window. inputs (T, B) ids or (T, B, H); state (S, B, H) is read; returns outputs (T, B, H), a view."""
+        """Run a window. inputs (T, B) ids or (T, B, H); state (S, B, H) is read; returns outputs (T, B, H), a view.
+
+        A cell knows nothing of boundaries: it finds zeros in prev_state where fresh (T, B) says so.
+        """
         bias_hh = params[self.names["bias_hh"]].reshape(-1, 1, self.hidden_size) if "bias_hh" in self.names else None
         self.inputs.forward(params, inputs, ws.inputs, ws.gates, dropout_rng)
         ws.states[:, 0] = state
         product = self._hidden_product(params[self.names["weight_hh"]], ws.hidden_proj)
-        for step in ws.steps:
+        for step in ws.begin(fresh):
             product(step.prev_state[0])  # W h_prev for every gate, into ws.hidden_proj
             if bias_hh is not None:
                 ws.hidden_proj += bias_hh
@@ -136,20 +179,22 @@ class RecurrentLayer:
         outs = [ws.scratch] * 2 if carries_hidden else ws.d_states[:, 0]  # for even steps and for odd ones
         backward_products = [self._backward_product(weight_hh, ws, lanes(out)) for out in outs]
         ws.d_states[len(ws.steps) % 2] = 0.0  # nothing comes from beyond the window: the gradient is truncated there
-        self.cell.before_backward(Window(ws.gates, ws.states, ws.saved, ws.d_gates))
-        for t, step, d_output in zip(range(len(ws.steps))[::-1], ws.steps[::-1], lanes(d_outputs)[::-1], strict=True):
+        self.cell.before_backward(Window(ws.gates, ws.states, ws.prev_states, ws.saved, ws.d_gates))
+        steps = ws.steps_read
+        for t, step, d_output in zip(range(len(steps))[::-1], steps[::-1], lanes(d_outputs)[::-1], strict=True):
             d_h, d_h_prev = step.d_state[0], step.d_prev_state[0]
             np.add(d_h, d_output, out=d_h)
             self.cell.backward(step)
             backward_products[t % 2](step)
             if carries_hidden:
                 np.add(d_h_prev, step.scratch, out=d_h_prev)
+            ws.forget(t)
         self._weight_hh_backward(ws, grads)
         return self.inputs.backward(params, ws.d_gates, ws.inputs, grads)
 
     def _weight_hh_backward(self, ws: Workspace, grads: Parameters) -> None:
         """[rnn.5] and its like, over all T·B rows at once."""
-        h_prev = flat(ws.states[0, :-1])
+        h_prev = flat(ws.prev_states[0])
         for d_hidden, d_weight in zip(ws.d_hidden_proj, self._blocks(grads, "weight_hh"), strict=True):
             np.matmul(h_prev.T, flat(d_hidden), out=d_weight.T)
         if "bias_hh" in self.names:

@@ -99,7 +99,7 @@ INLINE void NAME(rows_times_panel)(int64_t rows, int64_t K, const real *A, int64
 
 /* C (rows, N) = A (rows, K) W, or added to C; W packed. */
 void NAME(product)(int64_t rows, int64_t K, int64_t N, const real *A, int64_t lda, const real *P, real *C, int64_t ldc,
-                   int add)
+                   int64_t add)
 {
     int64_t j = 0;
     if (rows == 1) /* the sums of one panel would wait for one another */

@@ -32,12 +32,12 @@ class Workspace:
     def __init__(self, T: int, B: int, H: int, inputs: InputWorkspace, dtype: npt.DTypeLike) -> None:
         self.inputs = inputs
         self.gates = np.empty((2, T, B, H), dtype)
-        self.hidden = np.empty((T + 1, B, H), dtype)  # [0] the initial state
+        self.h_prev, self.outputs = np.empty((2, T, B, H), dtype)  # before each step, and after it
+        self.fresh = np.empty((T, B), bool)
         self.scratch = np.empty((T, B, H), dtype)
         self.d_gates = np.empty((2, T, B, H), dtype)
         self.d_hidden = np.empty((T, B, H), dtype)
-        self.outputs = self.hidden[1:]
-        self.final_state = self.hidden[-1:]
+        self.final_state = self.outputs[-1:]
         self.d_initial_state = np.empty((1, B, H), dtype)
 
     @property
@@ -66,14 +66,24 @@ class MinGRU:
         return Workspace(seq_len, batch_size, self.hidden_size, inputs, dtype)
 
     def forward(
-        self, params: Parameters, inputs: Array, state: Array, ws: Workspace, dropout_rng: Uniform | None = None
+        self,
+        params: Parameters,
+        inputs: Array,
+        state: Array,
+        ws: Workspace,
+        dropout_rng: Uniform | None = None,
+        fresh: Array | None = None,
     ) -> Array:
         self.inputs.forward(params, inputs, ws.inputs, ws.gates, dropout_rng)
         z, n = ws.gates
         sigmoid_(z)  # [mingru.1]
         np.multiply(z, n, out=ws.scratch)
-        ws.hidden[0] = state[0]
-        for z_t, h_prev, h, new in zip(z, ws.hidden[:-1], ws.hidden[1:], ws.scratch, strict=True):
+        ws.h_prev[0] = state[0]
+        ws.fresh[...] = False if fresh is None else fresh
+        for t, (z_t, h_prev, h, new) in enumerate(zip(z, ws.h_prev, ws.outputs, ws.scratch, strict=True)):
+            if t:
+                h_prev[...] = ws.outputs[t - 1]
+            h_prev[ws.fresh[t]] = 0.0
             np.multiply(z_t, h_prev, out=h)
             np.subtract(h_prev, h, out=h)
             h += new  # [mingru.2]
@@ -82,11 +92,12 @@ class MinGRU:
     def backward(self, params: Parameters, d_outputs: Array, ws: Workspace, grads: Parameters) -> Array | None:
         (z, n), (d_z, d_n), d_h, keep = ws.gates, ws.d_gates, ws.d_hidden, ws.scratch
         np.subtract(1.0, z, out=keep)
+        keep[ws.fresh] = 0.0
         np.copyto(d_h, d_outputs)
         for t in range(len(d_h) - 1, 0, -1):
             d_h[t - 1] += keep[t] * d_h[t]  # [mingru.3]
         np.multiply(keep[0], d_h[0], out=ws.d_initial_state[0])
-        np.subtract(n, ws.hidden[:-1], out=d_z)
+        np.subtract(n, ws.h_prev, out=d_z)
         d_z *= d_h
         np.multiply(d_h, z, out=d_n)  # [mingru.4]
         sigmoid_backward_(d_z, z, ws.scratch)  # [mingru.5]
