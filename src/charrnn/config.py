@@ -9,6 +9,8 @@ from typing import Any
 from charrnn.errors import ConfigError
 from charrnn.settings import Setting, check_values, setting, settings_of
 
+AUTO = "auto"
+
 
 @dataclass(frozen=True)
 class ModelConfig:
@@ -73,6 +75,10 @@ class TrainConfig:
     seed: int = setting(0, "run", "decides initialisation, batches and samples", least=0)
     dtype: str = setting("float32", "run", "precision of all arithmetic", choices=("float32", "float64"))
     threads: int = setting(1, "run", "threads of the linear algebra library", least=1, most=4096)
+    kernels: str = setting(AUTO, "run", "code that computes the network: c, compiled; numpy; or auto, c where it is "
+                           "built", choices=(AUTO, "numpy", "c"))
+    workers: int | str = setting(AUTO, "run", "threads that share each step, a number or auto; they change how long it "
+                                 "takes and nothing else", kind="int", word=AUTO, least=1, most=256)
     checkpoint_minutes: float = setting(2.0, "run", "minutes between checkpoints", above=0, most=1e9)
     # fmt: on
     own: Mapping[str, Any] = field(default_factory=dict)  # the settings that the chosen strategies declare themselves
@@ -89,7 +95,17 @@ REGISTRIES: dict[str, Mapping[str, Any]] = {}
 BUDGET = ("epochs", "steps", "minutes")
 # What a resumed run may change: how long it continues, how it is watched, and, downwards, the learning rate.
 MAY_CHANGE = frozenset(
-    {*BUDGET, "eval_every", "sample_every", "patience", "threads", "checkpoint_minutes", "learning_rate"}
+    {
+        *BUDGET,
+        "eval_every",
+        "sample_every",
+        "patience",
+        "threads",
+        "kernels",
+        "workers",
+        "checkpoint_minutes",
+        "learning_rate",
+    }
 )
 DEFAULT_STEPS = 3000  # the budget where neither the user nor a recipe gives one
 

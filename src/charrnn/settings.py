@@ -51,6 +51,8 @@ class Setting:
         Limits that the value itself may not take.
     choices : collection of str
         The names it may have; a registry, or empty for any text.
+    word : str, optional
+        A word that may stand in place of a number, such as "auto".
     aliases : tuple of str
         Older spellings of its name.
     group : str
@@ -67,6 +69,7 @@ class Setting:
     most: float | None = None
     below: float | None = None
     choices: Collection[str] = ()
+    word: str | None = None
     aliases: tuple[str, ...] = ()
     group: str = ""
     slider: Slider | None = None
@@ -84,6 +87,8 @@ class Setting:
             if self.optional:
                 return None
             raise ConfigError(f"{name} needs a value")
+        if self.word is not None and (value == self.word or isinstance(value, str)):
+            return self._as_word(value)
         value = getattr(self, f"_as_{self.kind}")(value)
         if self.choices and value not in self.choices:
             raise ConfigError(f"{name} {shown(value)} is not known{nearest(value, self.choices)}")
@@ -111,6 +116,14 @@ class Setting:
         if self.default is not None:
             schema["default"] = self.default
         return {**schema, "description": self.help}
+
+    def _as_word(self, value: Any) -> Any:
+        """The word, or the number that is spelt out where a command line has only text."""
+        if value == self.word:
+            return value
+        if not value.isascii() or not value.isdigit() or len(value) > 9:
+            raise ConfigError(f"{self.name} must be a whole number or {self.word}, not {shown(value)}")
+        return self.check(int(value))
 
     def _as_int(self, value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, numbers.Integral):
@@ -149,7 +162,9 @@ def settings_of(kind: type) -> dict[str, Setting]:
         if "setting" not in f.metadata:
             continue
         base, _, rest = str(f.type).partition(" | ")
-        described[f.name] = Setting(f.name, base, default=f.default, optional=rest == "None", **f.metadata["setting"])
+        described[f.name] = Setting(
+            **{"name": f.name, "kind": base, "default": f.default, "optional": rest == "None", **f.metadata["setting"]}
+        )
     return described
 
 

@@ -45,7 +45,8 @@ def config_options(known: Mapping[str, Setting], by_recipe: Collection[str] = ()
                 text += f" [default: {default}]"
             how: dict[str, Any] = {"is_flag": True}
             if setting.kind != "bool":
-                how = {"type": click.Choice(list(setting.choices)) if setting.choices else _TYPES[setting.kind]}
+                kind = "str" if setting.word else setting.kind
+                how = {"type": click.Choice(list(setting.choices)) if setting.choices else _TYPES[kind]}
             command = click.option(*flags, name, default=None, help=f"{text}.", **how)(command)
         return command
 

@@ -26,7 +26,8 @@ class Progress:
     """The progress of a run, apart from its arrays."""
 
     step: int = 0
-    seconds: float = 0.0  # of training alone
+    seconds: float = 0.0  # of training alone, by the clock on the wall
+    cpu_seconds: float = 0.0  # the same, of all processors together
     loss_sum: float = 0.0  # over the steps since the last record at a multiple of log_every …
     grad_norm_sum: float = 0.0  # … of their gradients' norms
     count: int = 0  # … their number

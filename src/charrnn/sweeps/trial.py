@@ -67,7 +67,9 @@ def _train(folder: RunFolder, order: Mapping[str, Any], callback: Callback) -> R
                 shutil.rmtree(folder.path)
     if folder.path.exists():
         return train(resume=folder.path, callback=callback)
-    return train(order["text"], out=folder.path, recipe=order["recipe"], callback=callback, **order["settings"])
+    return train(
+        order["text"], out=folder.path, recipe=order["recipe"], callback=callback, **{"workers": 1, **order["settings"]}
+    )
 
 
 def _can_be_resumed(folder: RunFolder) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from charrnn.arrays import Array
+from charrnn.config import AUTO
 from charrnn.errors import DivergenceError, RunError
 from charrnn.interrupts import StopRequest
 from charrnn.language_model import LanguageModel
@@ -17,20 +18,16 @@ from charrnn.randomness import stream
 from charrnn.runs.folder import RunFolder
 from charrnn.runs.training_state import Progress, TrainingState, read_latest_state, write_state
 from charrnn.text.corpus import Corpus
-from charrnn.training.budget import Budget, StepClock
+from charrnn.training.budget import Budget, StepClock, default_eval_every
 from charrnn.training.callback import Callback, Evaluated, ProgressReport
 from charrnn.training.guessing import NEAR, guessing, is_far_beyond, refuse_far_beyond
 from charrnn.training.trainer import StepRecord, Trainer
+from charrnn.training.workers import Pace
 from charrnn.version import __version__
 
 REPORT_SECONDS = 0.1  # between progress reports
 SAMPLE_LENGTH = 200
 SAMPLE_TEMPERATURE = 0.8
-# Training characters between evaluations, for each character of the validation split, so that evaluations cost less
-# than three percent of the training time. Where a layer is parallel in time, reading a character costs less than half
-# of training on it; elsewhere about as much.
-TRAIN_PER_VAL = {True: 16, False: 40}
-LEAST_EVAL_STEPS = 100
 SAMPLES_IN_A_RUN = 5
 SAMPLE_STEPS = 1000  # between samples where the budget is not counted in steps
 
@@ -46,7 +43,7 @@ class Session:
         self.vocabulary, self.val_ids = corpus.vocabulary, splits["val"]
         self.provenance: dict[str, Any] = {
             "charrnn": __version__,
-            "settings": config.as_dict(),
+            "settings": {name: value for name, value in config.as_dict().items() if name != "workers"},
             "text": corpus.name,
             "text_sha256": corpus.sha256,
             "characters": len(corpus.ids),
@@ -54,13 +51,15 @@ class Session:
         }
         self.batches_per_epoch = trainer.batcher.batches_per_epoch
         self.budget = Budget.of(config, self.batches_per_epoch)
-        self.eval_every = config.eval_every or self._default_eval_every()
+        parallel = trainer.model.layers[0].parallel_in_time
+        self.eval_every = config.eval_every or default_eval_every(config, len(self.val_ids), parallel)
         self.sample_every = config.sample_every or self._default_sample_every()
         self.progress = Progress()
         self.best = trainer.params.vector.copy()  # by validation loss; without a validation split, the latest
         # Steps and their parameters: the last to give a finite loss; and the last record's, which the next step tests.
         self._good = self._candidate = (0, self.best.copy())
         self._smoothed, self._clock = math.nan, StepClock()
+        self._pace = Pace(trainer.model.kernels.crew, fixed=config.workers != AUTO)
         self._in_step = False  # while True, the trainer's values are between two states
         self._saved_at = self._reported_at = time.monotonic()
         self._logged_chars, self._logged_seconds = 0, 0.0
@@ -176,7 +175,9 @@ class Session:
         self._in_step = True
         self._clock.begin()
         record = self.trainer.step(self.budget.progress(progress.step, progress.seconds))
-        progress.seconds += self._clock.end()
+        seconds = self._clock.end()
+        progress.seconds, progress.cpu_seconds = progress.seconds + seconds, progress.cpu_seconds + self._clock.cpu
+        self._pace.stepped(seconds)
         self._in_step = False
         self._count(record)
         logs, last = record.step % config.log_every == 0, self.ended() is not None
@@ -216,6 +217,7 @@ class Session:
             "learning_rate": learning_rate,
             "chars_per_second": round(self._logged_chars / seconds) if seconds > 0 else None,
             "seconds": round(progress.seconds, 3),
+            "cpu_seconds": round(progress.cpu_seconds, 3),
         }
         far = is_far_beyond(entry["train_loss"], len(self.vocabulary))
         if evaluates and not far:
@@ -287,11 +289,6 @@ class Session:
     def _advice(self) -> str:
         clip = "" if self.config.grad_clip else ", or switch on --grad-clip 1"
         return f"; try a smaller --learning-rate (it was {self.config.learning_rate:g}){clip}"
-
-    def _default_eval_every(self) -> int:
-        chars = self.config.seq_len * self.config.batch_size
-        per_val = TRAIN_PER_VAL[self.trainer.model.layers[0].parallel_in_time]
-        return max(LEAST_EVAL_STEPS, math.ceil(per_val * len(self.val_ids) / chars))
 
     def _default_sample_every(self) -> int:
         return max(1, self.budget.steps // SAMPLES_IN_A_RUN) if self.budget.steps else SAMPLE_STEPS

@@ -19,6 +19,7 @@ from charrnn.figures.learning_curve import draw_learning_curves
 from charrnn.interrupts import Interrupted
 from charrnn.language_model import LanguageModel
 from charrnn.ngrams.blocks import Blocks
+from charrnn.nn.kernels import Kernels
 from charrnn.parallel.team import ALONE, Team
 from charrnn.runs.files import write_atomic
 from charrnn.runs.folder import RunFolder
@@ -35,6 +36,7 @@ from charrnn.training.own_text import open_own_text, remember
 from charrnn.training.resolve import resolve, resumed_config
 from charrnn.training.session import Session
 from charrnn.training.trainer import Trainer, new_trainer
+from charrnn.training.workers import make_kernels
 
 HOLDS_TEXT = "which holds nearly all of the training text (--ngrams none: a model without it)"
 LONGEST_SEARCHED = 5_000_000  # characters: a second or two
@@ -152,14 +154,20 @@ def _begin(
     corpus, text = open_corpus(sources, config.encoding, callback.on_message, callback.on_reading)
     splits = corpus.split(config.val_fraction, config.test_fraction)
     config, recipe, remarks = resolve(settings, recipe, len(splits["train"]))
-    trainer = _trainer(config, corpus, splits["train"], sources, team)
+    kernels = make_kernels(config, team)
+    trainer = _trainer(config, corpus, splits["train"], sources, team, kernels)
     folder = stack.enter_context(RunFolder.begin(out, f"{corpus.name.removesuffix('.txt')[:60]}-{config.cell}"))
     keeps_copy = sources == [STDIN]  # it cannot be read again
     session = Session(trainer, corpus, splits, folder, callback)
     parameters = len(trainer.params.vector)
-    origin = {"recipe": recipe, **remember([str(folder.text)] if keeps_copy else sources, folder.path)}
+    origin = {
+        "recipe": recipe,
+        "kernels": kernels.name,
+        **remember([str(folder.text)] if keeps_copy else sources, folder.path),
+    }
     versions = {"python": platform.python_version(), "numpy": np.__version__}
-    folder.write_config({**origin, **session.provenance, "parameters": parameters, "versions": versions})
+    described = {**session.provenance, "settings": config.as_dict(), "parameters": parameters, "versions": versions}
+    folder.write_config({**origin, **described})
     if keeps_copy:  # after config.json, which shows that the folder is a run's
         write_atomic(folder.text, text.encode())
     del text  # as large as the ids, and no longer needed
@@ -206,14 +214,16 @@ def _reopen(
         raise RunError(f"{corpus.name} is not the text that the run was trained on: its SHA-256 differs")
     corpus = replace(corpus, name=saved.get("text", corpus.name))
     splits = corpus.split(config.val_fraction, config.test_fraction)
-    session = Session(_trainer(config, corpus, splits["train"], sources, team), corpus, splits, folder, callback)
+    kernels, remark = _same_kernels(config, saved.get("kernels", "numpy"), "kernels" in changes, team)
+    trainer = _trainer(config, corpus, splits["train"], sources, team, kernels)
+    session = Session(trainer, corpus, splits, folder, callback)
     if folder.never_began():
         folder.clean(0)
     else:
         session.restore()
     kept = {} if sources == [STDIN] else remember(sources, folder.path)
-    folder.write_config({**saved, "settings": config.as_dict(), **kept})
-    callback.on_message(f"resuming {folder.path} at step {session.progress.step:,}")
+    folder.write_config({**saved, "settings": config.as_dict(), "kernels": kernels.name, **kept})
+    callback.on_message(f"resuming {folder.path} at step {session.progress.step:,}{remark}")
     if session.ended() == "budget":
         callback.on_message("the run has already reached its budget: give a larger one, such as --steps or --minutes")
     elif session.ended() == "patience":
@@ -221,10 +231,25 @@ def _reopen(
     return session
 
 
-def _trainer(config: TrainConfig, corpus: Corpus, train_ids: Array, sources: Sequence[str], team: Team) -> Trainer:
-    trainer = new_trainer(config, corpus.vocabulary.characters, train_ids, team)
+def _trainer(
+    config: TrainConfig, corpus: Corpus, train_ids: Array, sources: Sequence[str], team: Team, kernels: Kernels
+) -> Trainer:
+    trainer = new_trainer(config, corpus.vocabulary.characters, train_ids, team, kernels)
     team.send_setup(config, corpus.vocabulary.characters, train_ids, sources, corpus.sha256)
     return trainer
+
+
+def _same_kernels(config: TrainConfig, before: str, asked_for: bool, team: Team) -> tuple[Kernels, str]:
+    """The kernels that the run had, unless others are asked for or they are not there; and a remark in that case."""
+    try:
+        kernels = make_kernels(config, team, None if asked_for else before)
+    except ConfigError:
+        if asked_for:
+            raise
+        kernels = make_kernels(config, team)
+    if kernels.name == before:
+        return kernels, ""
+    return kernels, f", with kernels {kernels.name} where it had {before}: the last digits will differ from there on"
 
 
 def _draw_curve(session: Session) -> None:

@@ -12,6 +12,7 @@ from charrnn.batching import Batch, Batcher, check_length, make_batcher
 from charrnn.config import ModelConfig, TrainConfig
 from charrnn.errors import DivergenceError
 from charrnn.ngrams import RARE, Experts, KeptLogQ, Said, choose_experts, held_out
+from charrnn.nn.kernels import Kernels
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
 from charrnn.parallel.team import ALONE, Team
@@ -121,16 +122,21 @@ def _refuse_divergence(step: int, loss: float, grad_norm: float) -> None:
             raise DivergenceError(f"training diverged at step {step + 1:,}: {what} {value}")
 
 
-def new_trainer(config: TrainConfig, characters: str, ids: Array, team: Team = ALONE) -> Trainer:
+def new_trainer(
+    config: TrainConfig, characters: str, ids: Array, team: Team = ALONE, kernels: Kernels | None = None
+) -> Trainer:
     """A trainer at the beginning of training on ids (N,): the network, its initial parameters and its batches.
 
     Parameters
     ----------
     characters : str
         The vocabulary: the character of each id, in order.
+    kernels : Kernels, optional
+        The code that computes the network, and its workers; by default what the configuration says, and one worker.
     """
     V, names = len(characters), choose_experts(config.ngrams, characters, ids)
-    model = CharModel(ModelConfig(V, config.cell, config.hidden_size, config.num_layers, config.dropout, len(names)))
+    network = ModelConfig(V, config.cell, config.hidden_size, config.num_layers, config.dropout, len(names))
+    model = CharModel(network, kernels or Kernels(config.kernels))
     check_length(len(ids), config)
     lanes = team.lanes(config.batch_size)
     check_memory(model, config, lanes.stop - lanes.start)

@@ -59,8 +59,8 @@ class Kernels:
 
     @property
     def name(self) -> str:
-        """The code and the instructions that it is compiled for: "numpy", or "c" with "v3" (AVX2), "v4" (AVX-512) …"""
-        return f"c {self.instructions}" if self.compiled else "numpy"
+        """ "numpy" or "c". Kernels of one name give the same bits, whatever instructions they are compiled for."""
+        return "c" if self.compiled else "numpy"
 
     def functions(self, dtype: np.dtype) -> Functions:
         return functions(np.dtype(dtype), self.instructions)
