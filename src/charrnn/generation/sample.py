@@ -9,8 +9,11 @@ import numpy as np
 from charrnn.arrays import Array
 from charrnn.generation.filters import SamplingConfig, apply_filters
 from charrnn.ngrams import Experts, OnText, Reader
+from charrnn.nn.kernels import Kernels
+from charrnn.nn.kernels.library import pointer
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
+from charrnn.nn.stepper import make_stepper
 from charrnn.randomness import stream
 
 WINDOW = 256  # characters of the prompt read at a time
@@ -48,9 +51,9 @@ class Writer:
         self.rngs = [stream(seed, "sampling", k) for k in samples]
         self.dtype = params.vector.dtype
         self.logits, state = self._read(prompt)
-        self.state = np.repeat(state, len(samples), axis=2)
         self.logits = np.repeat(self.logits, len(samples), axis=0)
-        self.workspace = model.workspace(1, len(samples), self.dtype)
+        self.stepper = make_stepper(model, params, len(samples))
+        self.stepper.set_state(np.repeat(state, len(samples), axis=2))
         self.reader = None if experts is None else Reader(experts, len(samples), self.dtype)
         if self.reader is not None:
             for lane in range(len(samples)):
@@ -60,13 +63,10 @@ class Writer:
         """The next id of every sample, (B,), without end."""
         while True:
             for u in np.stack([uniforms(rng) for rng in self.rngs], axis=1):
-                ids = draw(self.logits, self.config, u)
+                ids = draw(self.logits, self.config, u, self.model.kernels)
                 yield ids
                 log_q = None if self.reader is None else self.reader.read(ids)
-                logits, self.state = self.model.forward(
-                    self.params, ids[None, :], self.state, self.workspace, log_q=log_q
-                )
-                self.logits = logits[0]
+                self.logits = self.stepper.step(ids, log_q)
 
     def _read(self, prompt: Array) -> tuple[Array, Array]:
         """The logits (1, V) after the prompt, and the state (L, S, 1, H)."""
@@ -85,15 +85,20 @@ def uniforms(rng: np.random.Generator) -> Array:
     return np.minimum(rng.random(BLOCK), LARGEST)
 
 
-def draw(logits: Array, config: SamplingConfig, u: Array) -> Array:
+def draw(logits: Array, config: SamplingConfig, u: Array, kernels: Kernels | None = None) -> Array:
     """One id for each row of logits (B, V), by inverting the filtered distribution at u (B,), 0 ≤ u ≤ LARGEST."""
     logits = logits.astype(np.float64)
     apply_filters(logits, config)
-    return pick_(logits, u)
+    return pick_(logits, u, kernels)
 
 
-def pick_(filtered: Array, u: Array) -> Array:
+def pick_(filtered: Array, u: Array, kernels: Kernels | None = None) -> Array:
     """As `draw`, from float64 logits that the filters have been applied to; they are overwritten."""
+    if kernels is not None and kernels.compiled:
+        ids, u = np.empty(len(filtered), np.int64), np.ascontiguousarray(u, np.float64)
+        pick = kernels.functions(filtered.dtype)("pick")
+        pick(*filtered.shape, pointer(filtered), pointer(u), pointer(ids))
+        return ids
     filtered -= filtered.max(axis=1, keepdims=True)
     cumulative = np.exp(filtered, out=filtered).cumsum(axis=1)
     # The first id whose cumulative share exceeds u: there is one, since u times the last share is below it. What a

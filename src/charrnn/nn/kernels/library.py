@@ -35,7 +35,10 @@ ARGUMENTS = {
     "roots": "iiiiipp",
     "surprises": "iiipppp",
     "surprises_backward": "iiiippp",
+    "pick": "iippp",
     "adam": "ippppnnnnn",
+    "replay": "ip",
+    "copy": "ipp",
 }
 
 
@@ -87,6 +90,10 @@ class Functions:
     def __call__(self, name: str) -> Callable[..., Any]:
         """The function `name`, which releases the interpreter's lock while it runs."""
         return self._functions[name]
+
+    def address(self, name: str) -> int:
+        """Where the function `name` is."""
+        return ctypes.cast(cast(Any, self._functions[name]), ctypes.c_void_p).value or 0
 
     def panels(self, inner: int, columns: int, dtype: np.dtype) -> Array:
         """Room for a matrix (inner, columns) that has been packed."""

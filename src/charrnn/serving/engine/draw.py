@@ -22,7 +22,8 @@ def draw_next(texts: Sequence[TextRequest], logits: Array) -> None:
     own_logits = logits[reported]  # a copy, before the filters
     apply_filters_by_row(logits, [text.config for text in texts])
     kept = np.isfinite(logits[reported]).sum(axis=1).tolist()
-    ids = pick_(logits, np.array([text.uniform() for text in texts])).tolist()
+    uniforms = np.array([text.uniform() for text in texts])
+    ids = pick_(logits, uniforms, texts[0].model.network.kernels).tolist()
     tokens = [Token(characters[i]) for i in ids]
     if reported:
         most = max(texts[k].logprobs or 0 for k in reported)

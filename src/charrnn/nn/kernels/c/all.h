@@ -7,6 +7,7 @@
 #include "qrnn.h"
 #include "readout.h"
 #include "optimizer.h"
+#include "replay.h"
 #undef vec
 #undef LANES
 #undef PANEL
@@ -15,6 +16,7 @@
 #undef EXP
 #undef TANH
 #undef SIGMOID
+#undef CALL
 #undef DOT
 #undef EPS
 #undef NORM_ROWS

@@ -70,3 +70,16 @@ void NAME(roots)(int64_t N, int64_t V, int64_t S, int64_t first, int64_t end, co
             INDEPENDENT for (int64_t v = 0; v < V; v++)
                 phi[(n * S + s) * V + v] = EXP((scalar)0.5 * log_q[(s * N + n) * V + v]);
 }
+
+/* One id for each of B rows of logits, which are overwritten: the first whose cumulative share of the row exceeds u. */
+void NAME(pick)(int64_t B, int64_t V, real *RESTRICT logits, const double *RESTRICT u, int64_t *RESTRICT ids)
+{
+    for (int64_t b = 0; b < B; b++) {
+        real *o = logits + b * V, sum = 0;
+        const scalar most = NAME(largest)(V, o);
+        for (int64_t v = 0; v < V; v++) o[v] = sum += EXP(o[v] - most);
+        const double limit = u[b] * REAL_PART(sum);
+        ids[b] = 0;
+        while (ids[b] < V - 1 && !(REAL_PART(o[ids[b]]) > limit)) ids[b]++;
+    }
+}
