@@ -23,7 +23,7 @@ from safetensors import safe_open
 import charrnn
 
 Json = Any
-TIMES = {"seconds", "chars_per_second", "created"}  # keys whose values depend on the clock
+TIMES = {"seconds", "cpu_seconds", "chars_per_second", "created"}  # keys whose values depend on the clock
 SMALL = {
     "cell": "rnn", "num_layers": 1, "hidden_size": 16, "seq_len": 10, "batch_size": 4, "steps": 30,
     "learning_rate": 0.01, "log_every": 5, "eval_every": 10, "sample_every": 15,

@@ -23,7 +23,7 @@ from charrnn.runs.files import read_arrays
 from charrnn.runs.folder import RunFolder
 from charrnn.training.optimizers import OPTIMIZERS
 
-TIMES = ("seconds", "chars_per_second")
+TIMES = ("seconds", "cpu_seconds", "chars_per_second")
 COMMON = (
     "--hidden-size 12 --num-layers 2 --dropout 0.2 --seq-len 10 --batch-size 4 --warmup-steps 20 --log-every 7 "
     "--eval-every 60 --sample-every 90 --checkpoint-minutes 0.0005 --quiet"
@@ -51,7 +51,8 @@ def contents(path: Path) -> dict[str, Any]:
     """Everything about a run that may not differ: records, parameters, state, samples, model. Times may."""
     folder = RunFolder.open(path)
     arrays, header = read_arrays(folder.checkpoint)
-    header["progress"].pop("seconds")
+    for name in ("seconds", "cpu_seconds"):
+        header["progress"].pop(name)
     return {
         "metrics": [{k: v for k, v in r.items() if k not in TIMES} for r in folder.read_metrics()],
         "checkpoint": {name: array.tobytes() for name, array in arrays.items()},

@@ -15,6 +15,7 @@ from charrnn.errors import ConfigError
 from charrnn.figures.gradient_errors import draw_gradient_errors
 from charrnn.gradcheck import METHODS, Result, available
 from charrnn.gradcheck import gradcheck as run_gradcheck
+from charrnn.nn.kernels import CHOICES
 from charrnn.nn.layers import LAYERS
 from charrnn.runs.files import write_atomic
 
@@ -43,6 +44,13 @@ Examples:
 @click.option("--seq-len", type=click.IntRange(2), default=25, show_default=True, help="Characters in the window.")
 @click.option("--batch-size", type=click.IntRange(1), default=12, show_default=True, help="Lanes of the batch.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Decides the network and its data.")
+@click.option(
+    "--kernels",
+    type=click.Choice(CHOICES),
+    default="auto",
+    show_default=True,
+    help="The code whose gradients are checked.",
+)
 @click.option("--figure", type=click.Path(path_type=Path), help="Draw the errors: a .png, .svg or .pdf file.")
 @quiet_option
 @json_option

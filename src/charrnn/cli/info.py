@@ -38,7 +38,7 @@ def info(run: Path, quiet: bool, as_json: bool) -> None:
         }  # fmt: skip
     if run.is_dir():
         saved = RunFolder.open(run).read_config()
-        facts.update({name: saved.get(name) for name in ("settings", "recipe", "versions", "charrnn")})
+        facts.update({name: saved.get(name) for name in ("settings", "recipe", "kernels", "versions", "charrnn")})
     if as_json:
         echo_json(facts)
         return

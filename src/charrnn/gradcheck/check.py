@@ -85,6 +85,7 @@ def gradcheck(
     seq_len: int = 25,
     batch_size: int = 12,
     seed: int = 0,
+    kernels: str = "auto",
 ) -> Iterator[Result]:
     """Compare gradients by back-propagation, on the code that trains, with other methods, array by array.
 
@@ -116,7 +117,8 @@ def gradcheck(
             raise ConfigError("comparing with PyTorch needs it: pip install torch==2.13.0")
     for cell, experts, layers in itertools.product(cells, num_experts, num_layers):
         size: dict[str, Any] = {
-            "hidden_size": hidden_size, "seq_len": seq_len, "num_experts": experts, "seed": seed
+            "hidden_size": hidden_size, "seq_len": seq_len, "num_experts": experts, "seed": seed,
+            "kernels": kernels,
         }  # fmt: skip
         case = make_case(cell, layers, **size, batch_size=batch_size)
         alone = make_case(cell, layers, **size, batch_size=1, vocab_size=LARGE_VOCABULARY)

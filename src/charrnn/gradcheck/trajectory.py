@@ -16,6 +16,7 @@ from charrnn.batching import make_batcher
 from charrnn.config import ModelConfig, make_config
 from charrnn.gradcheck.case import random_log_q, relative_error
 from charrnn.gradcheck.twins import TWINS
+from charrnn.nn.kernels import Kernels
 from charrnn.nn.model import CharModel
 from charrnn.randomness import stream
 from charrnn.training.trainer import Trainer
@@ -48,7 +49,14 @@ class RandomExperts:
 
 
 def follow_torch(
-    cell: str, num_layers: int = 1, *, hidden_size: int = 200, seq_len: int = 25, num_experts: int = 0, seed: int = 0
+    cell: str,
+    num_layers: int = 1,
+    *,
+    hidden_size: int = 200,
+    seq_len: int = 25,
+    num_experts: int = 0,
+    seed: int = 0,
+    kernels: str = "auto",
 ) -> TrajectoryResult:
     """Train in float64 on random text, and PyTorch beside it, from the same parameters on the same batches."""
     config = make_config(
@@ -58,7 +66,8 @@ def follow_torch(
     )  # fmt: skip
     # Enough text for three epochs, so that the state is carried, rolled and zeroed on the way.
     ids = stream(seed, "batching").integers(0, VOCAB_SIZE, BATCH_SIZE * seq_len * STEPS // 3 + 1).astype(np.uint8)
-    model = CharModel(ModelConfig(VOCAB_SIZE, cell, hidden_size, num_layers, num_experts=num_experts))
+    network = ModelConfig(VOCAB_SIZE, cell, hidden_size, num_layers, num_experts=num_experts)
+    model = CharModel(network, Kernels(kernels))
     params = model.init_parameters(stream(seed, "initialisation"), np.float64)
     said = RandomExperts(np.random.default_rng(seed), num_experts) if num_experts else None
     trainer = Trainer(model, params, make_batcher(ids, config), config, said=said)
