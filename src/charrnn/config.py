@@ -10,6 +10,7 @@ from charrnn.errors import ConfigError
 from charrnn.settings import Setting, check_values, setting, settings_of
 
 AUTO = "auto"
+BOUNDARY_ID = 0  # of what stands between documents, in a vocabulary that has it
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class ModelConfig:
     num_layers: int = 1
     dropout: float = 0.0  # between layers, while training
     num_experts: int = 0  # count models that the network knows
+    documents: bool = False  # id BOUNDARY_ID stands between documents: the state is zero wherever the input is that
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,9 @@ class TrainConfig:
     ngrams: str = setting("none", "model", "count models that the network knows: none; auto for the last characters "
                           "and the last words; adapting for evaluation with --in-context or --dynamic")
 
+    documents: str | None = setting(None, "data", "the text is a list of documents, each read from a zero state: "
+                                    "lines, paragraphs, files, jsonl:FIELD or csv:COLUMN")
+    unique: bool = setting(False, "data", "with --documents, drop repeated documents")
     batching: str = setting("sequential", "data", "how training sequences are ordered")
     seq_len: int = setting(64, "data", "characters in a window: how far back gradients flow", least=1,
                             aliases=("seq_length",))
@@ -46,6 +51,8 @@ class TrainConfig:
     val_fraction: float = setting(0.1, "data", "share of the text, at its end, kept for validation", least=0, below=1)
     test_fraction: float = setting(0.0, "data", "share of the text, after the validation part, kept for a test",
                                     least=0, below=1)
+    val: str | None = setting(None, "data", "a file to validate on, instead of a part of the text")
+    test: str | None = setting(None, "data", "a file to test on, instead of a part of the text")
     encoding: str = setting("utf-8", "data", "how the bytes of the text files are read")
 
     epochs: float | None = setting(None, "budget", "stop after this many passes over the training text", above=0,
@@ -151,8 +158,10 @@ def make_config(values: Mapping[str, Any], base: TrainConfig | None = None) -> T
         if getattr(config, kind) not in owners:
             remedy = f"add --{kind} {owners[0]}" if len(owners) == 1 else "leave it out"
             raise ConfigError(f"{name} {value} has no effect with {kind} '{getattr(config, kind)}': {remedy}")
+    if config.unique and config.documents is None:
+        raise ConfigError("unique has no effect without documents: add --documents, such as --documents lines")
     for name in ("eval_every", "patience"):
-        if config.val_fraction == 0 and getattr(config, name):
+        if config.val_fraction == 0 and config.val is None and getattr(config, name):
             raise ConfigError(f"{name} {getattr(config, name)} has nothing to evaluate with val_fraction 0")
     for kind, registry in REGISTRIES.items():
         check = getattr(registry[getattr(config, kind)], "check_config", None)

@@ -12,22 +12,22 @@ import numpy as np
 
 from charrnn.arrays import Array
 from charrnn.config import ModelConfig
-from charrnn.errors import ConfigError, RunError, TextError
-from charrnn.generation import Writer, make_sampling
+from charrnn.errors import ConfigError, RunError
+from charrnn.generation import TextState, Writer, make_sampling
 from charrnn.generation.stop import StopMatcher, stop_strings
-from charrnn.ngrams import Experts, OnText, Reader
+from charrnn.ngrams import Experts, Reader
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
 from charrnn.runs.model_file import MODEL_FILE, ModelFile, from_torch, read_model, to_torch, write_model
-from charrnn.scoring import Evaluation, Score, evaluate, score
+from charrnn.scoring import ScoresTexts
 from charrnn.settings import check_path, check_value
-from charrnn.text.vocabulary import Vocabulary
+from charrnn.text.vocabulary import BOUNDARY, Vocabulary
 from charrnn.threads import blas_threads
 
 MOST_SAMPLES = 100_000  # at once: each has a state and a generator
 
 
-class LanguageModel:
+class LanguageModel(ScoresTexts):
     """A character language model that writes and scores text. Get one with `charrnn.load` or from a run."""
 
     def __init__(
@@ -55,7 +55,7 @@ class LanguageModel:
         cell : str
             The name of the cell; sizes and layers follow from the arrays.
         """
-        vocabulary = Vocabulary(check_value("characters", characters, "str"))
+        vocabulary = Vocabulary(check_value("characters", characters, "str"), characters.startswith(BOUNDARY))
         check_value("cell", cell, "str")
         if not isinstance(arrays, Mapping) or not all(isinstance(name, str) for name in arrays):
             raise ConfigError("arrays must be a mapping of names to arrays, such as a state dict")
@@ -65,7 +65,7 @@ class LanguageModel:
         layers = len({name.rsplit("_l", 1)[1] for name in arrays if name.startswith("recurrent.weight_")})
         try:
             hidden_size = arrays["readout.weight"].shape[1]
-            network = CharModel(ModelConfig(len(vocabulary), cell, hidden_size, layers))
+            network = CharModel(ModelConfig(len(vocabulary), cell, hidden_size, layers, documents=vocabulary.documents))
             return cls(network, from_torch(arrays, network), vocabulary)
         except (KeyError, ValueError, IndexError) as error:
             raise RunError(f"the arrays do not make a model with cell '{cell}': {error}") from None
@@ -139,7 +139,7 @@ class LanguageModel:
     ) -> Iterator[str]:
         """As `generate`, but yield each character as soon as it cannot be part of a stop string."""
         with blas_threads(1):
-            pieces = self._write(range(1), prompt, length, stop, seed, on_unknown, sampling)
+            pieces = self._write([0], prompt, length, [self.stop_matcher(stop)], seed, on_unknown, sampling)
         return (character for (piece,) in _with_one_thread(pieces) for character in piece)
 
     def generate_many(
@@ -155,28 +155,38 @@ class LanguageModel:
     ) -> list[str]:
         """As `generate`, for several samples written side by side in one batch, each from its own random stream."""
         check_value("num_samples", num_samples, "int", least=1, most=MOST_SAMPLES)
+        written = self.write(
+            range(num_samples), prompt, length, stop=stop, seed=seed, on_unknown=on_unknown, **sampling
+        )
+        return [text for text, _ in written]
+
+    def write(
+        self,
+        samples: Sequence[int],
+        prompt: str = "",
+        length: int = 500,
+        *,
+        stop: str | Sequence[str] = (),
+        seed: int | None = None,
+        on_unknown: str = "error",
+        **sampling: float,
+    ) -> list[tuple[str, bool]]:
+        """The samples of these numbers, side by side: each as `generate` writes it, and whether it has ended by itself.
+
+        A sample ends by itself at a stop string, and at the end of a document.
+        """
         with blas_threads(1):
-            pieces = self._write(range(num_samples), prompt, length, stop, seed, on_unknown, sampling)
-            return ["".join(of_sample) for of_sample in zip(*pieces, strict=True)]
+            matchers = [self.stop_matcher(stop) for _ in samples]
+            pieces = self._write(samples, prompt, length, matchers, seed, on_unknown, sampling)
+            texts = ["".join(of_sample) for of_sample in zip(*pieces, strict=True)]
+        return [(text, matcher.reached) for text, matcher in zip(texts, matchers, strict=True)]
 
-    def score(self, text: str, on_unknown: str = "error") -> Score:
-        """The surprise at each character of a text after the first, in nats; the state starts at zero."""
+    def start(self, prompt: str = "", on_unknown: str = "error") -> TextState:
+        """A text that grows a step at a time, after a prompt: `next_probs()`, `feed("a")`, `copy()`."""
         with blas_threads(1):
-            ids = self._encode(text, on_unknown)
-            return score(self.network, self.params, ids, self.on_text(ids))
-
-    def evaluate(self, text: str, on_unknown: str = "error") -> Evaluation:
-        """The mean surprise over a text of any length, with the state carried through it."""
-        with blas_threads(1):
-            return self.evaluate_ids(self._encode(text, on_unknown))
-
-    def evaluate_ids(self, ids: Array) -> Evaluation:
-        """As `evaluate`, of a text that is encoded already, (N,)."""
-        return evaluate(self.network, self.params, ids, self.on_text(ids))
-
-    def on_text(self, ids: Array) -> OnText | None:
-        """What the network's experts say along a text, (N,); None if it has no experts."""
-        return None if self.experts is None else OnText(self.experts, ids)
+            ids = self.prompt_ids(prompt, on_unknown)
+            writer = Writer(self.network, self.params, ids, make_sampling({}), 0, [0], self.experts)
+            return TextState(writer, self.vocabulary)
 
     def reader(self, lanes: int) -> Reader | None:
         """What the network's experts say along several texts that grow; None if it has no experts."""
@@ -188,40 +198,40 @@ class LanguageModel:
         write_model(check_path("path", path), contents)
 
     def default_prompt(self) -> str:
-        """The character that a text without a prompt continues: a line end, else a space, else the first character."""
+        """The character that a text without a prompt continues: a line end, else a space, else the first character.
+
+        Documents begin at the boundary, which is no character: it is "".
+        """
+        if self.vocabulary.documents:
+            return ""
         return next((c for c in "\n " if c in self.vocabulary), self.vocabulary.characters[0])
 
     def prompt_ids(self, prompt: str, on_unknown: str = "error") -> Array:
         """The ids that a text follows: those of the prompt, or of the default prompt where nothing of it is left."""
         ids = self.vocabulary.encode(check_value("prompt", prompt, "str"), on_unknown)
+        if self.vocabulary.documents:
+            return np.concatenate([self.vocabulary.encode_documents([]), ids])
         return ids if len(ids) else self.vocabulary.encode(self.default_prompt())
 
     def stop_matcher(self, stop: str | Sequence[str]) -> StopMatcher:
-        """A matcher of stop strings, mended as texts are; one that has nothing left then can never occur."""
-        return StopMatcher(tuple(filter(None, map(self.vocabulary.mend, stop_strings(stop)))))
+        """A matcher of stop strings, mended as texts are; one that has nothing left then can never occur.
 
-    def _encode(self, text: str, on_unknown: str) -> Array:
-        if isinstance(text, str) and os.path.splitext(text)[1] and os.path.isfile(text):
-            raise TextError(
-                f"text '{text}' is the name of a file: pass the text in it, as in Path({text!r}).read_text()"
-            )
-        ids = self.vocabulary.encode(text, on_unknown)
-        if len(ids) < 2:
-            raise TextError(f"a text of {len(ids)} known characters cannot be scored: it takes at least 2")
-        return ids
+        The boundary after a document stops it, too.
+        """
+        ends = (BOUNDARY,) if self.vocabulary.documents else ()
+        return StopMatcher((*filter(None, map(self.vocabulary.mend, stop_strings(stop))), *ends))
 
     def _write(
         self,
         samples: Sequence[int],
         prompt: str,
         length: int,
-        stop: str | Sequence[str],
+        matchers: Sequence[StopMatcher],
         seed: int | None,
         on_unknown: str,
         sampling: dict[str, Any],
     ) -> Iterator[list[str]]:
         """Write samples side by side: yield what each character, and then the end, adds to the text of each sample."""
-        matchers = [self.stop_matcher(stop) for _ in samples]
         config = make_sampling(sampling)
         check_value("length", length, "int", least=0)
         seed = check_value("seed", seed, "int | None", least=0)

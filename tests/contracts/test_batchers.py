@@ -29,7 +29,7 @@ class TestEveryStrategy:
             assert batch.fresh.shape == (batch_size,)
             np.testing.assert_array_equal(batch.inputs[1:], batch.targets[:-1])
             np.testing.assert_array_equal(batch.inputs + 1, batch.targets)
-            np.testing.assert_array_equal(batch.inputs[0], batch.starts)
+            np.testing.assert_array_equal(batch.inputs[0], batch.starts if batch.starts.ndim == 1 else batch.starts[0])
 
     def test_a_lane_that_is_not_fresh_goes_on_where_it_was(self, batching: str) -> None:
         batcher = batcher_of(batching)

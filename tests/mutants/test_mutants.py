@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from charrnn.batching import batch, chunked, random, sequential
+from charrnn.batching import batch, chunked, documents, random, sequential
 from charrnn.generation import filters
 from charrnn.gradcheck import METHODS, available, gradcheck
 from charrnn.gradcheck.complex_step import compare_with_complex_step
@@ -35,7 +35,9 @@ from charrnn.nn.layers.quasi_recurrent_sources import Stream, Tables
 from charrnn.nn.layers.recurrent import RecurrentLayer
 from charrnn.nn.mixture import ExpertGates, ExpertInputs
 from charrnn.nn.model import CharModel
-from charrnn.scoring import evaluation
+from charrnn.scoring import evaluation, lines
+from charrnn.text import documents as text_documents
+from charrnn.text.vocabulary import Vocabulary
 from charrnn.training import gradients, schedules
 from charrnn.training.optimizers import Adam, Optimizer
 from charrnn.training.trainer import Trainer
@@ -43,14 +45,17 @@ from tests.contracts import test_batchers, test_boundaries, test_cells, test_lay
 from tests.gradients import test_reference
 from tests.mutants.planting import planted
 from tests.networks import EVERY_CELL, parts, roots, small_case
+from tests.training import test_documents
 from tests.unit import (
     test_dropout,
     test_experts,
+    test_experts_of_documents,
     test_filters,
     test_generation,
     test_mixture,
     test_network,
     test_optimisation,
+    test_score_many,
 )
 
 needs_torch = pytest.mark.skipif("torch" not in available(), reason="PyTorch is the oracle: pip install torch==2.13.0")
@@ -124,6 +129,7 @@ class Bug(NamedTuple):
 
 UNPACK_LSTM = "(i, f, g, o), (d_i, d_f, d_g, d_o) = step.gates, step.d_gates"
 HONEST = named(test_experts.test_where_counts_are_honest_they_know_nothing_of_a_random_text)
+BEFORE = test_experts_of_documents.test_what_they_say_along_a_document_does_not_depend_on_those_before_it
 POISON = test_cells.test_every_number_in_the_buffers_is_written_before_it_is_read
 SECOND = test_cells.test_a_second_step_in_the_same_workspace_gives_the_same_result
 PIECES = test_cells.test_one_long_window_equals_its_pieces_with_the_state_carried
@@ -227,6 +233,22 @@ BUGS = [
     Bug("only the lowest layer forgets", CharModel, "forward", "dropout_rng, fresh)",
         "dropout_rng, None if k else fresh)",
         named(test_boundaries.test_loss_and_gradients_are_those_of_the_stretches, "gru", 2, 0.0, 0)),
+    # --- documents
+    Bug("a network of documents remembers", CharModel, "forward", "begins if fresh is None else begins | fresh",
+        "fresh", named(test_documents.test_a_network_of_documents_forgets_at_every_boundary, "lstm")),
+    Bug("a boundary stands twice between documents", Vocabulary, "encode_documents", "(boundary, self.encode",
+        "(boundary, boundary, self.encode",
+        named(test_documents.TestEncoding().test_a_boundary_stands_before_each_document_and_after_the_last)),
+    Bug("contexts look across boundaries", experts.Experts, "_keys",
+        "keys_by_document(chain.keys, codes) if self.documents else", "",
+        named(BEFORE, "words")),
+    Bug("documents in a block of scores see each other", lines, "_scored", "fresh[start, b] = True", "pass",
+        named(test_score_many.test_a_model_of_one_text_reads_a_line_after_a_line_end_and_to_the_next, False)),
+    Bug("the order of documents is the same in every epoch", documents.Documents, "__init__",
+        '"batching", number)', '"batching", 0)',
+        named(test_documents.TestOrder().test_an_epoch_reads_nearly_every_symbol_once_in_an_order_of_its_own)),
+    Bug("the seed does not decide the split", text_documents, "share_of", "key=str(seed).encode()", 'key=b"0"',
+        named(test_documents.TestEncoding().test_equal_documents_fall_on_the_same_side_and_new_ones_move_none)),
     # --- experts
     Bug("gates of the wrong step", ExpertGates, "forward_", "np.matmul(h, ",
         "np.matmul(np.roll(h, log_q.shape[2], axis=0), ", known("qrnn", 2)),

@@ -9,13 +9,19 @@ from __future__ import annotations
 from charrnn.arrays import Array
 from charrnn.batching.batch import Batch, Batcher
 from charrnn.batching.chunked import Chunked
+from charrnn.batching.documents import Documents
 from charrnn.batching.random import Random
 from charrnn.batching.sequential import Sequential
 from charrnn.config import REGISTRIES, TrainConfig
 from charrnn.errors import ConfigError, TextError
 from charrnn.settings import nearest
 
-BATCHERS: dict[str, type[Batcher]] = {"sequential": Sequential, "random": Random, "chunked": Chunked}
+BATCHERS: dict[str, type[Batcher]] = {
+    "sequential": Sequential,
+    "random": Random,
+    "chunked": Chunked,
+    "documents": Documents,
+}
 REGISTRIES["batching"] = BATCHERS
 
 __all__ = ["BATCHERS", "Batch", "Batcher", "check_length", "make_batcher"]

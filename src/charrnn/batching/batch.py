@@ -16,7 +16,8 @@ class Batch(NamedTuple):
     inputs: Array  # (T, B) ids
     targets: Array  # (T, B) ids: the character after each input
     fresh: Array  # (B,) bool: lanes that begin a new stretch of text here, so that their state starts at zero
-    starts: Array  # (B,) where each lane's window begins in the text
+    # (B,) where each lane's window begins in the text; or (T, B), the place of each input, if it is not one stretch
+    starts: Array
 
 
 class Batcher(Protocol):

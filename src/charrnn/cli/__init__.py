@@ -16,7 +16,19 @@ from charrnn.parallel.team import ALONE, Team, launched_as_one_of_several
 from charrnn.threads import blas_threads
 from charrnn.version import __version__
 
-COMMANDS = ("corpora", "evaluate", "experiment", "gradcheck", "info", "plot", "sample", "serve", "sweep", "train")
+COMMANDS = (
+    "corpora",
+    "evaluate",
+    "experiment",
+    "gradcheck",
+    "info",
+    "plot",
+    "sample",
+    "score",
+    "serve",
+    "sweep",
+    "train",
+)
 
 
 class _Commands(Mapping[str, click.Command]):

@@ -62,7 +62,11 @@ def evaluate(run: Path, text: tuple[str, ...], quiet: bool, as_json: bool, **opt
         elif result.in_context:
             echo(f"the same, while counting what was just scored (in-context counts): {_words(result.in_context)}")
         else:
-            echo(f"{PARTS[result.split]}, {result.characters:,} characters predicted: {_words(result)}")
+            what = f"{result.characters:,} characters predicted: {_words(result)}"
+            if result.documents is not None:
+                words = _words(result).replace("per character", "per symbol, the ends of documents included")
+                what = f"{result.documents:,} documents: {words}, {result.nats_per_document:.3f} nats per document"
+            echo(f"{PARTS[result.split]}, {what}")
 
     result = evaluate_run(run, text, callback=make_callback(quiet), on_result=show, **options)
     if as_json:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import json
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,11 @@ import click
 from charrnn.cli.options import config_options, given, json_option, on_unknown_option, quiet_option
 from charrnn.cli.output import ReaderGoneError, echo_json, echo_text, say
 from charrnn.errors import ConfigError
+from charrnn.generation.documents import Document, Written, write_documents
 from charrnn.generation.filters import GREEDY, make_sampling, sampling_settings
 from charrnn.language_model import load
 from charrnn.text.reading import STDIN, read_files
+from charrnn.training.own_text import training_documents
 
 FILE = "FILE:"
 
@@ -25,7 +29,8 @@ Examples:
   charrnn sample runs/book-qrnn
   charrnn sample runs/book-qrnn --prompt "The clock" --temperature 0.7 --top-p 0.9 --seed 1
   charrnn sample model.safetensors --prompt FILE:opening.txt --length 2000
-  charrnn sample runs/book-qrnn --num-samples 5 --stop "." --length 200"""
+  charrnn sample runs/book-qrnn --num-samples 5 --stop "." --length 200
+  charrnn sample runs/names-qrnn --num-samples 1000 --new --unique > names.txt"""
 )
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--prompt", "--start-text", "--prime-text", default="", help="Text to continue; FILE:path or - reads it.")
@@ -38,6 +43,9 @@ Examples:
 @click.option(
     "--num-samples", type=click.IntRange(1), default=1, show_default=True, help="Samples to generate, side by side."
 )
+@click.option("--new", "only_new", is_flag=True, help="Of documents: only those that are in no training document.")
+@click.option("--unique", "only_distinct", is_flag=True, help="Of documents: each only once.")
+@click.option("--jsonl", is_flag=True, help="Of documents: a JSON object for each, on a line.")
 @click.option("--seed", type=click.IntRange(0), help="Equal seeds give equal texts [default: a new seed each time].")
 @on_unknown_option
 @quiet_option
@@ -49,6 +57,9 @@ def sample(
     length: int,
     stop: tuple[str, ...],
     num_samples: int,
+    only_new: bool,
+    only_distinct: bool,
+    jsonl: bool,
     seed: int | None,
     on_unknown: str,
     quiet: bool,
@@ -59,6 +70,9 @@ def sample(
 
     RUN is a run folder or a model.safetensors file. A single sample is printed as it is generated; the prompt is
     printed before it and does not count in --length.
+
+    A model of documents (train --documents) writes --num-samples documents, one a line, each to its end. It reports how
+    many are distinct, how many are new (equal to no training document), and how many were cut at --length.
     """
     model = load(run)
     prompt = model.vocabulary.mend(_read_prompt(prompt, encoding, quiet))
@@ -70,7 +84,23 @@ def sample(
     if not quiet:
         say(f"seed {seed}")
     options = {"stop": stop, "seed": seed, **given(settings)}
+    if not model.vocabulary.documents and (only_new or only_distinct or jsonl):
+        raise ConfigError("--new, --unique and --jsonl are for a model of documents: train it with --documents")
     try:
+        if model.vocabulary.documents:
+            training = training_documents(model, run)
+            if only_new and training is None:
+                raise ConfigError(f"--new needs the training documents, and '{run}' does not lead to them")
+            written = Written(training, only_new, only_distinct)
+
+            def write(numbers: range) -> list[tuple[str, bool]]:
+                return [(known + text, ended) for text, ended in model.write(numbers, known, length, **options)]
+
+            documents = write_documents(num_samples, write, written)
+            _print_documents(
+                documents, written, num_samples, seed, "json" if as_json else "jsonl" if jsonl else "", quiet
+            )
+            return
         if as_json:
             texts = model.generate_many(num_samples, known, length, **options)
             echo_json({"prompt": known, "seed": seed, "samples": texts})
@@ -82,6 +112,36 @@ def sample(
                 echo_text(f"--- sample {number} of {num_samples} ---\n{known}{text}")
     except ReaderGoneError:
         pass  # it has read as much as it wants
+
+
+def _print_documents(
+    documents: Iterator[Document], written: Written, wanted: int, seed: int, form: str, quiet: bool
+) -> None:
+    """Documents one a line, as soon as they are written, and what was counted."""
+    texts: list[str] = []
+    for document in documents:
+        texts.append(document.text)
+        if form == "json":
+            continue
+        if form == "jsonl" or "\n" in document.text:
+            text = json.dumps(document.text, ensure_ascii=False).replace("\x7f", "\\u007f")
+            number = document.number
+            echo_text(
+                f'{{"text": {text}, "number": {number}, "ended": {json.dumps(document.ended)}}}' if form else text
+            )
+        else:
+            echo_text(document.text)
+    if form == "json":
+        counts = {"distinct": written.distinct, "new": written.new, "cut": written.cut, "written": written.documents}
+        echo_json({"seed": seed, "samples": texts, **counts})
+    if quiet:
+        return
+    new = "" if written.new is None else f", {written.new:,} new"
+    found = (
+        f"{written.documents:,} documents written: {written.distinct:,} distinct{new}, {written.cut:,} cut at --length"
+    )
+    short = f"; only {len(texts):,} of {wanted:,} were wanted ones" if len(texts) < wanted else ""
+    say(f"{found}{short}")
 
 
 def _read_prompt(prompt: str, encoding: str, quiet: bool) -> str:

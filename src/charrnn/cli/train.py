@@ -16,6 +16,7 @@ from charrnn.config import known_settings
 from charrnn.interrupts import Interrupted
 from charrnn.parallel.team import ALONE, Team
 from charrnn.recipes import read_recipe, recipe_names
+from charrnn.training.announce import sample_text
 from charrnn.training.train import Run
 from charrnn.training.train import train as train_run
 from charrnn.units import with_units
@@ -33,6 +34,7 @@ Examples:
   charrnn train book.txt --minutes 5
   charrnn train book.txt --hidden-size 200 --batching chunked --epochs 10
   cat *.txt | charrnn train - --out runs/everything
+  charrnn train names.txt --documents lines --unique
   charrnn train --resume runs/book-qrnn --steps 10000"""
 )
 @click.argument("text", nargs=-1)
@@ -77,7 +79,7 @@ def train(
     except Interrupted as stopped:
         say(f"charrnn: interrupted: {stopped}")
         sys.exit(128 + stopped.signal)
-    sample = run.model.generate(length=SAMPLE_LENGTH, temperature=SAMPLE_TEMPERATURE, seed=run.config.seed)
+    sample = sample_text(run.model, SAMPLE_LENGTH, temperature=SAMPLE_TEMPERATURE, seed=run.config.seed)
     try:
         if as_json:
             echo_json(_as_json(run, sample))

@@ -2,5 +2,6 @@
 
 from charrnn.generation.filters import FILTERS, SamplingConfig, make_sampling
 from charrnn.generation.sample import Writer
+from charrnn.generation.steps import END, TextState
 
-__all__ = ["FILTERS", "SamplingConfig", "Writer", "make_sampling"]
+__all__ = ["END", "FILTERS", "SamplingConfig", "TextState", "Writer", "make_sampling"]

@@ -50,10 +50,8 @@ class Writer:
         self.model, self.params, self.config, self.experts = model, params, config, experts
         self.rngs = [stream(seed, "sampling", k) for k in samples]
         self.dtype = params.vector.dtype
-        self.logits, state = self._read(prompt)
+        self.logits, self.state = self._read(prompt)  # (1, V), (L, S, 1, H); then (B, V), and the state as it was
         self.logits = np.repeat(self.logits, len(samples), axis=0)
-        self.stepper = make_stepper(model, params, len(samples))
-        self.stepper.set_state(np.repeat(state, len(samples), axis=2))
         self.reader = None if experts is None else Reader(experts, len(samples), self.dtype)
         if self.reader is not None:
             for lane in range(len(samples)):
@@ -61,12 +59,15 @@ class Writer:
 
     def __iter__(self) -> Iterator[Array]:
         """The next id of every sample, (B,), without end."""
+        lanes = len(self.rngs)
+        stepper = make_stepper(self.model, self.params, lanes)
+        stepper.set_state(np.repeat(self.state, lanes, axis=2))
         while True:
             for u in np.stack([uniforms(rng) for rng in self.rngs], axis=1):
                 ids = draw(self.logits, self.config, u, self.model.kernels)
                 yield ids
                 log_q = None if self.reader is None else self.reader.read(ids)
-                self.logits = self.stepper.step(ids, log_q)
+                self.logits = stepper.step(ids, log_q)
 
     def _read(self, prompt: Array) -> tuple[Array, Array]:
         """The logits (1, V) after the prompt, and the state (L, S, 1, H)."""

@@ -14,11 +14,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from charrnn.arrays import Array
+from charrnn.config import BOUNDARY_ID
 from charrnn.errors import TextError
+from charrnn.generation import END
 from charrnn.generation.filters import probabilities
 from charrnn.language_model import LanguageModel
 from charrnn.nn.mixture import ExpertGatesWorkspace
@@ -31,13 +34,15 @@ from charrnn.threads import blas_threads
 
 @dataclass(frozen=True)
 class Alternative:
-    character: str
+    character: str  # "" is the end of a document
     probability: float
 
 
 @dataclass(frozen=True)
 class Inspection:
     """A text as a model reads it. Nothing predicts the first character: what belongs to it is None or an empty list.
+
+    Of a document the first character is predicted, too: it follows the boundary.
 
     The last three lists are empty for a network without experts.
     """
@@ -53,8 +58,8 @@ class Inspection:
 
     @property
     def score(self) -> Score:
-        """The surprise at all characters after the first."""
-        return Score(np.array(self.nats[1:], np.float64))
+        """The surprise at all characters that are predicted."""
+        return Score(np.array([nats for nats in self.nats if nats is not None], np.float64))
 
     @property
     def probabilities(self) -> list[float | None]:
@@ -74,11 +79,17 @@ def inspect_text(model: LanguageModel, text: str, top: int = 5, on_unknown: str 
     """
     check_value("top", top, "int", least=0)
     ids = known_ids(model, text, on_unknown, least=1)
-    characters = model.vocabulary.characters
+    characters = list(model.vocabulary.characters)
     top = min(top, len(characters))
-    seen = Inspection(model.vocabulary.decode(ids), [None], [None], [[]])
+    documents = model.vocabulary.documents
+    nothing: list[None] = [] if documents else [None]  # of the first character, unless it follows a boundary
+    empty: list[list[Any]] = [[] for _ in nothing]
+    seen = Inspection(model.vocabulary.decode(ids), [*nothing], [*nothing], [*empty])
     if model.experts is not None:
-        seen = Inspection(seen.text, [None], [None], [[]], model.experts.names, [[]], [[]], [None])
+        names = model.experts.names
+        seen = Inspection(seen.text, [*nothing], [*nothing], [*empty], names, [*empty], [*empty], [*nothing])
+    if documents:
+        ids, characters = np.append(np.array([BOUNDARY_ID], ids.dtype), ids), [END, *characters[1:]]
     with blas_threads(1):
         for start, ws in windows(model.network, model.params, ids[:-1], model.on_text(ids)):
             rows = ws.readout.flat_logits.astype(np.float64)

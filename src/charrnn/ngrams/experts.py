@@ -11,12 +11,14 @@ import numpy.typing as npt
 
 from charrnn.arrays import Array
 from charrnn.ngrams.blocks import MOST_COUNTED, Blocks
+from charrnn.ngrams.by_document import keys_by_document
 from charrnn.ngrams.chains import CHAINS, KEY_BITS, REACH, Chain, mixed
 from charrnn.ngrams.distributions import Shares
 from charrnn.ngrams.packing import pack, unpack
 from charrnn.ngrams.rests import WithoutRests
 from charrnn.ngrams.sums import lowest
 from charrnn.ngrams.tables import Events, KeyedText, Tables
+from charrnn.text.vocabulary import BOUNDARY
 
 DROPPED = np.uint64(64 - KEY_BITS)  # bits of a chain's keys
 POSITIONS = 2048  # that are asked about at a time
@@ -60,6 +62,11 @@ class Experts:
     def of_no_text(cls, names: Sequence[str], characters: str) -> Experts:
         levels = [CHAINS[name].levels for name in names]
         return cls(tuple(names), characters, Tables.empty(len(characters), levels))
+
+    @property
+    def documents(self) -> bool:
+        """Whether the vocabulary has a boundary between documents, at which every context ends."""
+        return self.characters.startswith(BOUNDARY)
 
     @cached_property
     def chains(self) -> list[Chain]:
@@ -127,7 +134,7 @@ class Experts:
         return np.array([key for chain in self.chains for key in self._keys(chain, codes, blocks)])
 
     def _keys(self, chain: Chain, codes: Array, blocks: Array | None = None) -> list[Array]:
-        keys = chain.keys(codes)
+        keys = keys_by_document(chain.keys, codes) if self.documents else chain.keys(codes)
         if blocks is not None and chain.of_block:
             keys = [keys[0], *[mixed(key, blocks + 1) for key in keys[1:]]]
         return [key >> DROPPED for key in keys]

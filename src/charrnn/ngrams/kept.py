@@ -12,6 +12,8 @@ from charrnn.ngrams.experts import Experts, OnText
 
 MOST_BYTES = 300_000_000  # kept; for a longer text, or a larger vocabulary, every epoch asks the tables
 
+STRETCH = 64  # positions that are asked about together where a window is not one stretch
+
 
 class Said(Protocol):
     """What experts say while a network trains."""
@@ -21,7 +23,10 @@ class Said(Protocol):
         """The experts with the counts of the whole text, which the trained network will know."""
 
     def log_q(self, starts: Array, seq_len: int, dtype: npt.DTypeLike = np.float32) -> Array:
-        """The log-probabilities of the characters after each of seq_len inputs from starts (B,) on, (S, T, B, V)."""
+        """The log-probabilities of the characters after each of seq_len inputs from starts (B,) on, (S, T, B, V).
+
+        Where a window is not one stretch of the text, starts (T, B) has the place of each input.
+        """
 
 
 class KeptLogQ:
@@ -44,13 +49,23 @@ class KeptLogQ:
         self._known = np.zeros(positions, bool)
 
     def log_q(self, starts: Array, seq_len: int, dtype: npt.DTypeLike = np.float32) -> Array:
-        rows, places = self._rows, np.asarray(starts) + np.arange(seq_len)[:, None]  # (T, B)
+        rows, starts = self._rows, np.asarray(starts)
+        scattered = starts.ndim == 2
+        places = starts if scattered else starts + np.arange(seq_len)[:, None]  # (T, B)
         if rows is None:
-            return self.on_text.log_q(starts, seq_len, np.float16).astype(dtype)
-        new = np.flatnonzero(~self._known[places].all(axis=0))
-        if len(new):
-            rows[:, places[:, new]] = self.on_text.log_q(starts[new], seq_len, np.float16)
-            self._known[places[:, new]] = True
+            said = self.on_text.log_q(starts.ravel(), 1 if scattered else seq_len, np.float16)
+            return said.reshape(len(said), *places.shape, -1).astype(dtype)
+        if scattered:
+            length = min(STRETCH, len(self._known))
+            unknown = np.unique(places[~self._known[places]] // length) * length
+            starts, seq_len = np.minimum(unknown, len(self._known) - length), length
+            asked = starts + np.arange(length)[:, None]
+        else:
+            new = np.flatnonzero(~self._known[places].all(axis=0))
+            starts, asked = starts[new], places[:, new]
+        if len(starts):
+            rows[:, asked] = self.on_text.log_q(starts, seq_len, np.float16)
+            self._known[asked] = True
         out = np.empty((len(rows), *places.shape, rows.shape[2]), dtype)
         for of_expert, kept in zip(out, rows, strict=True):
             of_expert[...] = kept[places]

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from charrnn.arrays import Array
+from charrnn.config import BOUNDARY_ID
 from charrnn.ngrams.chains import REACH, along
 from charrnn.ngrams.experts import DROPPED, Experts
 
@@ -36,6 +37,9 @@ class Reader:
 
     def begin(self, lane: int, ids_before: Sequence[int] | Array = ()) -> None:
         """Begin a lane again, after a text of which only the last REACH characters matter."""
+        ids_before = list(ids_before)
+        if self.experts.documents and BOUNDARY_ID in ids_before:
+            ids_before = ids_before[-1 - ids_before[::-1].index(BOUNDARY_ID) :]
         self.last[lane] = deque(map(int, ids_before), REACH)  # keys need Python's numbers, which do not overflow
         for texts, chain in zip(self.texts, self.experts.chains, strict=True):
             texts[lane] = along(chain)
@@ -50,6 +54,9 @@ class Reader:
         """The log-probabilities of what follows, after one more character (B,) in each lane: (S, 1, B, V)."""
         tables, shares, (S, B, _) = self.experts.tables, self.experts.shares, self.passed_on.shape
         new = ids.tolist()
+        if self.experts.documents and BOUNDARY_ID in new:
+            for lane in np.flatnonzero(ids == BOUNDARY_ID).tolist():
+                self.begin(lane)
         for last, each in zip(self.last, new, strict=True):
             last.append(each)
         keys = [key for texts in self.texts for text, each in zip(texts, new, strict=True) for key in text(each + 1)]

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from charrnn.arrays import Array
-from charrnn.config import ModelConfig
+from charrnn.config import BOUNDARY_ID, ModelConfig
 from charrnn.errors import ConfigError
 from charrnn.nn.kernels import Kernels
 from charrnn.nn.kernels.twins import make_expert_inputs, make_layer, make_readout
@@ -107,7 +107,8 @@ class CharModel:
         log_q : (num_experts, T, B, V) array
             What the experts say, in a network that has any.
         fresh : (T, B) array of bool, optional
-            The steps before which a lane's state begins at zero; nowhere by default.
+            The steps before which a lane's state begins at zero. In a network of documents, every boundary among the
+            inputs is such a step without being named.
 
         Returns
         -------
@@ -122,6 +123,9 @@ class CharModel:
             raise ValueError(f"log_q must be an array {(S, *inputs.shape, V)} for {S} experts, not {given}")
         if fresh is not None and (fresh.shape != inputs.shape or fresh.dtype != bool):
             raise ValueError(f"fresh must be an array {inputs.shape} of bool, not {fresh.shape} of {fresh.dtype}")
+        if self.config.documents:
+            begins = inputs == BOUNDARY_ID
+            fresh = begins if fresh is None else begins | fresh
         x = inputs
         for k, (layer, w) in enumerate(zip(self.layers, ws.layers, strict=True)):
             x = layer.forward(params, x, state[k], w, dropout_rng, fresh)

@@ -39,7 +39,7 @@ class MpiTeam(Team):
 
     def share(self, batch: Batch, progress: float) -> Batch:
         self.command(STEP, progress)
-        lanes = self.lanes(len(batch.starts))
+        lanes = self.lanes(len(batch.fresh))
         return Batch(*(array[..., lanes] for array in batch))
 
     def reduce_(self, message: Array, loss: float, share: float) -> float:

@@ -41,7 +41,7 @@ class ModelFile(NamedTuple):
 def write_model(path: Path, contents: ModelFile) -> None:
     header = {
         "format": FORMAT,
-        "model": asdict(contents.network.config),
+        "model": _header(contents.network.config),
         "vocabulary": contents.vocabulary.characters,
         "provenance": contents.provenance,
     }
@@ -69,7 +69,7 @@ def read_model(path: Path) -> ModelFile:
         )
     try:
         config = _model_config(header["model"])
-        vocabulary = _vocabulary(header["vocabulary"])
+        vocabulary = _vocabulary(header["vocabulary"], config.documents)
         provenance = _provenance(header["provenance"])
         if len(vocabulary) != config.vocab_size:
             raise ValueError(f"{len(vocabulary)} characters for vocab_size {config.vocab_size}")
@@ -127,11 +127,11 @@ def _experts(names: Any, counts: Mapping[str, Array], vocabulary: Vocabulary, co
     return Experts.unpacked(names, vocabulary.characters, counts) if names else None
 
 
-def _vocabulary(characters: Any) -> Vocabulary:
+def _vocabulary(characters: Any, documents: bool) -> Vocabulary:
     """The characters of a header, which must be those that a text in UTF-8 can hold."""
     header_value("vocabulary", characters, "str", "is not text")
     characters.encode()  # a UnicodeEncodeError is a ValueError
-    return Vocabulary(characters)
+    return Vocabulary(characters, documents)
 
 
 def _provenance(values: Any) -> dict[str, Any]:
@@ -144,16 +144,29 @@ def _provenance(values: Any) -> dict[str, Any]:
         header_value(f"split '{name}'", size, "int", "is not a size", least=0, below=1 << 53)
     header_value("step", provenance.get("step"), "int | None", "is not a number of steps", least=0, below=1 << 53)
     header_value("val_nats_per_char", provenance.get("val_nats_per_char"), "float | None", "is not a loss", least=0)
+    held_out = provenance.get("held_out")
+    if held_out is not None:
+        values = held_out["nats_per_char"]
+        header_value("held-out documents", held_out["documents"], "int", "is not their number", least=1)
+        if not isinstance(values, list) or not values or not np.isfinite(np.array(values, np.float64)).all():
+            raise ValueError("its scores of held-out documents are not a list of numbers")
+        held_out["nats_per_char"] = sorted(map(float, values))
     return provenance
 
 
+def _header(config: ModelConfig) -> dict[str, Any]:
+    """A network's settings, as earlier versions read them, too, unless it has documents, which they would not know."""
+    return {name: value for name, value in asdict(config).items() if name != "documents" or value}
+
+
 def _model_config(values: dict[str, Any]) -> ModelConfig:
-    values = {"num_experts": 0, **values}  # files from before networks knew experts
+    values = {"num_experts": 0, "documents": False, **values}  # older files, and those of networks without documents
     known = {f.name for f in fields(ModelConfig)}
     if set(values) != known:
         raise ValueError(f"the model's settings are {sorted(values)}, expected {sorted(known)}")
     for name, most in MOST.items():
         header_value(name, values[name], "int", "is not a size", least=1, most=most)
+    header_value("documents", values["documents"], "bool", "is not true or false")
     header_value("dropout", values["dropout"], "float", "is not a share", least=0, below=1)
     header_value("num_experts", values["num_experts"], "int", "is not a number of experts", least=0, most=MOST_EXPERTS)
     return ModelConfig(**values)

@@ -2,7 +2,13 @@
 
 from charrnn.scoring.evaluation import Evaluation, evaluate
 from charrnn.scoring.fresh_windows import evaluate_fresh_windows
+from charrnn.scoring.lines import DocumentScore, HeldOut, Reading, documents_of, score_documents
+from charrnn.scoring.many import ScoresTexts
 from charrnn.scoring.memorisation import longest_copy
 from charrnn.scoring.score import Score, score
 
-__all__ = ["Evaluation", "Score", "evaluate", "evaluate_fresh_windows", "longest_copy", "score"]
+__all__ = [
+    "DocumentScore", "Evaluation", "HeldOut", "Reading", "Score",
+    "ScoresTexts", "documents_of", "evaluate", "evaluate_fresh_windows",
+    "longest_copy", "score", "score_documents",
+]  # fmt: skip

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from charrnn.arrays import Array
 from charrnn.errors import TextError
@@ -28,6 +29,8 @@ class Corpus:
     ids: Array
     vocabulary: Vocabulary
     sha256: str
+    # Of the parts, where files were named for some of them.
+    sizes: Mapping[str, int] | None = field(default=None, kw_only=True)
 
     @classmethod
     def from_reading(cls, reading: Reading, vocabulary: Vocabulary | None = None) -> Corpus:
@@ -37,10 +40,7 @@ class Corpus:
 
     def split_sizes(self, val_fraction: float, test_fraction: float) -> dict[str, int]:
         """Characters in each part; the parts follow one another in the order train, val, test."""
-        n = len(self.ids)
-        val_start = int(n * (1.0 - val_fraction - test_fraction) + 1e-9)
-        test_start = int(n * (1.0 - test_fraction) + 1e-9)
-        return {"train": val_start, "val": test_start - val_start, "test": n - test_start}
+        return dict(self.sizes or part_sizes(len(self.ids), val_fraction, test_fraction))
 
     def split(self, val_fraction: float, test_fraction: float) -> dict[str, Array]:
         """The ids of each part, as views.
@@ -52,13 +52,20 @@ class Corpus:
         """
         sizes = self.split_sizes(val_fraction, test_fraction)
         for name, wanted in zip(SPLITS, (1.0, val_fraction, test_fraction), strict=True):
-            if wanted and sizes[name] < 2:
+            if wanted and sizes[name] < 2 and not (self.sizes and name != "train"):
                 raise TextError(
                     f"the text has {len(self.ids):,} characters, which leaves {sizes[name]} for the {name} split: "
                     f"use a longer text, or --{'val' if name == 'train' else name}-fraction 0"
                 )
         ends = {"train": sizes["train"], "val": sizes["train"] + sizes["val"], "test": len(self.ids)}
         return {name: self.ids[ends[name] - sizes[name] : ends[name]] for name in SPLITS}
+
+
+def part_sizes(characters: int, val_fraction: float, test_fraction: float) -> dict[str, int]:
+    """Characters in each part of a text that is split by position."""
+    val_start = int(characters * (1.0 - val_fraction - test_fraction) + 1e-9)
+    test_start = int(characters * (1.0 - test_fraction) + 1e-9)
+    return {"train": val_start, "val": test_start - val_start, "test": characters - test_start}
 
 
 def text_sha256(text: str) -> str:

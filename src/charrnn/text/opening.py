@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from charrnn.errors import ConfigError
-from charrnn.settings import check_path
-from charrnn.text.corpus import Corpus
-from charrnn.text.library import read_text
+from charrnn.errors import ConfigError, TextError
+from charrnn.settings import check_path, check_value
+from charrnn.text.corpus import Corpus, part_sizes, text_sha256
+from charrnn.text.documents import LIST, DocumentCorpus, document_name, read_documents
+from charrnn.text.library import LIBRARY, read_text
 from charrnn.text.mapped import Say, Tell, is_large, large_corpus
-from charrnn.text.reading import check_sources
+from charrnn.text.reading import STDIN, Reading, check_sources
+from charrnn.text.vocabulary import BOUNDARY, Vocabulary, line_ends_mended
+
+LEAST_DOCUMENTS = 20  # in a list that is given in Python: fewer strings are taken for names of files
 
 
 def source_list(text: str | Path | Sequence[str | Path]) -> list[str]:
@@ -32,15 +38,112 @@ def source_list(text: str | Path | Sequence[str | Path]) -> list[str]:
     return [str(check_path("text", source)) for source in sources]
 
 
-def open_corpus(sources: Sequence[str], encoding: str, say: Say, tell: Tell) -> tuple[Corpus, str]:
+class Plan(NamedTuple):
+    """What the settings of a run say of its text, besides its sources."""
+
+    documents: str | None = None  # lines, paragraphs, files, jsonl:FIELD or csv:COLUMN
+    seed: int = 0  # decides, with a document's own text, into which split it falls
+    unique: bool = False
+    named: Mapping[str, str] = {}  # "val" and "test", where a file was named
+    val_fraction: float = 0.0  # of the text itself, for the parts without a file of their own
+    test_fraction: float = 0.0
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> Plan:
+        """As the settings say; those of an older run lack some."""
+        named = {part: str(settings[part]) for part in ("val", "test") if settings.get(part)}
+        fractions = {
+            f"{part}_fraction": 0.0 if part in named else float(settings.get(f"{part}_fraction") or 0.0)
+            for part in ("val", "test")
+        }
+        return cls(
+            settings.get("documents"), settings.get("seed") or 0, bool(settings.get("unique")), named, **fractions
+        )
+
+
+ONE_TEXT = Plan()
+
+
+def open_corpus(
+    sources: Sequence[str], encoding: str, say: Say, tell: Tell, plan: Plan = ONE_TEXT
+) -> tuple[Corpus, str]:
     """The text of files, of standard input or of the library, encoded; and the text itself, or "" if it is large.
 
-    `say` receives remarks, `tell` the progress of encoding a large text.
+    `say` receives remarks, `tell` the progress of encoding a large text. Of documents, the text is "", too.
     """
+    for part, path in plan.named.items():
+        if not os.path.isfile(path):
+            raise TextError(f"the file '{path}' of --{part} does not exist")
+    if plan.documents:
+        texts = read_documents(sources, plan.documents, encoding, say)
+        return document_corpus(texts, document_name(sources), encoding, say, plan), ""
     check_sources(sources)
     if is_large(sources):
+        if plan.named:
+            raise TextError(f"--{min(plan.named)} needs a text that fits into memory: use --val-fraction")
         return large_corpus(sources, encoding, say, tell), ""
     reading = read_text(sources, encoding)
     for remark in reading.remarks:
         say(remark)
-    return Corpus.from_reading(reading), reading.text
+    if not plan.named:
+        return Corpus.from_reading(reading), reading.text
+    return _with_named(reading, encoding, say, plan)
+
+
+def document_corpus(texts: Sequence[str], name: str, encoding: str, say: Say, plan: Plan) -> DocumentCorpus:
+    """Documents, and those of the files that were named for a part."""
+    form = "lines" if plan.documents == LIST else plan.documents or "lines"
+    named = {part: read_documents([path], form, encoding, say) for part, path in plan.named.items()}
+    known = set(texts)
+    for part, documents in named.items():
+        if both := sum(document in known for document in documents):
+            say(f"{both:,} of the {len(documents):,} documents of --{part} {plan.named[part]} are in the list, too")
+    return DocumentCorpus.from_documents(texts, name, plan.seed, plan.unique, named)
+
+
+def _with_named(reading: Reading, encoding: str, say: Say, plan: Plan) -> tuple[Corpus, str]:
+    """A text, and the files that were named for a part, as one corpus of parts that follow one another."""
+    sizes = part_sizes(len(reading.text), plan.val_fraction, plan.test_fraction)
+    ends = {"train": sizes["train"], "val": sizes["train"] + sizes["val"], "test": len(reading.text)}
+    parts = {name: reading.text[end - sizes[name] : end] for name, end in ends.items()}
+    for part, path in plan.named.items():
+        named = read_text([path], encoding)
+        for remark in named.remarks:
+            say(remark)
+        parts[part] = named.text
+        if len(named.text) < 2:
+            raise TextError(f"the file '{path}' of --{part} has {len(named.text)} characters: it takes at least 2")
+    whole = "".join(parts.values())
+    vocabulary = Vocabulary(whole)
+    ids = vocabulary.encode(whole)
+    sizes = {name: len(text) for name, text in parts.items()}
+    return Corpus(reading.name, ids, vocabulary, text_sha256(whole), sizes=sizes), whole
+
+
+def list_of_documents(text: Any) -> list[str] | None:
+    """The documents of a list that was given in Python; None for whatever names files.
+
+    A list of LEAST_DOCUMENTS or more strings of which none is a file or a library text is a list of documents.
+
+    Raises
+    ------
+    ConfigError
+        A document is no text, or holds a zero byte.
+    """
+    if not isinstance(text, Iterable) or isinstance(text, str | bytes | bytearray | Mapping):
+        return None
+    entries = list(text)
+    if len(entries) < LEAST_DOCUMENTS or any(map(_names_a_source, entries)):
+        return None
+    for number, entry in enumerate(entries):
+        check_value(f"document {number}", entry, "str")
+        if BOUNDARY in entry:
+            raise ConfigError(f"document {number} has a zero byte, which is no character of a text")
+    found = [line_ends_mended(entry) for entry in entries if entry.strip()]
+    if not found:
+        raise ConfigError(f"text is a list of {len(entries):,} strings that are empty")
+    return found
+
+
+def _names_a_source(entry: Any) -> bool:
+    return not isinstance(entry, str) or entry == STDIN or entry in LIBRARY or os.path.exists(entry)

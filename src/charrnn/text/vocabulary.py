@@ -8,12 +8,14 @@ from collections.abc import Iterable
 import numpy as np
 
 from charrnn.arrays import Array
+from charrnn.config import BOUNDARY_ID
 from charrnn.errors import ConfigError, TextError, UnknownCharacterError
 from charrnn.settings import check_value
 
 PIECE = 1 << 20  # characters encoded at a time, so that temporary arrays stay small beside the text
 ON_UNKNOWN = ("error", "skip")
 MARK = "\ufeff"  # a byte order mark
+BOUNDARY = "\0"  # stands between documents: no text holds it, since the reader refuses it, and no prompt may
 
 
 class Vocabulary:
@@ -23,10 +25,13 @@ class Vocabulary:
     ----------
     characters : iterable of str
         Single characters, in any order; repetitions do not matter.
+    documents : bool
+        The boundary between documents has an id, too. It is the first, BOUNDARY_ID, and never encoded as text.
     """
 
-    def __init__(self, characters: Iterable[str]) -> None:
-        self.characters = "".join(sorted(set(characters)))
+    def __init__(self, characters: Iterable[str], documents: bool = False) -> None:
+        self.documents = documents
+        self.characters = "".join(sorted({*characters, BOUNDARY} if documents else set(characters)))
         if not self.characters:
             raise TextError("a vocabulary needs at least one character")
         if half := next((c for c in self.characters if "\ud800" <= c <= "\udfff"), None):
@@ -37,6 +42,8 @@ class Vocabulary:
         self.id_dtype = np.min_scalar_type(len(points) - 1)  # the smallest unsigned type that holds every id
         self._id_of = np.full(points[-1] + 1, -1, np.int32)
         self._id_of[points] = np.arange(len(points))
+        if documents:
+            self._id_of[ord(BOUNDARY)] = -1
 
     def __len__(self) -> int:
         return len(self.characters)
@@ -45,10 +52,12 @@ class Vocabulary:
         return character in self.characters
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Vocabulary) and self.characters == other.characters
+        if not isinstance(other, Vocabulary):
+            return False
+        return (self.characters, self.documents) == (other.characters, other.documents)
 
     def __hash__(self) -> int:
-        return hash(self.characters)
+        return hash((self.characters, self.documents))
 
     def encode(self, text: str, on_unknown: str = "error") -> Array:
         """The ids (N,) of a text as `mend` returns it, in the smallest unsigned type.
@@ -79,6 +88,12 @@ class Vocabulary:
             ids[filled : filled + len(found)] = found
             filled += len(found)
         return ids[:filled]
+
+    def encode_documents(self, texts: Iterable[str], on_unknown: str = "error") -> Array:
+        """The ids (N,) of documents, with a boundary before each and after the last."""
+        boundary = np.array([BOUNDARY_ID], self.id_dtype)
+        parts = [part for text in texts for part in (boundary, self.encode(text, on_unknown))]
+        return np.concatenate([*parts, boundary])
 
     def mend(self, text: str) -> str:
         """Return a text with its beginning and its line ends mended as those of files are, so that every door is alike.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,9 +17,10 @@ from charrnn.scoring import Evaluation
 from charrnn.scoring import evaluate as evaluate_ids
 from charrnn.settings import check_path, check_value
 from charrnn.text.corpus import SPLITS, Corpus, text_sha256
+from charrnn.text.documents import DocumentCorpus, count_documents
 from charrnn.text.library import read_text
 from charrnn.text.mapped import recoded
-from charrnn.text.opening import open_corpus, source_list
+from charrnn.text.opening import ONE_TEXT, Plan, open_corpus, source_list
 from charrnn.threads import blas_threads
 from charrnn.training.callback import Callback, check_callback
 from charrnn.training.dynamic import evaluate_dynamic
@@ -33,13 +35,21 @@ class RunEvaluation(Evaluation):
 
     split: str  # "train", "val" or "test": a part of the run's own text; "text": a whole text
     text_sha256: str
+    documents: int | None = None  # their number, where the text is a list of them; `characters` counts their ends, too
     in_context: Evaluation | None = None  # with counts that take in the text just scored, and parameters that stay
     dynamic: Evaluation | None = None  # with parameters that keep learning on the text just scored, and such counts
+
+    @property
+    def nats_per_document(self) -> float:
+        """The mean surprise at a whole document, its end included."""
+        return self.nats_per_char * self.characters / self.documents if self.documents else math.nan
 
     def as_dict(self) -> dict[str, Any]:
         """The figures by name, as `charrnn evaluate --json` prints them."""
         names = ("split", "characters", "nats_per_char", "bits_per_char", "perplexity", "text_sha256")
         values = {name: getattr(self, name) for name in names}
+        if self.documents is not None:
+            values |= {"documents": self.documents, "nats_per_document": self.nats_per_document}
         for how, result in (("in_context", self.in_context), ("dynamic", self.dynamic)):
             for name in ("nats_per_char", "bits_per_char") if result else ():
                 values[f"{how}_{name}"] = getattr(result, name)
@@ -107,7 +117,11 @@ def evaluate(
             )
         try:
             if sources:
-                corpus, words = open_corpus(sources, encoding, callback.on_message, callback.on_reading)
+                plan = ONE_TEXT
+                if model.vocabulary.documents:
+                    plan = Plan.of(model.provenance.get("settings", {}))._replace(named={})
+                    plan = plan._replace(documents=plan.documents or "lines")  # where the model does not say
+                corpus, words = open_corpus(sources, encoding, callback.on_message, callback.on_reading, plan)
             else:
                 corpus, words = _own_text(model, run, callback)
         finally:
@@ -118,6 +132,8 @@ def evaluate(
                 f"--split {split} is a part of the run's own text, and {corpus.name} is another: leave it out"
             )
         ids = None if words else recoded(corpus, model.vocabulary)
+        if isinstance(corpus, DocumentCorpus):
+            ids = model.vocabulary.encode_documents(corpus.documents, on_unknown)
         if ids is None:
             words = words or read_text(sources, encoding).text
             if text_sha256(words) != corpus.sha256:
@@ -126,12 +142,16 @@ def evaluate(
         if len(ids) < len(corpus.ids):
             callback.on_message(f"skipped {len(corpus.ids) - len(ids):,} unknown characters")
         split = split or ("text" if sources else "val")
-        if split != "text":
+        if split != "text" and isinstance(corpus, DocumentCorpus):
+            settings = model.provenance["settings"]
+            ids = corpus.split(settings["val_fraction"], settings["test_fraction"])[split]
+        elif split != "text":
             ids = _split(model, ids, split)
         if len(ids) < 2:
             raise TextError(f"the {PARTS[split]} has {len(ids)} characters: it takes at least 2 to predict one")
         static = model.evaluate_ids(ids)
-        result = RunEvaluation(static.characters, static.nats_per_char, split, corpus.sha256)
+        documents = count_documents(ids) if isinstance(corpus, DocumentCorpus) else None
+        result = RunEvaluation(static.characters, static.nats_per_char, split, corpus.sha256, documents)
         on_result(result)
         if in_context and model.experts:
             adapted = evaluate_ids(model.network, model.params, ids, counting(model.experts, ids))

@@ -7,10 +7,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from charrnn.errors import TextError
+from charrnn.errors import CharRNNError, TextError
+from charrnn.language_model import LanguageModel
+from charrnn.runs.folder import RunFolder
 from charrnn.text.corpus import Corpus
+from charrnn.text.documents import DocumentCorpus
 from charrnn.text.library import LIBRARY
-from charrnn.text.opening import open_corpus
+from charrnn.text.opening import Plan, open_corpus
+from charrnn.text.vocabulary import BOUNDARY
 
 
 def remember(sources: Sequence[str], folder: Path) -> dict[str, list[str]]:
@@ -44,7 +48,9 @@ def open_own_text(
     """
     first: tuple[Corpus, str, list[str]] | None = None
     for sources in _places(saved, folder):
-        corpus, words = open_corpus(sources, saved["settings"]["encoding"], lambda remark: None, tell)
+        settings = saved["settings"]
+        how = Plan.of(settings)
+        corpus, words = open_corpus(sources, settings["encoding"], lambda remark: None, tell, how)
         first = first or (corpus, words, sources)
         if corpus.sha256 == sha256:
             return corpus, words, sources
@@ -70,3 +76,18 @@ def _places(saved: Mapping[str, Any], folder: Path) -> Iterator[list[str]]:
 def _is_there(source: str) -> bool:
     """Whether a source is a file (no pipe or device, which might never end) or a library text."""
     return Path(source).is_file() or (source in LIBRARY and not Path(source).exists())
+
+
+def training_documents(model: LanguageModel, run: Path) -> frozenset[str] | None:
+    """The documents that a run's model was trained on; None where they cannot be found again."""
+    sha256, settings = model.provenance.get("text_sha256"), model.provenance.get("settings", {})
+    if not run.is_dir() or not settings.get("documents"):
+        return None
+    try:
+        corpus, _, _ = open_own_text(RunFolder.open(run).read_config(), run, str(sha256), lambda what, share: None)
+    except (CharRNNError, KeyError):
+        return None
+    if not isinstance(corpus, DocumentCorpus) or corpus.sha256 != sha256:
+        return None
+    train = corpus.split(settings["val_fraction"], settings["test_fraction"])["train"]
+    return frozenset(corpus.vocabulary.decode(train).split(BOUNDARY)[1:-1])

@@ -16,6 +16,8 @@ from charrnn.nn.layers import LAYERS, single_layer_drops
 from charrnn.recipes import Recipe, default_recipe, read_recipe
 from charrnn.training.optimizers import OPTIMIZERS
 
+OF_DOCUMENTS = {"batching": "documents"}  # what suits a list, whatever the recipe says
+
 
 class ResolvedSettings(NamedTuple):
     config: TrainConfig
@@ -38,6 +40,8 @@ def resolve(chosen: Mapping[str, Any], recipe: str | None, characters: int | Non
     ConfigError
         The recipe or a setting is not known, is out of range, or contradicts another.
     """
+    if chosen.get("documents") is not None:
+        chosen = {**OF_DOCUMENTS, **chosen}
     recipe = recipe or default_recipe(chosen)
     named = read_recipe(recipe) if recipe else Recipe({})
     rule = named.settings.get("optimizer", TrainConfig().optimizer)

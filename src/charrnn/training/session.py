@@ -18,6 +18,8 @@ from charrnn.randomness import stream
 from charrnn.runs.folder import RunFolder
 from charrnn.runs.training_state import Progress, TrainingState, read_latest_state, write_state
 from charrnn.text.corpus import Corpus
+from charrnn.text.documents import count_documents
+from charrnn.training.announce import sample_text
 from charrnn.training.budget import Budget, StepClock, default_eval_every
 from charrnn.training.callback import Callback, Evaluated, ProgressReport
 from charrnn.training.guessing import NEAR, guessing, is_far_beyond, refuse_far_beyond
@@ -48,6 +50,7 @@ class Session:
             "text_sha256": corpus.sha256,
             "characters": len(corpus.ids),
             "splits": {name: len(ids) for name, ids in splits.items()},
+            **({"documents": {n: count_documents(ids) for n, ids in splits.items()}} if config.documents else {}),
         }
         self.batches_per_epoch = trainer.batcher.batches_per_epoch
         self.budget = Budget.of(config, self.batches_per_epoch)
@@ -265,7 +268,7 @@ class Session:
     def _sample(self) -> None:
         """Write a sample with the latest parameters. Its randomness depends on seed and step alone."""
         model, seed = self.language_model(best=False), self.config.seed + self.progress.step
-        text = model.generate(length=SAMPLE_LENGTH, temperature=SAMPLE_TEMPERATURE, seed=seed)
+        text = sample_text(model, SAMPLE_LENGTH, temperature=SAMPLE_TEMPERATURE, seed=seed)
         self.folder.write_sample(self.progress.step, text)
         self.callback.on_sample(self.progress.step, text)
 

@@ -27,16 +27,17 @@ from charrnn.runs.records import Record
 from charrnn.scoring import Evaluation, longest_copy
 from charrnn.settings import check_path, check_values
 from charrnn.text.corpus import Corpus
-from charrnn.text.opening import open_corpus, source_list
+from charrnn.text.documents import LIST, DocumentCorpus, kept
+from charrnn.text.opening import Plan, document_corpus, list_of_documents, open_corpus, source_list
 from charrnn.text.reading import STDIN
 from charrnn.threads import blas_threads
+from charrnn.training.announce import complaint, described
 from charrnn.training.callback import Callback, check_callback
-from charrnn.training.guessing import worse_than_guessing
 from charrnn.training.own_text import open_own_text, remember
 from charrnn.training.resolve import resolve, resumed_config
 from charrnn.training.session import Session
 from charrnn.training.trainer import Trainer, new_trainer
-from charrnn.training.workers import make_kernels
+from charrnn.training.workers import kernels_of_resumed, make_kernels
 
 HOLDS_TEXT = "which holds nearly all of the training text (--ngrams none: a model without it)"
 LONGEST_SEARCHED = 5_000_000  # characters: a second or two
@@ -82,7 +83,8 @@ def train(
     Parameters
     ----------
     text : str, path or sequence of them
-        UTF-8 files, "-" for standard input, or the name of a library text; the bundled novel by default.
+        UTF-8 files, "-" for standard input, or the name of a library text; the bundled novel by default. Or a list of
+        20 strings and more, none of which is a file: documents, each of which is read from a zero state.
     out : path, optional
         The run folder; `runs/TEXT-CELL` by default. An existing run is never overwritten.
     resume : path, optional
@@ -115,13 +117,14 @@ def train(
     out = None if out is None else check_path("out", out)
     resume = None if resume is None else check_path("resume", resume)
     settings = check_values(known_settings(), settings)
-    sources = source_list(text)
+    texts = list_of_documents(text)
+    sources = [] if texts else source_list(text)
     try:
         with ExitStack() as stack:
             with blas_threads(1):
                 if resume is None:
                     recipe = None if recipe is None else str(recipe)
-                    session = _begin(stack, sources, out, recipe, settings, callback, team)
+                    session = _begin(stack, sources, texts, out, recipe, settings, callback, team)
                 elif out is not None or recipe is not None:
                     raise ConfigError("a resumed run keeps its folder and recipe: leave out --out and --recipe")
                 else:
@@ -143,6 +146,7 @@ def train(
 def _begin(
     stack: ExitStack,
     sources: list[str],
+    texts: list[str] | None,
     out: Path | None,
     recipe: str | None,
     settings: Mapping[str, Any],
@@ -150,14 +154,27 @@ def _begin(
     team: Team,
 ) -> Session:
     """A new run. Everything is checked before its folder is made and, until the stack ends, locked."""
+    for part in ("val", "test"):
+        if settings.get(part) is not None:
+            if sources == [STDIN]:
+                raise ConfigError(f"--{part} {settings[part]} needs a text in a file, not on standard input")
+            settings = {**settings, part: str(Path(settings[part]).resolve())}
+    if texts:
+        if settings.get("documents") is not None:
+            raise ConfigError(
+                f"documents {settings['documents']!r} is for files; a list of strings is documents already"
+            )
+        settings = {**settings, "documents": LIST}
     config = resolve(settings, recipe).config
-    corpus, text = open_corpus(sources, config.encoding, callback.on_message, callback.on_reading)
+    corpus, text = _open(sources, texts, config, callback)
     splits = corpus.split(config.val_fraction, config.test_fraction)
     config, recipe, remarks = resolve(settings, recipe, len(splits["train"]))
+    keeps_copy = sources == [STDIN] or texts is not None  # it cannot be read again
+    if keeps_copy and config.documents:
+        config = replace(config, documents=LIST)  # as the copy is
     kernels = make_kernels(config, team)
     trainer = _trainer(config, corpus, splits["train"], sources, team, kernels)
     folder = stack.enter_context(RunFolder.begin(out, f"{corpus.name.removesuffix('.txt')[:60]}-{config.cell}"))
-    keeps_copy = sources == [STDIN]  # it cannot be read again
     session = Session(trainer, corpus, splits, folder, callback)
     parameters = len(trainer.params.vector)
     origin = {
@@ -166,14 +183,12 @@ def _begin(
         **remember([str(folder.text)] if keeps_copy else sources, folder.path),
     }
     versions = {"python": platform.python_version(), "numpy": np.__version__}
-    described = {**session.provenance, "settings": config.as_dict(), "parameters": parameters, "versions": versions}
-    folder.write_config({**origin, **described})
+    about = {**session.provenance, "settings": config.as_dict(), "parameters": parameters, "versions": versions}
+    folder.write_config({**origin, **about})
     if keeps_copy:  # after config.json, which shows that the folder is a run's
-        write_atomic(folder.text, text.encode())
-    del text  # as large as the ids, and no longer needed
-    sizes = ", ".join(f"{name} {len(ids):,}" for name, ids in splits.items() if len(ids))
+        write_atomic(folder.text, kept(corpus.of_the_list) if isinstance(corpus, DocumentCorpus) else text.encode())
     messages = [
-        f"text {corpus.name}: {len(corpus.ids):,} characters, {len(corpus.vocabulary)} distinct; by position: {sizes}",
+        *described(corpus, text, splits, config),
         *remarks,
         *([f"{team.size} processes share the {config.batch_size} lanes of each batch"] if team.size > 1 else []),
         f"model: {config.num_layers} × {config.hidden_size} {config.cell}, {parameters:,} parameters; "
@@ -187,9 +202,18 @@ def _begin(
         counted, characters = int(Blocks(len(splits["train"])).times[-1]) + 1, len(splits["train"])
         if counted < characters:
             messages.append(f"the counts are those of {counted:,} of its {characters:,} characters, evenly spread")
+    del text  # as large as the ids, and no longer needed
     for message in messages:
         callback.on_message(message)
     return session
+
+
+def _open(sources: list[str], texts: list[str] | None, config: TrainConfig, callback: Callback) -> tuple[Corpus, str]:
+    """The text that a new run is to learn, as `open_corpus` returns it."""
+    plan = Plan.of(config.as_dict())
+    if texts:
+        return document_corpus(texts, "list", config.encoding, callback.on_message, plan), ""
+    return open_corpus(sources, config.encoding, callback.on_message, callback.on_reading, plan)
 
 
 def _reopen(
@@ -201,7 +225,8 @@ def _reopen(
         config, sha256 = make_config(saved["settings"]), saved["text_sha256"]
         config = resumed_config(config, changes)
         if given:
-            corpus, _ = open_corpus(sources, config.encoding, lambda remark: None, callback.on_reading)
+            plan = Plan.of(config.as_dict())
+            corpus, _ = open_corpus(sources, config.encoding, lambda remark: None, callback.on_reading, plan)
         else:
             corpus, _, sources = open_own_text(saved, folder.path, sha256, callback.on_reading)
     except KeyError as error:
@@ -214,7 +239,7 @@ def _reopen(
         raise RunError(f"{corpus.name} is not the text that the run was trained on: its SHA-256 differs")
     corpus = replace(corpus, name=saved.get("text", corpus.name))
     splits = corpus.split(config.val_fraction, config.test_fraction)
-    kernels, remark = _same_kernels(config, saved.get("kernels", "numpy"), "kernels" in changes, team)
+    kernels, remark = kernels_of_resumed(config, saved.get("kernels", "numpy"), "kernels" in changes, team)
     trainer = _trainer(config, corpus, splits["train"], sources, team, kernels)
     session = Session(trainer, corpus, splits, folder, callback)
     if folder.never_began():
@@ -239,19 +264,6 @@ def _trainer(
     return trainer
 
 
-def _same_kernels(config: TrainConfig, before: str, asked_for: bool, team: Team) -> tuple[Kernels, str]:
-    """The kernels that the run had, unless others are asked for or they are not there; and a remark in that case."""
-    try:
-        kernels = make_kernels(config, team, None if asked_for else before)
-    except ConfigError:
-        if asked_for:
-            raise
-        kernels = make_kernels(config, team)
-    if kernels.name == before:
-        return kernels, ""
-    return kernels, f", with kernels {kernels.name} where it had {before}: the last digits will differ from there on"
-
-
 def _draw_curve(session: Session) -> None:
     """Draw curve.png. A run without matplotlib, or too short for a record, has none: no figure is worth a run."""
     folder, sizes = session.folder, session.provenance["splits"]
@@ -267,25 +279,16 @@ def _draw_curve(session: Session) -> None:
 
 def _finished(session: Session, ended: str) -> Run:
     model, progress, splits = session.language_model(), session.progress, session.splits
+    if session.config.documents and len(splits["val"]):
+        model.remember_held_out(splits["val"])
+        model.save(session.folder.model)
     val = progress.best_val_loss
     assert progress.best_step is not None
+    warning = complaint(session.folder.read_metrics(), val, len(splits["val"]), len(session.vocabulary), session.config)
     return Run(
         path=session.folder.path, config=session.config, model=model, metrics=session.folder.read_metrics(),
         ended=ended, step=progress.step, epoch=session.epoch, seconds=progress.seconds, best_step=progress.best_step,
         val=None if val is None else Evaluation(len(splits["val"]) - 1, val),
         test=model.evaluate_ids(splits["test"]) if len(splits["test"]) else None,
-        train_ids=splits["train"], warning=_warning(session),
+        train_ids=splits["train"], warning=warning,
     )  # fmt: skip
-
-
-def _warning(session: Session) -> str | None:
-    """The complaint about a run whose latest loss is worse than guessing, and not its best."""
-    name, label = ("val_loss", "validation") if len(session.splits["val"]) else ("train_loss", "training")
-    losses = [record[name] for record in session.folder.read_metrics() if record.get(name) is not None]
-    best = session.progress.best_val_loss
-    if not losses or losses[-1] == best:
-        return None
-    complaint = worse_than_guessing(losses[-1], len(session.vocabulary))
-    return complaint and (
-        f"{label} at the end {complaint}; try a smaller --learning-rate (it was {session.config.learning_rate:g})"
-    )

@@ -135,7 +135,9 @@ def new_trainer(
         The code that computes the network, and its workers; by default what the configuration says, and one worker.
     """
     V, names = len(characters), choose_experts(config.ngrams, characters, ids)
-    network = ModelConfig(V, config.cell, config.hidden_size, config.num_layers, config.dropout, len(names))
+    network = ModelConfig(
+        V, config.cell, config.hidden_size, config.num_layers, config.dropout, len(names), config.documents is not None
+    )
     model = CharModel(network, kernels or Kernels(config.kernels))
     check_length(len(ids), config)
     lanes = team.lanes(config.batch_size)

@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import median
 
 from charrnn.config import AUTO, TrainConfig
+from charrnn.errors import ConfigError
 from charrnn.nn.kernels import Kernels
 from charrnn.nn.kernels.crew import Crew
 from charrnn.parallel.team import Team
@@ -29,6 +30,19 @@ def make_kernels(config: TrainConfig, team: Team, wanted: str | None = None) -> 
     workers = min(MOST, config.batch_size, usable_cores()) if config.workers == AUTO else int(config.workers)
     kernels.crew.workers = workers
     return kernels
+
+
+def kernels_of_resumed(config: TrainConfig, before: str, asked_for: bool, team: Team) -> tuple[Kernels, str]:
+    """The kernels that the run had, unless others are asked for or they are not there; and a remark in that case."""
+    try:
+        kernels = make_kernels(config, team, None if asked_for else before)
+    except ConfigError:
+        if asked_for:
+            raise
+        kernels = make_kernels(config, team)
+    if kernels.name == before:
+        return kernels, ""
+    return kernels, f", with kernels {kernels.name} where it had {before}: the last digits will differ from there on"
 
 
 def usable_cores() -> int:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from charrnn.arrays import Array
+from charrnn.config import BOUNDARY_ID
 from charrnn.nn.kernels.kernels import ids_of
 from charrnn.nn.kernels.library import Functions, pointer
 from charrnn.nn.kernels.quasi_recurrent import CompiledStreamLayer, CompiledTableLayer
@@ -65,6 +66,7 @@ class CompiledStepper:
         dtype, S = params.vector.dtype, model.config.num_experts
         self.model, self.params, self.lanes, self.vocab_size = model, params, lanes, model.config.vocab_size
         self.ids = np.zeros(lanes, np.int64)
+        self.fresh = np.zeros(lanes, bool) if model.config.documents else None  # lanes that read a boundary
         self.log_q = np.zeros((S, 1, lanes, self.vocab_size), dtype) if S else None
         self.calls = _Calls(model.kernels.functions(dtype))
         ws = model.workspace(1, lanes, dtype)
@@ -88,6 +90,10 @@ class CompiledStepper:
     def step(self, ids: Array, log_q: Array | None = None) -> Array:
         """Read a character in each lane, (B,); returns logits (B, V), a view that is valid until the next step."""
         ids_of(ids, self.vocab_size, out=self.ids)
+        if self.fresh is not None:
+            np.equal(self.ids, BOUNDARY_ID, out=self.fresh)
+            if self._tables is not None:
+                self._tables.row_before[self.fresh] = len(self._tables.u) - 1
         if self.log_q is not None and log_q is not None:
             self.log_q[...] = log_q
         self._replay(*self._arguments)
@@ -121,6 +127,7 @@ class CompiledStepper:
 
     def _recurrent(self, layer: Any, x: Array, w: Any) -> Array:
         B, I, G = self.lanes, layer.inputs.size, w.gates.shape[-1]  # noqa: E741
+        w.window.fresh = _number(self.fresh) or None
         if w.input is None:
             w.window.ids = pointer(self.ids)
         else:
@@ -132,13 +139,14 @@ class CompiledStepper:
 
     def _quasi_recurrent(self, layer: Any, x: Array, w: Any) -> Array:
         B, H = self.lanes, layer.hidden_size
+        w.pooling.fresh = _number(self.fresh) or None
         if isinstance(layer, CompiledTableLayer):
             self._tables = _Tables(layer, self.params, w, B)
             w.pooling.ids, w.pooling.ids_before = pointer(self.ids), pointer(self._tables.row_before)
         else:
             panels = w.left.forward_panels, w.right.forward_panels
             self.calls.add("norm_forward", H, 0, B, x, self.params[layer.norm], w.u[1], w.r)
-            self.calls.add("pairs_forward", B, H, 0, B, w.u, *panels, None, w.gates)
+            self.calls.add("pairs_forward", B, H, 0, B, w.u, *panels, self.fresh, w.gates)
             self.calls.copy(w.u[1], w.u[0])
             w.pooling.x = pointer(x)
         self.calls.add("pool_forward", w.pooling, 0, B)
@@ -171,15 +179,15 @@ class _Tables:
     def __init__(self, layer: CompiledTableLayer, params: Parameters, w: Any, lanes: int) -> None:
         H, V, G, dtype = layer.hidden_size, layer.vocab_size, GATES * layer.hidden_size, params.vector.dtype
         self.embedding = np.array(params["recurrent.embedding"].T, order="C")  # (V, H)
-        self.u = np.zeros((lanes + V, H), dtype)  # of the state of each lane, then of each character
-        self.before, self.table = np.zeros((lanes + V, G), dtype), np.empty((V, G), dtype)
+        self.u = np.zeros((lanes + V + 1, H), dtype)  # of each lane's state, of each character, and 0 for boundaries
+        self.before, self.table = np.zeros((lanes + V + 1, G), dtype), np.empty((V, G), dtype)
         self.row_before = np.arange(lanes)  # which row of u each lane's last character has, (B,)
         scale = np.empty(V, dtype)
-        w.f("norm_forward")(H, 0, V, *map(pointer, (self.embedding, params[layer.norm], self.u[lanes:], scale)))
+        w.f("norm_forward")(H, 0, V, *map(pointer, (self.embedding, params[layer.norm], self.u[lanes:-1], scale)))
         self._left = w.left.forward(self.u, self.before)
         self._left(lanes, lanes + V)
         self.table[...] = params[layer.bias]
-        w.right.forward(self.u[lanes:], self.table, add=True)(0, V)
+        w.right.forward(self.u[lanes:-1], self.table, add=True)(0, V)
         w.pooling.a, w.pooling.before, w.pooling.x = map(pointer, (self.table, self.before, self.embedding))
 
     def begin(self, lanes: slice, u: Array) -> None:

@@ -111,10 +111,10 @@ class TextRequest:
         self._ready: deque[Token] = deque()
         self._added = self._taken = 0  # bytes; the engine changes the one, the request's coroutine the other
         self._pending: list[Token] = []  # may begin a stop string
-        self._stop = model.stop_matcher(stops) if stops else None
+        self._stop = model.stop_matcher(stops) if stops or model.vocabulary.documents else None
         self._rng = stream(seed, "sampling", sample)
         self._uniforms: list[float] = []
-        if self.echo:  # the first character has no predecessor, so no probability
+        if self.echo and not model.vocabulary.documents:  # the first character has no predecessor, so no probability
             self.show(Token(model.vocabulary.characters[self.ids[0]]))
 
     def uniform(self) -> float:

@@ -1,0 +1,263 @@
+"""`charrnn score`."""
+
+from __future__ import annotations
+
+import csv
+import heapq
+import itertools
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from charrnn.cli.options import json_option, on_unknown_option, quiet_option
+from charrnn.cli.output import ReaderGoneError, echo, echo_json, echo_text, say
+from charrnn.errors import ConfigError, TextError, UnknownCharacterError
+from charrnn.language_model import LanguageModel, load
+from charrnn.scoring import DocumentScore
+from charrnn.text.reading import STDIN, check_sources, pieces
+from charrnn.units import with_units
+
+FIELDS = ("line", "text", "nats", "nats_per_char", "percentile")
+DEEPEST = 9  # nats per character that are told apart with --by-character
+SHADES = (0, 22, 58, 94, 130, 166, 202, 196, 197, 199)  # of a terminal, by nats
+END = "⏎"  # stands for the end of a document
+
+Scored = tuple[int, str, DocumentScore]  # the number of its line, the line, and its score
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  charrnn score runs/names-qrnn new-names.txt
+  charrnn score runs/logs-qrnn today.log --top 20 --by-character
+  charrnn score runs/names-qrnn people.csv --column name --csv > scored.csv
+  tail -n 1000 access.log | charrnn score runs/logs-qrnn - --false-alarms 0.001 --fail"""
+)
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1)
+@click.option("--top", type=click.IntRange(1), help="Only this many lines, the most surprising first.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print a CSV table.")
+@click.option("--jsonl", is_flag=True, help="Print a JSON object for each line.")
+@click.option("--column", help="FILES are CSV: score this column of them.")
+@click.option("--by-character", is_flag=True, help="Show the surprise at each character, in nats, below the line.")
+@click.option(
+    "--false-alarms", type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="Mark lines that surprise the model more than all but this share of its held-out documents.",
+)  # fmt: skip
+@click.option("--fail", is_flag=True, help="With --false-alarms, exit with status 1 if a line is marked.")
+@click.option("--encoding", default="utf-8", show_default=True, help="The encoding of FILES.")
+@on_unknown_option
+@quiet_option
+@json_option
+def score(
+    run: Path,
+    files: tuple[str, ...],
+    top: int | None,
+    as_csv: bool,
+    jsonl: bool,
+    column: str | None,
+    by_character: bool,
+    false_alarms: float | None,
+    fail: bool,
+    encoding: str,
+    on_unknown: str,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Score every line of FILES with the model of RUN: how surprising is it?
+
+    FILES are text files, or "-" (the default) for standard input. A line's score is in nats: in all, and per character,
+    its end included. The percentile is the share of the model's held-out documents that are no more surprising; a model
+    that was trained without --documents has none. Empty lines are left out. Any number of lines is scored in the same
+    memory.
+    """
+    if as_csv + jsonl + as_json > 1:
+        raise ConfigError("--csv, --jsonl and --json exclude one another: choose one")
+    if fail and false_alarms is None:
+        raise ConfigError("--fail has no effect without --false-alarms")
+    model = load(run)
+    threshold = _threshold(model, run, false_alarms)
+    if threshold is not None and not quiet:
+        say(f"marked: above {threshold:.4f} nats per character, as {false_alarms:g} of the held-out documents are")
+    sources = list(files or [STDIN])
+    check_sources(sources)
+    scored = _scored(model, sources, column, encoding, on_unknown)
+    totals = _Totals(threshold)
+    rows = totals.count(scored)
+    if top is not None:
+        rows = iter(heapq.nlargest(top, rows, key=lambda row: row[2].nats_per_char))
+    try:
+        if as_json:
+            values = [_row(*row, threshold, by_character) for row in rows]
+            echo_json({**totals.as_dict(), "scores": values})
+        else:
+            _print(rows, "csv" if as_csv else "jsonl" if jsonl else "table", threshold, by_character)
+            if not quiet:
+                say(totals.words())
+    except ReaderGoneError:
+        return  # it has read as much as it wants
+    if fail and totals.above:
+        sys.exit(1)
+
+
+class _Totals:
+    """What is counted while lines pass."""
+
+    def __init__(self, threshold: float | None) -> None:
+        self.threshold, self.lines, self.symbols, self.nats, self.above = threshold, 0, 0, 0.0, 0
+
+    def count(self, rows: Iterable[Scored]) -> Iterator[Scored]:
+        for row in rows:
+            score = row[2]
+            self.lines += 1
+            self.symbols += len(score.per_char)
+            self.nats += score.nats
+            self.above += self.threshold is not None and score.nats_per_char > self.threshold
+            yield row
+
+    def as_dict(self) -> dict[str, Any]:
+        values: dict[str, Any] = {
+            "lines": self.lines,
+            "nats_per_char": self.nats / self.symbols if self.lines else None,
+        }
+        if self.threshold is not None:
+            values |= {"threshold": self.threshold, "above_threshold": self.above}
+        return values
+
+    def words(self) -> str:
+        if not self.lines:
+            return "no lines to score"
+        marked = "" if self.threshold is None else f"; {self.above:,} above the threshold"
+        return f"{self.lines:,} lines: {with_units(self.nats / self.symbols)}, ends of lines included{marked}"
+
+
+def _threshold(model: LanguageModel, run: Path, false_alarms: float | None) -> float | None:
+    if false_alarms is None:
+        return None
+    held_out = model.held_out
+    if held_out is None:
+        raise ConfigError(
+            f"--false-alarms {false_alarms:g} needs the scores of held-out documents, which '{run}' does not have: "
+            "train it with --documents, to the end"
+        )
+    threshold = held_out.threshold(false_alarms)
+    if threshold is None:
+        count = len(held_out.quantiles)
+        raise ConfigError(
+            f"--false-alarms {false_alarms:g} is too fine for {held_out.documents:,} held-out documents: it must be "
+            f"between {1 / count:g} and {1 - 1 / count:g}"
+        )
+    return threshold
+
+
+def _scored(
+    model: LanguageModel, sources: list[str], column: str | None, encoding: str, on_unknown: str
+) -> Iterator[Scored]:
+    """The lines of the sources, or the fields of a column, with their scores."""
+    numbered, texts = itertools.tee(_column(_lines(sources, encoding), column) if column else _lines(sources, encoding))
+
+    def known() -> Iterator[str]:
+        for number, text in texts:
+            try:
+                model.vocabulary.encode(text, on_unknown)
+            except UnknownCharacterError as error:
+                raise TextError(f"line {number:,}: {error}") from None
+            yield text
+
+    for (number, text), score in zip(numbered, model.score_stream(known(), on_unknown), strict=True):
+        yield number, text, score
+
+
+def _lines(sources: list[str], encoding: str) -> Iterator[tuple[int, str]]:
+    """The lines that hold something, numbered from 1."""
+    held, number = "", 0
+    for piece in itertools.chain(pieces(sources, encoding), ["\n"]):
+        *whole, held = (held + piece).split("\n")
+        for line in whole:
+            number += 1
+            if line.strip():
+                yield number, line
+
+
+def _column(lines: Iterator[tuple[int, str]], column: str) -> Iterator[tuple[int, str]]:
+    """The fields of a column of a CSV table."""
+    reader = csv.DictReader(line + "\n" for _, line in lines)
+    try:
+        if column not in (reader.fieldnames or ()):
+            raise TextError(f"there is no column '{column}'; there are {', '.join(map(repr, reader.fieldnames or ()))}")
+        for row in reader:
+            if (row[column] or "").strip():
+                yield reader.line_num, row[column]
+    except csv.Error as error:
+        raise TextError(f"line {reader.line_num:,} is not CSV: {error}") from None
+
+
+def _row(number: int, text: str, score: DocumentScore, threshold: float | None, by_character: bool) -> dict[str, Any]:
+    values = (number, text, round(score.nats, 6), round(score.nats_per_char, 6), score.percentile)
+    row: dict[str, Any] = dict(zip(FIELDS, values, strict=True))
+    if score.percentile is not None:
+        row["percentile"] = round(score.percentile, 3)
+    if threshold is not None:
+        row["above_threshold"] = score.nats_per_char > threshold
+    if by_character:
+        row["per_char"] = [round(nats, 4) for nats in score.per_char.tolist()]
+    return row
+
+
+def _print(rows: Iterator[Scored], form: str, threshold: float | None, by_character: bool) -> None:
+    """Each line's score, as soon as it is known."""
+    if form == "table":
+        echo("nats per character  percentile  line")
+    writer = csv.DictWriter(
+        _Echo(), [*FIELDS, *(["above_threshold"] if threshold is not None else [])], lineterminator="\n"
+    )
+    if form == "csv":
+        writer.writeheader()
+    for number, text, score in rows:
+        row = _row(number, text, score, threshold, by_character)
+        if form == "csv":
+            row.pop("per_char", None)
+            writer.writerow(row)
+        elif form == "jsonl":
+            echo_text(json.dumps(row, ensure_ascii=False).replace("\x7f", "\\u007f"))
+        else:
+            percentile = "" if score.percentile is None else f"{score.percentile:.1f}"
+            mark = "!" if row.get("above_threshold") else " "
+            shown = _shaded(text, score) if by_character and sys.stdout.isatty() else text
+            echo_text(f"{score.nats_per_char:18.4f}  {percentile:>10} {mark}", end="")
+            _write_line(shown, coloured=shown is not text)
+            if by_character:
+                echo_text(f"{'':31}{_digits(text, score)}")
+
+
+def _write_line(text: str, coloured: bool) -> None:
+    if coloured:
+        sys.stdout.write(text + "\n")
+    else:
+        echo_text(text)
+
+
+def _digits(text: str, score: DocumentScore) -> str:
+    """The surprise at each character, in whole nats up to 9, in the places of the characters; the end's after them."""
+    nats = score.per_char[-len(text) - 1 :]
+    return "".join(str(min(DEEPEST, int(each))) for each in nats)
+
+
+def _shaded(text: str, score: DocumentScore) -> str:
+    """The line with its surprise as the background, for a terminal."""
+    nats = score.per_char[-len(text) - 1 :]
+    shades = [SHADES[min(DEEPEST, int(each))] for each in nats]
+    characters = [c if c.isprintable() else "·" for c in text] + [END]
+    coloured = (f"\x1b[48;5;{shade}m{c}" for shade, c in zip(shades, characters, strict=False))
+    return "".join(coloured) + "\x1b[0m"
+
+
+class _Echo:
+    """A file for csv.writer that writes as every other result is written."""
+
+    def write(self, line: str) -> None:
+        echo_text(line, end="")

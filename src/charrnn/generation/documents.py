@@ -1,0 +1,72 @@
+"""Writing documents: one after the other until there are enough, each with a random stream of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+LANES = 128  # documents that are written side by side
+MOST_TRIES = 100  # for each document that is wanted
+
+
+class Document(NamedTuple):
+    """A document that a model wrote."""
+
+    number: int  # of its random stream
+    text: str  # the prompt included
+    ended: bool  # by itself, and was not cut at the length
+
+
+@dataclass
+class Written:
+    """Which documents are wanted, and a count of those that were written.
+
+    Parameters
+    ----------
+    known : container of str, optional
+        The training documents, if they are at hand: a document that is none of them is new.
+    """
+
+    known: Container[str] | None = None
+    only_new: bool = False
+    only_distinct: bool = False
+    documents: int = 0  # written, kept or not
+    cut: int = 0
+    new: int | None = None
+    seen: set[str] = field(default_factory=set)
+
+    @property
+    def distinct(self) -> int:
+        return len(self.seen)
+
+    def keeps(self, document: Document) -> bool:
+        """Count a document; whether it is one of those that are wanted."""
+        fresh, new = document.text not in self.seen, self.known is None or document.text not in self.known
+        self.documents += 1
+        self.cut += not document.ended
+        self.seen.add(document.text)
+        if self.known is not None:
+            self.new = (self.new or 0) + new
+        return (fresh or not self.only_distinct) and (new or not self.only_new)
+
+
+def write_documents(
+    count: int, write: Callable[[range], list[tuple[str, bool]]], written: Written
+) -> Iterator[Document]:
+    """Documents until `count` are kept, or MOST_TRIES times as many are written.
+
+    Parameters
+    ----------
+    write : callable
+        Writes the documents of the random streams that it is given: the text of each, and whether it has ended.
+    """
+    kept = number = 0
+    while kept < count and number < count * MOST_TRIES:
+        lanes = min(LANES, count - kept) if not (written.only_new or written.only_distinct) else LANES
+        for text, ended in write(range(number, number + lanes)):
+            document = Document(number, text, ended)
+            number += 1
+            if kept < count and written.keeps(document):
+                kept += 1
+                yield document

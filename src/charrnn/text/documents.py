@@ -1,0 +1,233 @@
+"""A list of documents: how it is read, encoded and split.
+
+Documents are split one by one: a hash of the document's own text and the seed decides its part. Equal documents
+therefore fall on the same side, and documents that are added move none of the others.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import itertools
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+import numpy as np
+
+from charrnn.arrays import Array
+from charrnn.errors import ConfigError, TextError
+from charrnn.settings import shown
+from charrnn.text.corpus import SPLITS, Corpus, text_sha256
+from charrnn.text.library import read_text
+from charrnn.text.reading import name_of, read_files
+from charrnn.text.vocabulary import BOUNDARY, Vocabulary
+
+FORMS = "lines, paragraphs, files, jsonl:FIELD or csv:COLUMN"
+LIST = "jsonl:text"  # how a list that was given in Python is kept in the run folder
+SEEN = 200_000  # characters that decide whether a text looks like a list
+LEAST_LINES, LONGEST_LINE = 100, 200
+csv.field_size_limit(1 << 27)
+
+
+@dataclass(frozen=True)
+class Form:
+    """Where the documents of a text begin and end: `--documents KIND` or `KIND:FIELD`."""
+
+    kind: str
+    field: str = ""
+
+    @classmethod
+    def of(cls, documents: str) -> Form:
+        """The form that a user named; ConfigError if there is none."""
+        kind, colon, field = documents.partition(":")
+        if kind not in FIELDS or bool(field) != FIELDS[kind] or bool(colon) != FIELDS[kind]:
+            raise ConfigError(f"documents {shown(documents)} is not known: choose from {FORMS}")
+        return cls(kind, field)
+
+    def cut(self, text: str, source: str) -> Iterator[str]:
+        """The documents of one source."""
+        if self.kind == "files":
+            yield text.removesuffix("\n")
+        elif self.kind == "lines":
+            yield from text.split("\n")
+        elif self.kind == "paragraphs":
+            yield from (part.strip("\n") for part in re.split(r"\n(?:[ \t]*\n)+", text))
+        else:
+            rows = _json_rows(text, source) if self.kind == "jsonl" else _csv_rows(text, source)
+            for number, row in rows:
+                yield self._value(row, f"'{source}', line {number:,}")
+
+    def _value(self, row: dict[str, object], place: str) -> str:
+        value = row.get(self.field)
+        if not isinstance(value, str):
+            what = f"has {shown(value)} for" if self.field in row else "has no"
+            raise TextError(f"{place} {what} '{self.field}', which must be text; it has {', '.join(map(repr, row))}")
+        if BOUNDARY in value:
+            raise TextError(f"{place}: '{self.field}' has a zero byte, which is no character of a text")
+        return value
+
+
+FIELDS = {"lines": False, "paragraphs": False, "files": False, "jsonl": True, "csv": True}  # kind → names a field
+
+
+def _json_rows(text: str, source: str) -> Iterator[tuple[int, dict[str, object]]]:
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise TextError(f"'{source}', line {number:,} is not JSON: {error}") from None
+        if not isinstance(row, dict):
+            raise TextError(f"'{source}', line {number:,} is not a JSON object: {shown(row)}")
+        yield number, row
+
+
+def _csv_rows(text: str, source: str) -> Iterator[tuple[int, dict[str, object]]]:
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    try:
+        for row in reader:
+            yield reader.line_num, dict(row)
+    except csv.Error as error:
+        raise TextError(f"'{source}', line {reader.line_num:,} is not CSV: {error}") from None
+
+
+def read_documents(sources: Sequence[str], documents: str, encoding: str, say: Callable[[str], None]) -> list[str]:
+    """The documents of files, of standard input or of the library; those that hold nothing but space are left out.
+
+    Raises
+    ------
+    ConfigError, TextError
+        The form is not known, or a source does not have it.
+    """
+    form, found = Form.of(documents), list[str]()
+    for source in sources or [""]:
+        reading = (
+            read_text([source] if source else [], encoding) if len(sources) < 2 else read_files([source], encoding)
+        )
+        for remark in reading.remarks:
+            say(remark)
+        found += form.cut(reading.text, source or reading.name)
+    return [document for document in found if document.strip()]
+
+
+def document_name(sources: Sequence[str]) -> str:
+    """The name of the list."""
+    return name_of(sources) if sources else read_text([]).name
+
+
+@dataclass(frozen=True)
+class DocumentCorpus(Corpus):
+    """Documents, encoded one after the other with a boundary before each and after the last."""
+
+    starts: Array  # (D + 1,) the place of each document's boundary in ids, and of the last boundary
+    shares: Array  # (D,) where each document stands between 0 and 1, by which it is split
+    repeats: int  # documents that are equal to an earlier one
+    parts: Array  # (D,) "" for a document that its share decides about; else the part that its file was named for
+
+    @classmethod
+    def from_documents(
+        cls,
+        texts: Sequence[str],
+        name: str,
+        seed: int,
+        unique: bool = False,
+        named: Mapping[str, Sequence[str]] | None = None,
+    ) -> DocumentCorpus:
+        """Encode documents, with their own sorted characters as the vocabulary.
+
+        Parameters
+        ----------
+        named : mapping, optional
+            The documents of the files that were named for a part, "val" or "test".
+        """
+        different = dict.fromkeys(texts)
+        repeats, texts = len(texts) - len(different), list(different if unique else texts)
+        parts = [""] * len(texts)
+        for part, documents in (named or {}).items():
+            documents = list(dict.fromkeys(documents)) if unique else documents
+            texts, parts = [*texts, *documents], [*parts, *[part] * len(documents)]
+        if not texts:
+            raise TextError(f"{name} holds no document: a model needs a text to learn from")
+        joined = BOUNDARY + BOUNDARY.join(texts) + BOUNDARY
+        vocabulary = Vocabulary(joined, documents=True)
+        ids = vocabulary.encode_documents(texts)
+        starts = np.append(0, np.cumsum([len(text) + 1 for text in texts]))
+        assert len(ids) == starts[-1] + 1
+        shares = np.array([share_of(text, seed) for text in texts])
+        return cls(name, ids, vocabulary, text_sha256(joined), starts, shares, repeats, np.array(parts))
+
+    @property
+    def documents(self) -> list[str]:
+        """The documents, in order."""
+        return [self.vocabulary.decode(self.ids[a + 1 : b]) for a, b in itertools.pairwise(self.starts.tolist())]
+
+    @property
+    def of_the_list(self) -> list[str]:
+        """The documents of the list itself, without those of files that were named for a part."""
+        return [document for document, part in zip(self.documents, self.parts, strict=True) if not part]
+
+    def split(self, val_fraction: float, test_fraction: float) -> dict[str, Array]:
+        """The ids of each part, copies in the order of the list.
+
+        Raises
+        ------
+        TextError
+            A part that was asked for would hold no document.
+        """
+        val_fraction = 0.0 if "val" in self.parts else val_fraction
+        test_fraction = 0.0 if "test" in self.parts else test_fraction
+        limits = {"train": (test_fraction + val_fraction, 1.0), "val": (test_fraction, test_fraction + val_fraction)}
+        limits["test"] = (0.0, test_fraction)
+        parts = {}
+        for name in SPLITS:
+            low, high = limits[name]
+            own = (self.shares >= low) & (self.shares < high) & (self.parts == "")
+            inside = np.flatnonzero(own | (self.parts == name))
+            if not len(inside) and high > low:
+                raise TextError(
+                    f"{self.name} has {len(self.shares):,} documents, of which none falls into the {name} split: "
+                    f"use a longer list, or --{'val' if name == 'train' else name}-fraction 0"
+                )
+            pieces = [self.ids[self.starts[k] : self.starts[k + 1]] for k in inside]
+            parts[name] = np.concatenate([*pieces, self.ids[:1]]) if pieces else self.ids[:0]
+        return parts
+
+    def split_sizes(self, val_fraction: float, test_fraction: float) -> dict[str, int]:
+        return {name: len(ids) for name, ids in self.split(val_fraction, test_fraction).items()}
+
+
+def share_of(document: str, seed: int) -> float:
+    """A number from 0 to 1 that the document's text and the seed decide."""
+    digest = hashlib.blake2b(document.encode(), digest_size=8, key=str(seed).encode()).digest()
+    return int.from_bytes(digest, "big") / 2**64
+
+
+def count_documents(ids: Array) -> int:
+    """How many documents ids (N,) hold, between their boundaries."""
+    return max(0, int(np.count_nonzero(np.asarray(ids) == 0)) - 1)
+
+
+def looks_like_a_list(text: str) -> int | None:
+    """The number of lines of a text that looks like a list of documents, one a line; None if it does not.
+
+    It has many short lines, none of them empty, and they are not filled up to a margin, as those of wrapped prose are.
+    """
+    lines = text[:SEEN].split("\n")[: -1 if len(text) > SEEN or text.endswith("\n") else None]
+    if len(lines) < LEAST_LINES or not all(line.strip() for line in lines):
+        return None
+    lengths = [len(line) for line in lines]
+    middle, longest = median(lengths), max(lengths)
+    filled = sum(length > 0.8 * longest for length in lengths) > 0.7 * len(lines)
+    if middle > LONGEST_LINE or (filled and " " in text[:SEEN] and middle > 40):
+        return None
+    return text.count("\n") + (not text.endswith("\n"))
+
+
+def kept(texts: Iterable[str]) -> bytes:
+    """A list as JSON lines, which a run folder keeps where the list is in no file."""
+    return "".join(json.dumps({"text": text}, ensure_ascii=False) + "\n" for text in texts).encode()

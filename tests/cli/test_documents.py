@@ -1,0 +1,165 @@
+"""Documents on the command line: train, sample, score, evaluate."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.cli.conftest import SMALL, Run
+
+RNG = np.random.default_rng(0)
+NAMES = ["".join(RNG.choice(list("abcdeno"), RNG.integers(2, 9))) for _ in range(400)]
+
+
+@pytest.fixture
+def run(names: Path, charrnn: Run) -> Path:
+    return names / "run"
+
+
+@pytest.fixture(scope="module")
+def names(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a list and a run that was trained on it."""
+    import charrnn as package
+    from charrnn.training.callback import Callback
+
+    folder = tmp_path_factory.mktemp("names")
+    (folder / "names.txt").write_text("\n".join([*NAMES, *NAMES[:7]]))
+    package.train(
+        folder / "names.txt", out=folder / "run", documents="lines", unique=True, cell="rnn", hidden_size=16,
+        seq_len=10, batch_size=4, steps=60, val_fraction=0.3, learning_rate=0.01, callback=Callback(),
+    )  # fmt: skip
+    return folder
+
+
+def test_training_says_how_many_repeats_there_are_and_samples_documents(names: Path, charrnn: Run) -> None:
+    result = charrnn("train", names / "names.txt", "--documents", "lines", *SMALL, "--steps", "5", "--out", "run")
+    repeats = 407 - len(set(NAMES))
+    assert f"documents of names.txt: 407, {repeats} of them repeats;" in result.err
+    assert "equal ones fall on the same side: train " in result.err
+    assert result.status == 0
+    assert len(result.out.splitlines()) >= 5
+
+
+def test_a_list_that_is_read_as_one_text_is_asked_about(names: Path, charrnn: Run) -> None:
+    result = charrnn("train", names / "names.txt", *SMALL, "--steps", "2", "--out", "run")
+    assert "this looks like a list of 407 lines, but is read as one text: --documents lines?" in result.err
+    assert json.loads(Path("run/config.json").read_text())["settings"]["documents"] is None
+
+
+def test_samples_one_a_line_and_what_is_counted(run: Path, charrnn: Run) -> None:
+    result = charrnn("sample", run, "--num-samples", 300, "--seed", 1, "--length", 6)
+    lines = result.out.splitlines()
+    assert len(lines) == 300
+    known = set(NAMES)
+    distinct, cut = len(set(lines)), sum(len(line) == 6 for line in lines)
+    counts = f"300 documents written: {distinct} distinct, "
+    assert counts in result.err
+    assert 0 < int(result.err.split("distinct, ")[1].split(" new")[0]) <= 300
+    assert int(result.err.split(" new, ")[1].split(" cut")[0]) <= cut
+    alone = charrnn("sample", run, "--seed", 1, "--length", 6, "--quiet")
+    assert alone.out.splitlines() == lines[:1]
+    wanted = charrnn("sample", run, "--num-samples", 150, "--seed", 1, "--new", "--unique", "--json")
+    values = json.loads(wanted.out)
+    assert len(set(values["samples"])) == 150
+    assert set(values) == {"seed", "samples", "distinct", "new", "cut", "written"}
+    train = known - set(held_out(run))
+    assert not set(values["samples"]) & train
+    prompted = charrnn("sample", run, "--num-samples", 3, "--prompt", "ab", "--jsonl", "--quiet").out
+    assert [json.loads(line)["text"][:2] for line in prompted.splitlines()] == ["ab"] * 3
+
+
+def held_out(run: Path) -> list[str]:
+    from charrnn.text.documents import share_of
+
+    return [name for name in set(NAMES) if share_of(name, 0) < 0.3]
+
+
+def test_scores_as_table_csv_json_lines_and_json(run: Path, charrnn: Run) -> None:
+    Path("new.txt").write_text("anna\n\nbob\nccccccccc\n".replace("n", "d"))
+    table = charrnn("score", run, "new.txt", "--by-character")
+    assert table.status == 0
+    assert [line.split()[-1] for line in table.out.splitlines()[1::2]] == ["adda", "bob", "ccccccccc"]
+    assert "3 lines: " in table.err
+    rows = list(csv.DictReader(io.StringIO(charrnn("score", run, "new.txt", "--csv").out)))
+    lines = [json.loads(line) for line in charrnn("score", run, "new.txt", "--jsonl").out.splitlines()]
+    assert [row["text"] for row in rows] == [line["text"] for line in lines] == ["adda", "bob", "ccccccccc"]
+    assert [int(row["line"]) for row in rows] == [1, 3, 4]
+    for row, line in zip(rows, lines, strict=True):
+        assert (
+            float(row["nats"]) == line["nats"] == pytest.approx(line["nats_per_char"] * (len(line["text"]) + 1), 1e-4)
+        )
+        assert 0 <= line["percentile"] <= 100
+    values = json.loads(charrnn("score", run, "new.txt", "--json", "--top", 1, "--false-alarms", 0.05).out)
+    assert values["lines"] == 3
+    assert values["scores"][0]["text"] == max(lines, key=lambda line: line["nats_per_char"])["text"]
+    assert values["scores"][0]["above_threshold"] == (values["scores"][0]["nats_per_char"] > values["threshold"])
+
+
+def test_a_share_of_the_held_out_documents_is_marked(run: Path, charrnn: Run) -> None:
+    Path("held-out.txt").write_text("\n".join(held_out(run)))
+    result = charrnn("score", run, "held-out.txt", "--json", "--false-alarms", 0.1, "--fail")
+    values = json.loads(result.out)
+    assert result.status == 1
+    assert values["above_threshold"] == pytest.approx(0.1 * values["lines"], abs=2)
+
+
+def test_a_column_of_a_table_is_scored(run: Path, charrnn: Run) -> None:
+    Path("people.csv").write_text('id,name\n1,"ab"\n2,"bo"\n')
+    lines = charrnn("score", run, "people.csv", "--column", "name", "--jsonl").out.splitlines()
+    assert [json.loads(line)["text"] for line in lines] == ["ab", "bo"]
+
+
+def test_a_model_of_one_text_scores_lines_too(trained: Path, charrnn: Run) -> None:
+    Path("lines.txt").write_text("The clock struck one.\nrats\n")
+    values = json.loads(charrnn("score", trained, "lines.txt", "--json").out)
+    assert [score["percentile"] for score in values["scores"]] == [None, None]
+    result = charrnn("score", trained, "lines.txt", "--false-alarms", "0.01")
+    assert (result.status, result.err.count("\n")) == (2, 1)
+    assert "train it with --documents" in result.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["score", "RUN", "new.txt", "--csv", "--json"], "--csv, --jsonl and --json exclude one another"),
+        (["score", "RUN", "new.txt", "--fail"], "--fail has no effect without --false-alarms"),
+        (["score", "RUN", "new.txt", "--false-alarms", "0.0001"], "is too fine for"),
+        (["score", "RUN", "new.txt", "--column", "name"], "there is no column 'name'; there are 'ab'"),
+        (["score", "RUN", "bad.txt"], "line 2: character 'z'"),
+        (["score", "RUN", "missing.txt"], "'missing.txt' is neither a file"),
+        (["train", "new.txt", "--documents", "words"], "documents 'words' is not known: choose from lines, paragraphs"),
+        (["train", "new.txt", "--unique"], "unique has no effect without documents"),
+    ],
+)
+def test_bad_input_is_one_line(arguments: list[str], complaint: str, run: Path, charrnn: Run) -> None:
+    Path("new.txt").write_text("ab\nbo\n")
+    Path("bad.txt").write_text("ab\nbzo\n")
+    result = charrnn(*[run if each == "RUN" else each for each in arguments], "--quiet")
+    assert result.status == 2
+    assert complaint in result.err
+    assert result.err.count("\n") == 1
+
+
+def test_what_is_for_documents_is_refused_elsewhere(trained: Path, run: Path, charrnn: Run) -> None:
+    assert "are for a model of documents" in charrnn("sample", trained, "--new").err
+    alone = charrnn("sample", run / "model.safetensors", "--new")
+    assert alone.status == 2
+    assert "--new needs the training documents" in alone.err
+
+
+def test_evaluation_counts_documents_and_their_ends(run: Path, charrnn: Run) -> None:
+    words = charrnn("evaluate", run).out
+    assert "per symbol, the ends of documents included" in words
+    values = json.loads(charrnn("evaluate", run, "--json").out)
+    texts = held_out(run)
+    assert values["documents"] == len(texts)
+    assert values["characters"] == sum(len(text) + 1 for text in texts)
+    Path("held-out.txt").write_text("\n".join(texts))
+    other = json.loads(charrnn("evaluate", run, "held-out.txt", "--json").out)
+    assert other["nats_per_char"] == pytest.approx(values["nats_per_char"], rel=1e-5)
+    assert other["split"] == "text"

@@ -1,0 +1,80 @@
+"""Count models along documents: no context looks beyond a boundary."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from charrnn.ngrams import CHAINS, Experts, KeptLogQ, OnText, Reader, held_out
+from charrnn.ngrams.by_document import keys_by_document
+from charrnn.text.vocabulary import Vocabulary
+
+RNG = np.random.default_rng(0)
+VOCABULARY = Vocabulary("abc' \n", documents=True)
+TEXTS = ["".join(RNG.choice(list("abc' "), n)) for n in (*RNG.integers(1, 12, 60), 90, 200)]
+EVERY_CHAIN = sorted(CHAINS)
+
+
+def ids_of(texts: list[str]) -> np.ndarray:
+    return VOCABULARY.encode_documents(texts)
+
+
+def experts_of(chain: str) -> Experts:
+    return Experts.count([chain], VOCABULARY.characters, ids_of(TEXTS))
+
+
+def along(experts: Experts, ids: np.ndarray) -> np.ndarray:
+    """What the experts say after each of ids but the last, (S, N − 1, V)."""
+    return OnText(experts, ids).log_q(np.array([0]), len(ids) - 1, np.float64)[:, :, 0]
+
+
+@pytest.mark.parametrize("chain", EVERY_CHAIN)
+def test_what_they_say_along_a_document_does_not_depend_on_those_before_it(chain: str) -> None:
+    experts, texts = experts_of(chain), [*TEXTS[:9], TEXTS[-1]]
+    alone = np.concatenate([along(experts, ids_of([text])) for text in texts], axis=1)
+    np.testing.assert_array_equal(along(experts, ids_of(texts)), alone)
+
+
+@pytest.mark.parametrize("chain", EVERY_CHAIN)
+def test_a_reader_forgets_at_a_boundary(chain: str) -> None:
+    experts, ids = experts_of(chain), ids_of([*TEXTS[:9], TEXTS[-1]])
+    reader = Reader(experts, 2, np.float64)
+    reader.begin(0)
+    reader.begin(1, ids_of(["cab", "b"])[:-1])  # in a document, after another
+    expected = along(experts, ids)
+    beside = along(experts, np.append(ids_of(["b"])[:-1], ids[1:]))[:, 2:]
+    for t, each in enumerate(ids[:-1]):
+        said = reader.read(np.array([each, ids[t + 1]]))
+        np.testing.assert_allclose(said[:, 0, 0], expected[:, t], rtol=1e-6)
+        if t < beside.shape[1]:
+            np.testing.assert_allclose(said[:, 0, 1], beside[:, t], rtol=1e-6)
+
+
+@pytest.mark.parametrize("chain", EVERY_CHAIN)
+def test_a_boundary_is_known_as_the_beginning(chain: str) -> None:
+    """Names that all begin with c: what stands at the beginning is learned, and so is the end."""
+    vocabulary = Vocabulary("abc", documents=True)
+    ids = vocabulary.encode_documents(["ca" + "b" * (k % 3) for k in range(50)])
+    experts = Experts.count([chain], vocabulary.characters, ids)
+    said = np.exp(along(experts, vocabulary.encode_documents(["cabb"])))[0]
+    assert said[0].argmax() == vocabulary.characters.index("c")
+    np.testing.assert_allclose(said.sum(axis=1), 1.0, rtol=1e-6)
+
+
+def test_contexts_of_one_text_do_not_change() -> None:
+    codes = np.random.default_rng(1).integers(2, 9, (3, 40)).astype(np.uint64)
+    for chain in EVERY_CHAIN:
+        keys = CHAINS[chain]("abcdefgh'").keys
+        for one, other in zip(keys(codes), keys_by_document(keys, codes), strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("most_bytes", [0, 1 << 30])
+def test_in_training_every_place_is_asked_about_on_its_own(most_bytes: int) -> None:
+    ids = ids_of(TEXTS)
+    said = held_out(Experts.of_no_text(["characters", "words"], VOCABULARY.characters), ids)
+    kept = KeptLogQ(said, most_bytes=most_bytes)
+    whole = said.log_q(np.array([0]), len(ids) - 1, np.float16)[:, :, 0].astype(np.float32)
+    for seed in range(3):
+        places = np.random.default_rng(seed).integers(0, len(ids) - 1, (7, 5))
+        np.testing.assert_array_equal(kept.log_q(places, 7), whole[:, places])
