@@ -10,6 +10,7 @@ What is public:
 - `Run`: a finished run: its folder, model, metrics and losses
 - `load`: load the model of a run folder or a model file
 - `LanguageModel`: a model that generates, scores and evaluates texts, and saves itself
+- `check`: run a learner's backward pass, and name its mistake
 - `evaluate`: measure how well a run's model predicts its own text or another
 - `CharRNNError`: the base of every error that this package raises on purpose
 - `ConfigError`: a setting is unknown, out of range, or contradicts another
@@ -29,6 +30,7 @@ from charrnn.errors import (
     UnknownCharacterError,
 )
 from charrnn.language_model import LanguageModel, load
+from charrnn.learning.check import check
 from charrnn.training.evaluate import evaluate
 from charrnn.training.train import Run, train
 from charrnn.version import __version__
@@ -43,6 +45,7 @@ __all__ = [
     "TextError",
     "UnknownCharacterError",
     "__version__",
+    "check",
     "evaluate",
     "load",
     "train",

@@ -26,7 +26,8 @@ In the examples `text.txt` is a text of 3,440 characters, `empty.txt` is empty, 
 `packed` is compressed, `wide.txt` is UTF-16 without a mark, `windows.txt` has quotation marks in Windows's code page,
 `tiny.txt` holds three characters, `used` is a folder with a file in it, and `run` is a run of a vanilla RNN of 16 units
 on `book.txt`. Its copy `torn` has lost the end of its model, `pickled` holds a pickle instead of a model, and `emptied`
-has an empty checkpoint and no earlier one. `grid.toml` is a sweep of `text.txt` over `hidden_size = [8, 16]`, and
+has an empty checkpoint and no earlier one. `few.py` has one function, `forward(x)`, and that of `endless.py` does not
+end. `grid.toml` is a sweep of `text.txt` over `hidden_size = [8, 16]`, and
 `wrong.toml` is one over `hidden_size = [8, 0]`.
 
 | command | message |
@@ -58,6 +59,8 @@ COMMANDS = [
     "trian", "train text.txt --hiden-size 3", "train text.txt --cell lstmm", "train text.txt --batching chunk",
     "train text.txt --schedule cosin", "train text.txt --optimizer adamw", "train text.txt --dtype float16",
     "train text.txt --recipe refrence", "train text.txt --recipe missing.toml", "train text.txt --encoding latin9000",
+    "check missing.py", "check text.txt", "check few.py", "check few.py:forward", "check few.py:absent",
+    "check endless.py --seconds 1", "check few.py --like torch",
     "corpora fetch shakespeare", "experiment batchsize", "gradcheck --cell rmn",
     # texts
     "train missing.txt", "train empty.txt", "train binary", "train packed", "train wide.txt", "train windows.txt",
@@ -101,6 +104,8 @@ def prepare(trained: Path) -> None:
     Path("wide.txt").write_bytes(TEXT.encode("utf-16-le"))
     Path("windows.txt").write_bytes(TEXT.replace("cat", "“cat”").encode("cp1252"))
     Path("text.txt").write_text(TEXT)
+    Path("few.py").write_text("def forward(x): return x\n")
+    Path("endless.py").write_text("def lossFun(inputs, targets, U, W, V):\n    while True: pass\n")
     Path("grid.toml").write_text('text = "text.txt"\n[search]\nhidden_size = [8, 16]\n')
     Path("wrong.toml").write_text('text = "text.txt"\n[search]\nhidden_size = [8, 0]\n')
     Path("used").mkdir()

@@ -17,6 +17,7 @@ from charrnn.threads import blas_threads
 from charrnn.version import __version__
 
 COMMANDS = (
+    "check",
     "corpora",
     "evaluate",
     "experiment",

@@ -1,0 +1,50 @@
+"""`charrnn check`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from charrnn.cli.options import json_option, quiet_option
+from charrnn.cli.output import echo, echo_json
+from charrnn.errors import ConfigError
+from charrnn.learning import check_file
+from charrnn.learning.layouts import STYLES
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  charrnn check mine.py
+  charrnn check mine.py:loss_and_grads
+  charrnn check mine.py:rnn_backward --like cs231n --json
+  charrnn check mine.py --gradescope > results.json"""
+)
+@click.argument("program", metavar="FILE.py[:FUNCTION]")
+@click.option("--like", type=click.Choice(list(STYLES)), help="The style of the arguments [default: every style].")
+@click.option("--seconds", type=click.FloatRange(0.5, 600), default=10, show_default=True, help="The time limit.")
+@click.option("--gradescope", is_flag=True, help="JSON in the form of Gradescope's results.json.")
+@quiet_option
+@json_option
+def check(program: str, like: str | None, seconds: float, gradescope: bool, quiet: bool, as_json: bool) -> None:
+    """Check your own backward pass, and name the mistake.
+
+    FILE.py holds the forward and backward pass of a vanilla RNN, LSTM or GRU, in NumPy. Its functions run in a process
+    of their own, on a small case, with a time limit; its loops and its training do not run. Each gradient is compared
+    with that of charrnn, and what differs with the gradients of a catalogue of mistakes. Without FUNCTION, every
+    backward pass in the file is checked. The exit status is 1 if one is wrong.
+    """
+    path, _, function = program.rpartition(":") if ".py:" in program else (program, "", "")
+    if not Path(path).is_file():
+        raise ConfigError(f"'{path}' is no file: give a Python file, or FILE.py:FUNCTION")
+    report = check_file(Path(path), function or None, like, seconds=seconds)
+    if gradescope:
+        echo_json(report.as_gradescope())
+    elif as_json:
+        echo_json(report.as_dict())
+    elif not quiet:
+        echo(str(report))
+    if report.mistakes:
+        sys.exit(1)

@@ -1,0 +1,236 @@
+"""From what a program returned to its mistakes: compare with the reference, then with the reference's mistakes.
+
+An explanation is a set of wrong lines of the catalogue and of wrong arrays (transposed, a mean, never computed). The
+one with the fewest parts that leaves nothing unexplained is the answer; what none explains is located by array.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import lru_cache
+from itertools import combinations
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from charrnn.learning.case import Case
+from charrnn.learning.layouts import Layout
+from charrnn.learning.mistakes import HEAD, MISTAKES, Mistake
+from charrnn.learning.observed import STATES, Found, differs
+
+TOLERANCE = 2e-5  # a program may compute in float32, or add a small number inside a logarithm
+LOG_2 = float(np.log(2))
+
+
+class Named(NamedTuple):
+    """A mistake that was found in a program."""
+
+    name: str
+    array: str
+    equation: str
+    explanation: str
+
+
+class Diagnosis(NamedTuple):
+    """How well an explanation fits: the fewer unexplained arrays, then the fewer mistakes, the better."""
+
+    unexplained: tuple[str, ...]
+    mistakes: tuple[Named, ...]
+    right: tuple[str, ...]  # arrays that are as they should be
+    scale: float = 1.0
+
+    @property
+    def cost(self) -> tuple[float, ...]:
+        return (len(self.unexplained), len(self.mistakes), -len(self.right))
+
+
+@lru_cache(4096)
+def outputs(case: Case, mistakes: tuple[Mistake, ...]) -> dict[str, Any] | None:
+    """The reference's loss, states and gradients with mistakes."""
+    return case.reference(mistakes)
+
+
+def scales(case: Case) -> dict[float, str]:
+    """By what a loss may be multiplied, compared with the mean over all characters."""
+    if case.kind != "loss":
+        return {1.0: "sum"}
+    T, B = case.steps, case.lanes
+    return {1.0: "mean", float(T): "sum over the steps", float(B): "sum over the lanes", float(T * B): "sum"}
+
+
+def equation_of(key: str) -> str:
+    """The equation of a gradient, for arrays that no mistake of the catalogue explains."""
+    return {"$loss": "readout.3", "$h": "rnn.1", "$last": "rnn.1", "$h0": "rnn.4", "$x": "rnn.6", "$last_c": "lstm.2",
+            "$c0": "lstm.7"}.get(key, "")  # fmt: skip
+
+
+def label(layout: Layout, key: str) -> str:
+    """The equation that an array belongs to."""
+    part = {name: part for part, name in layout.naming.names}.get(key, "").split(".")[0]
+    return {"U": "rnn.6", "W": "rnn.5", "b": "rnn.6", "bh": "gru.7", "V": "readout.5", "c": "readout.5",
+            "J": "rnn.5"}.get(part) or equation_of(key) or "rnn.4"  # fmt: skip
+
+
+def compare(layout: Layout, found: dict[str, Found]) -> Diagnosis:
+    """What a program returned in a layout, beside the reference without mistakes."""
+    plain = outputs(layout.case, ())
+    assert plain is not None
+    return _explain(layout, found, plain, ())
+
+
+def diagnose(layout: Layout, found: dict[str, Found], end: float | None = None) -> Diagnosis:
+    """The best explanation of what a program returned in a layout; with pairs of mistakes until the time `end`."""
+    case = layout.case
+    known = [m for m in MISTAKES[case.network] if (case.kind == "loss" or m.where != HEAD) and not m.large]
+    best = fits = compare(layout, found)
+    if not best.unexplained and not best.mistakes:
+        return best
+    for mistake in known:
+        best = _better(best, _with(layout, found, (mistake,)))
+    if end is None or not best.unexplained:
+        return best
+    # A mistake that changes an array which is right cannot be one of two.
+    possible = [m for m in known if not set(fits.right) & set(_named(m, layout, found).array.split(", "))]
+    for pair in combinations(possible, 2):
+        best = _better(best, _with(layout, found, pair))
+        if (not best.unexplained and len(best.mistakes) <= 2) or time.monotonic() > end:
+            break
+    return best
+
+
+def _with(layout: Layout, found: dict[str, Found], mistakes: tuple[Mistake, ...]) -> Diagnosis | None:
+    reference = outputs(layout.case, mistakes)
+    return None if reference is None else _explain(layout, found, reference, mistakes)
+
+
+def _better(a: Diagnosis, b: Diagnosis | None) -> Diagnosis:
+    return a if b is None or b.cost >= a.cost else b
+
+
+def _explain(
+    layout: Layout, found: dict[str, Found], reference: dict[str, Any], mistakes: tuple[Mistake, ...]
+) -> Diagnosis:
+    expected = layout.expected(reference)
+    gradients = [k for k in found if k not in ("$loss", *STATES)]
+    known = scales(layout.case)
+    of_loss = _scale_of_loss(found, expected, known)
+    largest = max((float(np.max(np.abs(found[k].value), initial=0)) for k in gradients), default=0.0)  # may be a limit
+
+    def off(key: str, scale: float) -> float:
+        return differs(found[key].value, np.clip(scale * expected[key], -largest, largest))
+
+    fits = {s: sum(off(k, s) <= TOLERANCE for k in gradients) for s in known}
+    order = sorted(known, key=lambda s: s != of_loss)  # of two that are as good, the scale of the loss
+    explanations = [
+        _at_scale(layout, found, expected, reference, mistakes, scale, of_loss, off)
+        for scale in order
+        if fits[scale] or scale in (of_loss, 1.0)
+    ]
+    return min(explanations, key=lambda e: e.cost[:2])
+
+
+def _at_scale(
+    layout: Layout, found: dict[str, Found], expected: dict[str, Any], reference: dict[str, Any],
+    mistakes: tuple[Mistake, ...], scale: float, of_loss: float | None, off: Callable[[str, float], float],
+) -> Diagnosis:  # fmt: skip
+    """The explanation in which right gradients are `scale` times those of the mean loss."""
+    known = scales(layout.case)
+    named: list[Named] = []
+    unexplained: list[str] = []
+    right: list[str] = []
+    for key, (name, value) in found.items():
+        if key == "$loss":
+            (right if of_loss else unexplained).append(name or "loss")
+        elif key in STATES and differs(value, expected[key]) <= TOLERANCE:
+            right.append(name)
+        elif key in STATES:
+            wrong = _wrong_state(key, name, value, layout, reference)
+            if wrong:  # another array of that shape is no mistake; a wrong forward pass shows in the gradients
+                named.append(wrong)
+        elif off(key, scale) <= TOLERANCE:
+            right.append(name)
+        else:
+            array = _wrong_array(layout, key, name, value, scale * expected[key])
+            named.append(array) if array else unexplained.append(name)
+    if of_loss and any(not k.startswith("$") for k in found) and not _same(of_loss, scale):
+        named.append(
+            Named("mean-for-sum", "all gradients", "readout.4",
+                  f"The loss is the {known[_nearest(known, of_loss)]}, but the gradients are those of the "
+                  f"{known[scale]}: they are {max(scale / of_loss, of_loss / scale):g} times too "
+                  f"{'large' if scale > of_loss else 'small'}.")
+        )  # fmt: skip
+    lines = [_named(m, layout, found) for m in mistakes]
+    return Diagnosis(tuple(unexplained), (*lines, *named), tuple(right), scale)
+
+
+def _same(a: float, b: float) -> bool:
+    return abs(a - b) <= 1e-6 * abs(b)
+
+
+def _nearest(known: dict[float, str], value: float) -> float:
+    return min(known, key=lambda s: abs(s - value))
+
+
+def _scale_of_loss(found: dict[str, Found], expected: dict[str, Any], known: dict[float, str]) -> float | None:
+    """By what the loss is multiplied; None if it is another loss. In bits it counts as that in nats."""
+    if "$loss" not in found:
+        return None
+    value, mean = float(np.ravel(found["$loss"].value)[0]), float(expected["$loss"])
+    for unit in (1.0, LOG_2):
+        for scale in known:
+            if np.isfinite(value) and abs(value * unit - scale * mean) <= 10 * TOLERANCE * abs(scale * mean):
+                return scale
+    return None
+
+
+def _named(mistake: Mistake, layout: Layout, found: dict[str, Found]) -> Named:
+    """A mistake, with the arrays that it makes wrong."""
+    plain, changed = outputs(layout.case, ()), outputs(layout.case, (mistake,))
+    assert plain is not None
+    assert changed is not None
+    right, wrong = layout.expected(plain), layout.expected(changed)
+    arrays = [f.name or k.strip("$") for k, f in found.items() if differs(right[k], wrong[k]) > TOLERANCE]
+    return Named(mistake.name, ", ".join(arrays), mistake.equation, mistake.explanation)
+
+
+def _wrong_array(layout: Layout, key: str, name: str, value: Any, expected: Any) -> Named | None:
+    """What is wrong with a single array, if it is simple."""
+    equation = label(layout, key)
+    value, expected = np.asarray(value, float), np.asarray(expected, float)
+    if not np.any(value) and value.size:
+        return Named(
+            "never-computed", name, equation, f"{name} is zero throughout: it is made, but nothing is added to it."
+        )
+    if not np.isfinite(value).all():
+        return None
+    if np.squeeze(value).ndim == 2 and differs(value.T, expected) <= TOLERANCE:
+        return Named("transposed", name, equation, f"{name} is transposed: the factors of the product are exchanged.")
+    T, B = layout.case.steps, layout.case.lanes
+    for factor, what in ((-1.0, "its sign is wrong"), (1 / T, "it is a mean over the steps, not a sum"),
+                         (1 / B, "it is a mean over the lanes, not a sum"), (1 / (T * B), "it is a mean, not a sum"),
+                         (float(T), "it is multiplied by the number of steps"), (2.0, "it is added twice"),
+                         (float(B), "it is multiplied by the number of lanes"), (0.5, "it is half of what is right"),
+                         (float(T * B), "it is multiplied by the number of characters")):  # fmt: skip
+        if factor != 1.0 and differs(value, factor * expected) <= TOLERANCE:
+            kind = "gradient-sign" if factor < 0 else "mean-for-sum" if factor < 1 and factor != 0.5 else "factor"
+            return Named(kind, name, equation, f"{name}: {what}.")
+    return None
+
+
+def _wrong_state(key: str, name: str, value: Any, layout: Layout, reference: dict[str, Any]) -> Named | None:
+    """Another state than the last."""
+    if key != "$last":
+        return None
+    d = layout.case.data()
+    others = {"the initial state": d["h0"]}
+    others |= {f"the state of step {t + 1}": h for t, h in enumerate(reference["h"][:-1])}
+    for what, state in others.items():
+        if differs(value, layout.expected({**reference, "last": state})["$last"]) <= TOLERANCE:
+            return Named("state-not-carried", name, "rnn.1",
+                         f"{name} is {what}. The next window must start from the last state of this one.")  # fmt: skip
+    if not np.any(value):
+        return Named(
+            "state-not-carried", name, "rnn.1", f"{name} is zero. The next window must start from the last state."
+        )
+    return None

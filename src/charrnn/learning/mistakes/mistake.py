@@ -1,0 +1,52 @@
+"""What a mistake is: a line of a reference, and the line that is written in its place."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+from charrnn.learning import references
+
+HEAD = "softmax_head"
+
+
+class Mistake(NamedTuple):
+    """A wrong line.
+
+    `line` is found in the function `where` (a network, or the readout), exactly once; `wrong` is written instead.
+    """
+
+    name: str
+    equation: str  # the label of the equation that it breaks, without brackets
+    line: str
+    wrong: str
+    explanation: str
+    where: str = ""  # the function; by default the network of the catalogue
+    large: bool = False  # shows only where gradients are large
+    in_head: tuple[str, str] | None = None  # a line of the readout, and what is written instead, that belong to it
+
+
+@cache
+def planted(where: str, changes: tuple[tuple[str, str], ...]) -> Callable[..., Any]:
+    """The reference function `where` with lines replaced."""
+    source = inspect.getsource(getattr(references, where))
+    for line, wrong in changes:
+        if source.count(line) != 1:
+            raise LookupError(f"{line!r} occurs {source.count(line)} times in {where}")
+        source = source.replace(line, wrong)
+    namespace: dict[str, Any] = dict(vars(references))
+    exec(compile("from __future__ import annotations\n" + source, f"<{where} with a mistake>", "exec"), namespace)
+    function: Callable[..., Any] = namespace[where]
+    return function
+
+
+def with_mistakes(where: str, network: str, mistakes: Sequence[Mistake]) -> Callable[..., Any] | None:
+    """The function with those mistakes that are in it; None if two of them change the same line."""
+    changes = tuple((m.line, m.wrong) for m in mistakes if (m.where or network) == where)
+    changes += tuple(m.in_head for m in mistakes if m.in_head and where == HEAD)
+    try:
+        return planted(where, changes) if changes else getattr(references, where)
+    except LookupError:
+        return None

@@ -1,0 +1,196 @@
+"""Runs a learner's program in a process of its own: a script that needs nothing but NumPy.
+
+    python -I runner.py FOLDER PACKAGES
+
+PACKAGES is where NumPy lies, which an isolated interpreter may not find by itself.
+
+FOLDER holds `plans.json` and `arrays.npz`: the program's source and a list of plans, each a list of calls with their
+arguments. For each plan the source is loaded again (functions, imports and constants; loops and training are left out).
+What its calls return is written to `results.npz` and `results.json`. An audit hook refuses files outside the folder,
+other programs and the network: this contains accidents, not malice.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import io
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+if __name__ == "__main__":
+    sys.path.append(sys.argv[2])
+
+import numpy as np
+
+FORBIDDEN = ("os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.truncate", "os.chmod", "os.chown", "os.link",
+             "os.symlink", "os.system", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.kill",
+             "os.killpg", "subprocess.Popen", "socket.connect", "socket.bind", "shutil.rmtree", "ctypes.dlopen",
+             "signal.pthread_kill", "os.putenv", "webbrowser.open")  # fmt: skip
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+
+
+class Parameters(dict):  # type: ignore[type-arg]
+    """A dictionary whose entries are attributes, too: programs write p["W"] or p.W."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self[name] = value
+
+
+def guard(folder: str) -> None:
+    """Refuse what a forward and a backward pass has no need of, from here on."""
+    home = os.path.realpath(folder) + os.sep
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "open":
+            path, mode, flags = arguments
+            writing = any(c in mode for c in "wax+") if isinstance(mode, str) else bool((flags or 0) & WRITING)
+            if writing and not (
+                isinstance(path, (str, bytes)) and os.path.realpath(os.fsdecode(path)).startswith(home)
+            ):
+                raise PermissionError(f"a program that is being checked may not write {path!r}")
+        elif event in FORBIDDEN and not (event == "ctypes.dlopen" and arguments[0] is None):
+            raise PermissionError(f"a program that is being checked may not call {event}")
+
+    sys.addaudithook(hook)
+
+
+def harmless(node: ast.stmt, own: set[str]) -> bool:
+    """Whether a statement of the file defines something, and trains nothing."""
+    if isinstance(node, (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)):
+        return True
+    if isinstance(node, ast.Try):
+        return all(isinstance(n, (ast.Import, ast.ImportFrom, ast.Pass, ast.Assign)) for n in node.body)
+    if isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)) and node.value is not None:
+        called = {n.func.id for n in ast.walk(node.value) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
+        return not called & (own | {"input", "open"})
+    return False
+
+
+def compiled(source: str, path: str) -> list[Any]:
+    """The statements of a program that define something."""
+    tree = ast.parse(source, path)
+    own = {node.name for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+    return [compile(ast.Module([node], []), path, "exec") for node in tree.body if harmless(node, own)]
+
+
+def load(statements: list[Any], path: str) -> dict[str, Any]:
+    """The names that a program defines."""
+    module: dict[str, Any] = {"__name__": "checked", "__file__": path}
+    for statement in statements:
+        with contextlib.suppress(Exception):  # a name that is missing shows when it is used
+            exec(statement, module)
+    return module
+
+
+def revived(value: Any, arrays: dict[str, Any], done: list[Any], module: dict[str, Any]) -> Any:
+    """An argument from its JSON: arrays by name, what earlier calls returned, and plain values."""
+    if isinstance(value, dict):
+        if "$array" in value:
+            return np.array(arrays[value["$array"]])
+        if "$result" in value:
+            step, index = value["$result"]
+            return done[step] if index is None else done[step][index]
+        if "$object" in value:
+            made = object.__new__(module[value["$object"]])
+            vars(made).update({k: revived(v, arrays, done, module) for k, v in value["attributes"].items()})
+            return made
+        if "$params" in value:
+            return Parameters({k: revived(v, arrays, done, module) for k, v in value["$params"].items()})
+        return {k: revived(v, arrays, done, module) for k, v in value.items()}
+    if isinstance(value, list):
+        return [revived(v, arrays, done, module) for v in value]
+    return value
+
+
+def flattened(value: Any, path: str = "", depth: int = 0) -> dict[str, Any]:
+    """The numbers of a result, by their path: what is no number is left out."""
+    found: dict[str, Any] = {}
+    if isinstance(value, dict) or (hasattr(value, "__dict__") and not isinstance(value, np.ndarray)):
+        items = value.items() if isinstance(value, dict) else vars(value).items()
+        for key, each in items if depth < 4 else ():
+            found |= flattened(each, f"{path}/{key}", depth + 1)
+    elif isinstance(value, (tuple, list)) and depth < 4:
+        with contextlib.suppress(Exception):
+            if isinstance(value, list) and value and np.asarray(value).dtype.kind in "fiu" and path:
+                return {path: np.asarray(value, float)}
+        for key, each in enumerate(value):
+            found |= flattened(each, f"{path}/{key}", depth + 1)
+    else:
+        with contextlib.suppress(Exception):
+            array = np.asarray(value)
+            if array.dtype.kind in "fiu" and array.size <= 100_000:
+                found[path or "/0"] = array.astype(float)
+    return found
+
+
+def run(
+    plan: dict[str, Any], statements: list[Any], path: str, arrays: dict[str, Any]
+) -> tuple[list[dict[str, Any]], str]:
+    """What each call of a plan returned, and the error that ended it."""
+    done: list[Any] = []
+    try:
+        module = load(statements, path)
+        module.update({k: revived(v, arrays, done, module) for k, v in plan["globals"].items()})
+        for call in plan["calls"]:
+            given = {k: revived(v, arrays, done, module) for k, v in call["arguments"].items()}
+            owner, _, method = call["function"].rpartition(".")
+            function = getattr(module[owner], method) if owner else module[method]
+            done.append(function(**given))
+            if owner and done[-1] is None:  # the gradients are attributes of the object
+                done[-1] = next(iter(given.values()))
+    except BaseException as error:
+        line = ""
+        trace = error.__traceback__
+        while trace:
+            if trace.tb_frame.f_code.co_filename == path:
+                line = f"line {trace.tb_lineno}: "
+            trace = trace.tb_next
+        return [flattened(r) for r in done], f"{line}{type(error).__name__}: {error}"[:500]
+    return [flattened(r) for r in done], ""
+
+
+def run_all(work: dict[str, Any], arrays: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+    """Run every plan: for each, its error and its results by name, and the arrays that these name."""
+    outcomes: list[Any] = []
+    kept: dict[str, Any] = {}
+    statements = compiled(work["source"], work["path"])
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed), np.errstate(all="ignore"):
+        for number, plan in enumerate(work["plans"]):
+            results, error = run(plan, statements, work["path"], arrays)
+            names = []
+            for step, found in enumerate(results):
+                names.append({path: f"{number}:{step}:{path}" for path in found})
+                kept |= {f"{number}:{step}:{path}": array for path, array in found.items()}
+            outcomes.append({"error": error, "results": names})
+    return outcomes, kept
+
+
+def main(folder: str) -> None:
+    """Read the plans in a folder, run them, and write their results."""
+    with (Path(folder) / "plans.json").open() as file:
+        work = json.load(file)
+    with np.load(Path(folder) / "arrays.npz", allow_pickle=False) as archive:
+        arrays = dict(archive)
+    if work["beside"]:
+        sys.path.insert(0, work["beside"])
+    guard(folder)
+    os.chdir(folder)
+    outcomes, kept = run_all(work, arrays)
+    os.chdir(folder)
+    np.savez("results.npz", **kept)
+    Path("results.json").write_text(json.dumps(outcomes))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,103 @@
+"""Mistakes planted in the right programs: file, the line, the wrong line, and the names by which it may be called.
+
+The programs are in `right/`; each is written in another style.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+RIGHT = Path(__file__).with_name("right")
+
+
+class Planted(NamedTuple):
+    file: str
+    line: str
+    wrong: str
+    name: str  # of the mistake
+    equation: str
+    function: str = ""
+
+    @property
+    def program(self) -> str:
+        source = (RIGHT / f"{self.file}.py").read_text(encoding="utf-8")
+        assert source.count(self.line) == 1, (self.file, self.line, source.count(self.line))
+        return source.replace(self.line, self.wrong)
+
+
+PLANTED = [
+    Planted("min_char_rnn", "Why.T @ dy + dhnext", "Why.T @ dy", "recurrent-gradient-missing", "rnn.4"),
+    Planted("min_char_rnn", "dhraw = (1 - hs[t] ** 2) * dh", "dhraw = dh", "tanh-derivative-missing", "rnn.3"),
+    Planted("min_char_rnn", "dhraw @ hs[t - 1].T", "dhraw @ hs[t].T",
+            "state-gradient-paired-with-the-wrong-step", "rnn.5"),
+    Planted("min_char_rnn", "dhnext = Whh.T @ dhraw", "dhnext = Whh @ dhraw", "recurrent-matrix-transposed", "rnn.4"),
+    Planted("min_char_rnn", "        dbh += dhraw", "        dbh = dhraw", "bias-gradient-of-one-step", "rnn.6"),
+    Planted("min_char_rnn", "        dhnext = Whh.T @ dhraw", "        dhnext = np.clip(Whh.T @ dhraw, -5, 5)",
+            "recurrent-gradient-clipped", "rnn.4"),
+    Planted("min_char_rnn", "hs[len(inputs) - 1]\n", "hs[0]\n", "state-not-carried", "rnn.1"),
+    Planted("min_char_rnn", "reversed(range(len(inputs)))", "reversed(range(1, len(inputs)))",
+            "first-step-skipped", "rnn.5"),
+    Planted("dd2424", "grads[\"W\"] = dA @ H[:, :-1].T", "grads[\"W\"] = dA @ H[:, 1:].T",
+            "state-gradient-paired-with-the-wrong-step", "rnn.5"),
+    Planted("dd2424", "G = (P - Y) / n", "G = P - Y", "mean-for-sum", "readout.4"),
+    Planted("dd2424", "dA.sum(axis=1, keepdims=True)", "dA.mean(axis=1, keepdims=True)", "mean-for-sum", "rnn.6"),
+    Planted("dd2424", "    H[:, [0]] = h0\n", "", "initial-state-ignored", "rnn.1"),
+    Planted("dd2424_object", "-(Y[:, t : t + 1] - p[t])", "Y[:, t : t + 1] - p[t]", "gradient-sign", "readout.4"),
+    Planted("dd2424_object", "grad_a = grad_h * (1 - h[t + 1] ** 2)", "grad_a = grad_h * (1 - h[t] ** 2)",
+            "tanh-derivative-of-the-step-before", "rnn.3"),
+    Planted("dd2424_object", "g.W += grad_a @ h[t].T", "g.W += h[t] @ grad_a.T", "transposed", "rnn.5"),
+    Planted("cs231n_rnn", "rnn_step_backward(dh[:, t] + dprev, cache[t])", "rnn_step_backward(dh[:, t], cache[t])",
+            "recurrent-gradient-missing", "rnn.4"),
+    Planted("cs231n_rnn", "        dWh += dWh_t", "        dWh = dWh_t", "state-gradient-of-one-step", "rnn.5"),
+    Planted("cs231n_rnn", "dz.sum(axis=0)\n    return dx", "dz.mean(axis=0)\n    return dx", "mean-for-sum", "rnn.6",
+            "rnn_step_backward"),
+    Planted("cs231n_lstm", "np.hstack([di * i * (1 - i), df * f * (1 - f), do * o * (1 - o), dg * (1 - g**2)])",
+            "np.hstack([di * i * (1 - i), df * f * (1 - f), dg * (1 - g**2), do * o * (1 - o)])", "gate-order-backward",
+            "lstm.8", "lstm_step_backward"),
+    Planted("cs231n_lstm", "dc = dnext_c + dnext_h * o * (1 - tc**2)", "dc = dnext_h * o * (1 - tc**2)",
+            "memory-gradient-not-added", "lstm.4", "lstm_step_backward"),
+    Planted("cs231n_lstm", "dc = dnext_c + dnext_h * o * (1 - tc**2)", "dc = (dnext_c + dnext_h * o * (1 - tc**2)) * f",
+            "", "lstm.6", "lstm_step_backward"),
+    Planted("cs231n_lstm", "dprev_c = dc * f\n", "dprev_c = dc\n", "forget-gate-missing", "lstm.7",
+            "lstm_step_backward"),
+    Planted("coursera_rnn", "(1 - a_next**2) * da_next", "(1 - a_next) * da_next", "tanh-derivative-without-square",
+            "rnn.3", "rnn_cell_backward"),
+    Planted("coursera_lstm", "dc * c_prev * ft", "dc * c_next * ft",
+            "forget-gradient-paired-with-the-wrong-step", "lstm.6"),
+    Planted("coursera_lstm", "dit = dc * cct * it * (1 - it)", "dit = dc * cct * (1 - np.square(it))",
+            "tanh-derivative-for-sigmoid-i", "lstm.8"),
+    Planted("coursera_names", "dy[Y[t]] -= 1", "pass", "target-not-subtracted", "readout.4"),
+    Planted("coursera_names", "gradients[\"dWya\"] += dy @ a[t].T", "gradients[\"dWya\"] += dy @ a[t - 1].T",
+            "readout-gradient-paired", "readout.5"),
+    Planted("plain_batched", "np.add.at(grads[\"Wx\"], inputs, d_a)", "grads[\"Wx\"][inputs] += d_a",
+            "repeated-characters-lost", "rnn.6"),
+    Planted("plain_batched", "d_o /= T * B", "d_o /= B", "mean-for-sum", "readout.4"),
+    Planted("plain_batched", "h[0] = h0", "h[0] = 0", "initial-state-ignored", "rnn.1"),
+    Planted("plain_batched", "d_next = d_a[t] @ Wh.T", "d_next = (d_h[t] + d_next) @ Wh.T",
+            "recurrent-gradient-without-tanh-derivative", "rnn.4"),
+    Planted("plain_lists", "dh_next = W.T @ da", "dh_next = W @ da", "recurrent-matrix-transposed", "rnn.4"),
+    Planted("gru_plain", "dn = dh * z * (1 - n**2)", "dn = dh * (1 - z) * (1 - n**2)",
+            "candidate-gradient-wrong-factor", "gru.4"),
+    Planted("gru_plain", "dh = dh * (1 - z) + drh", "dh = drh", "direct-path-missing", "gru.5"),
+    Planted("gru_cell", "dn * r])", "dn])", "reset-gate-missing", "gru.7"),
+    Planted("gru_cell", "dr = dn * h_n *", "dr = dn * h_prev *", "reset-gradient-wrong-factor", "gru.7"),
+    Planted("lstm_joined", "dc = dc + dh * o * (1 - th**2)", "dc = dc + dh * o * (1 - c_new**2)",
+            "tanh-derivative-of-the-memory", "lstm.4"),
+    Planted("lstm_joined", "dh * th * o", "dh * c_new * o", "tanh-missing-in-output-gradient", "lstm.5"),
+    Planted("plain_class", "da = (self.Why.T @ dy + dn) * (1 - hs[t] ** 2)",
+            "da = self.Why.T @ dy * (1 - hs[t] ** 2)",
+            "recurrent-gradient-missing", "rnn.4"),
+    Planted("plain_pair", "dh = params[\"W_hy\"].T @ do + dh_next",
+            "dh = params[\"W_hy\"].T @ np.clip(do, -1, 1) + dh_next\n"
+            "        dh = np.clip(dh, -1, 1)", "gradient-clipped-before-summed", "rnn.4"),
+    Planted("gru_sequence", "da = np.hstack([dr, dz, dn])", "da = np.hstack([dz, dr, dn])",
+            "gate-order-backward", "gru.8"),
+    Planted("lstm_lanes", "dc_n = dc * f", "dc_n = dc", "forget-gate-missing", "lstm.7"),
+    Planted("coursera_names", "gradients[\"da_next\"] = parameters", "gradients[\"da_next\"] += parameters",
+            "recurrent-gradient-accumulates", "rnn.4"),
+    Planted("plain_batched", "return loss, grads, h[-1]", "return loss, grads, h0", "state-not-carried", "rnn.1"),
+    # two at once
+    Planted("min_char_rnn", "        dhraw = (1 - hs[t] ** 2) * dh\n        dbh += dhraw",
+            "        dhraw = dh\n        dbh = dhraw", "tanh-derivative-missing", "rnn.3"),
+]  # fmt: skip
