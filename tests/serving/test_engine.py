@@ -13,11 +13,13 @@ from charrnn import LanguageModel
 from charrnn.config import ModelConfig
 from charrnn.generation import SamplingConfig
 from charrnn.ngrams import Experts
+from charrnn.nn.kernels.kernels import VARIABLE
 from charrnn.nn.layers import LAYERS
 from charrnn.nn.model import CharModel
+from charrnn.nn.stepper import PlainStepper, make_stepper
 from charrnn.serving.engine import Engine, QueueFullError, TextRequest, Token
 from charrnn.serving.engine import engine as engine_module
-from charrnn.serving.engine.lanes import SIZES, LaneGroup, largest_independent_batch
+from charrnn.serving.engine.lanes import LANES, SIZES, LaneGroup, largest_independent_batch
 from charrnn.serving.engine.text_request import TOKEN
 from charrnn.text.vocabulary import Vocabulary
 
@@ -342,27 +344,43 @@ def test_texts_of_two_versions_of_a_model_go_on_side_by_side() -> None:
     assert written[0] != written[1]
 
 
+@pytest.mark.parametrize("kernels", ["numpy", "auto"])
 @pytest.mark.parametrize("cell", ["rnn", "qrnn"])
-def test_the_number_of_lanes_is_one_at_which_place_and_company_make_no_difference(cell: str) -> None:
+def test_the_number_of_lanes_is_one_at_which_place_and_company_make_no_difference(
+    cell: str, kernels: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, kernels)
     model = network(cell)
     size = largest_independent_batch(model)
-    assert size in SIZES
-    groups = [LaneGroup(model, size) for _ in range(5)]
+    assert size in (SIZES if not model.network.kernels.compiled else (LANES,))
     rng = np.random.default_rng(0)
     seen = set()
-    for k, group in enumerate(groups):
-        group.inputs[...] = rng.integers(0, len(LETTERS), size)
-        group.inputs[0, k % size] = 3
-        group.read()
-        seen.add(group.logits[k % size].tobytes())
+    for k in (0, 1, size // 2, size - 1):
+        stepper = make_stepper(model.network, model.params, size)
+        ids = rng.integers(0, len(LETTERS), size)
+        ids[k] = 3
+        stepper.use(k + 1)
+        seen.add(stepper.step(ids)[k].tobytes())
     assert len(seen) == 1
 
 
 def test_where_rounding_depends_on_the_place_there_is_one_lane(monkeypatch: pytest.MonkeyPatch) -> None:
-    def read(group: LaneGroup) -> None:
-        group.logits = np.arange(group.size, dtype=np.float32)[:, None] + np.ones(
-            (group.size, len(LETTERS)), np.float32
-        )
+    def step(self: PlainStepper, ids: np.ndarray, log_q: np.ndarray | None = None) -> np.ndarray:
+        return np.arange(len(ids), dtype=np.float32)[:, None] + np.ones((len(ids), len(LETTERS)), np.float32)
 
-    monkeypatch.setattr(LaneGroup, "read", read)
+    monkeypatch.setenv(VARIABLE, "numpy")
+    monkeypatch.setattr(PlainStepper, "step", step)
     assert largest_independent_batch(network("rnn")) == 1
+
+
+@pytest.mark.parametrize("cell", NETWORKS)
+def test_a_lane_that_empties_in_the_middle_leaves_the_others_as_they_were(cell: str) -> None:
+    """With compiled kernels the last lane moves to its place."""
+    model, lengths = network(cell), (9, 3, 5, 20)
+
+    async def check(engine: Engine) -> list[str]:
+        wanted = (TextRequest(model, "ab", length, SamplingConfig(), seed) for seed, length in enumerate(lengths))
+        return await texts(engine, *wanted)
+
+    expected = [model.generate("ab", length, seed=seed) for seed, length in enumerate(lengths)]
+    assert with_engine(model, check) == expected

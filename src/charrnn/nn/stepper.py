@@ -18,11 +18,16 @@ from charrnn.nn.parameters import Parameters
 class Stepper(Protocol):
     """Reads a character in each lane. The parameters must stay as they are while it is used."""
 
+    independent: bool  # a lane's numbers are the same bits whatever the other lanes read
+
     def step(self, ids: Array, log_q: Array | None = None) -> Array:
         """Read ids (B,), with what the experts say of what follows, (num_experts, 1, B, V); returns logits (B, V).
 
         They are a view, valid until the next step.
         """
+
+    def use(self, lanes: int) -> None:
+        """Compute the first lanes only, where no lane's numbers depend on the others; else all of them still."""
 
     def state(self) -> Array:
         """The state after the last step, (L, S, B, H), a copy."""
@@ -34,6 +39,8 @@ class Stepper(Protocol):
 class PlainStepper:
     """By the forward pass of the network, a window of one character at a time."""
 
+    independent = False  # NumPy's products let a row depend on the rows beside it
+
     def __init__(self, model: CharModel, params: Parameters, lanes: int) -> None:
         self.model, self.params = model, params
         self._workspace = model.workspace(1, lanes, params.vector.dtype)
@@ -43,6 +50,9 @@ class PlainStepper:
         """Read ids (B,); returns logits (B, V)."""
         logits, self._state = self.model.forward(self.params, ids[None, :], self._state, self._workspace, log_q=log_q)
         return np.asarray(logits[0])
+
+    def use(self, lanes: int) -> None:
+        return
 
     def state(self) -> Array:
         return self._state.copy()

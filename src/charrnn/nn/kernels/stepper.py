@@ -27,15 +27,22 @@ CALL = 14  # as in c/replay.h
 LARGEST_TABLES = 1 << 22  # numbers: a larger vocabulary is not tabulated
 
 
+class Lanes(int):
+    """A number of lanes that may be lowered and raised again between steps."""
+
+
 class _Calls:
     """The calls of a step, in their order, and the arrays that they read and write."""
 
     def __init__(self, f: Functions) -> None:
         self.f = f
         self.recorded: list[list[int]] = []
+        self.lanes_at: list[tuple[int, int]] = []  # the call and the argument where the number of lanes stands
         self.alive: list[Any] = []
 
     def add(self, name: str, *arguments: int | Array | ctypes.Structure | None) -> None:
+        """Record a call. An argument of type `Lanes` is the number of lanes in use."""
+        self.lanes_at += [(len(self.recorded), k + 1) for k, a in enumerate(arguments) if isinstance(a, Lanes)]
         self.alive += [a for a in arguments if not isinstance(a, int)]
         numbers = [_number(argument) for argument in arguments]
         self.recorded.append([self.f.address(name), *numbers, *[0] * (CALL - 1 - len(numbers))])
@@ -62,6 +69,8 @@ def can_step(model: CharModel) -> bool:
 class CompiledStepper:
     """As `Stepper`, for a network whose layers are compiled."""
 
+    independent = True
+
     def __init__(self, model: CharModel, params: Parameters, lanes: int) -> None:
         dtype, S = params.vector.dtype, model.config.num_experts
         self.model, self.params, self.lanes, self.vocab_size = model, params, lanes, model.config.vocab_size
@@ -83,6 +92,7 @@ class CompiledStepper:
                 x = self._experts(x, ws.experts)
         self._readout(x, ws.readout)
         self._plan = np.array(self.calls.recorded, np.int64)
+        self._counts = tuple(np.array(self.calls.lanes_at).T)
         self._replay, self._arguments = self.calls.f("replay"), (len(self._plan), pointer(self._plan))
         self.logits: Array = ws.readout.flat_logits
         self.set_state(start)
@@ -100,6 +110,10 @@ class CompiledStepper:
         if self._tables is not None:
             np.add(self.ids, self.lanes, out=self._tables.row_before)
         return self.logits
+
+    def use(self, lanes: int) -> None:
+        """Compute the first lanes only; the others stay as they are. No lane's numbers depend on the others."""
+        self._plan[self._counts] = lanes
 
     def state(self) -> Array:
         """The state after the last step, (L, S, B, H), a copy."""
@@ -131,8 +145,8 @@ class CompiledStepper:
         if w.input is None:
             w.window.ids = pointer(self.ids)
         else:
-            self.calls.add("product", B, I, G, x, I, w.input.forward_panels, w.gates, G, 0)
-        self.calls.add(f"{layer.name}_forward", w.window, 0, B)
+            self.calls.add("product", Lanes(B), I, G, x, I, w.input.forward_panels, w.gates, G, 0)
+        self.calls.add(f"{layer.name}_forward", w.window, 0, Lanes(B))
         for s in range(len(layer.states)):
             self.calls.copy(w.states[s, 1], w.states[s, 0])
         return np.asarray(w.states[0, 1])
@@ -145,32 +159,32 @@ class CompiledStepper:
             w.pooling.ids, w.pooling.ids_before = pointer(self.ids), pointer(self._tables.row_before)
         else:
             panels = w.left.forward_panels, w.right.forward_panels
-            self.calls.add("norm_forward", H, 0, B, x, self.params[layer.norm], w.u[1], w.r)
-            self.calls.add("pairs_forward", B, H, 0, B, w.u, *panels, self.fresh, w.gates)
+            self.calls.add("norm_forward", H, 0, Lanes(B), x, self.params[layer.norm], w.u[1], w.r)
+            self.calls.add("pairs_forward", B, H, 0, Lanes(B), w.u, *panels, self.fresh, w.gates)
             self.calls.copy(w.u[1], w.u[0])
             w.pooling.x = pointer(x)
-        self.calls.add("pool_forward", w.pooling, 0, B)
+        self.calls.add("pool_forward", w.pooling, 0, Lanes(B))
         self.calls.copy(w.cells[1], w.cells[0])
         return np.asarray(w.outputs)
 
     def _experts(self, x: Array, w: Any) -> Array:
         B, H, V, S = self.lanes, self.model.config.hidden_size, self.vocab_size, self.model.config.num_experts
         self.calls.copy(x, w.x)
-        self.calls.add("roots", B, V, S, 0, B, self.log_q, w.phi)
-        self.calls.add("product", B, S * V, H, w.phi, S * V, w.matrix.forward_panels, w.x, H, 1)
+        self.calls.add("roots", B, V, S, 0, Lanes(B), self.log_q, w.phi)
+        self.calls.add("product", Lanes(B), S * V, H, w.phi, S * V, w.matrix.forward_panels, w.x, H, 1)
         return np.asarray(w.x)
 
     def _readout(self, x: Array, w: Any) -> None:
         B, H, V, S = self.lanes, self.model.config.hidden_size, self.vocab_size, self.model.config.num_experts
         readout, h = self.model.readout, x
         if readout.norm is not None:
-            self.calls.add("norm_forward", H, 0, B, x, self.params[readout.norm.name], w.h, w.r)
+            self.calls.add("norm_forward", H, 0, Lanes(B), x, self.params[readout.norm.name], w.h, w.r)
             h = w.h
-        self.calls.add("product", B, H, V, h, H, w.matrix.forward_panels, w.logits, V, 0)
+        self.calls.add("product", Lanes(B), H, V, h, H, w.matrix.forward_panels, w.logits, V, 0)
         trust: tuple[Any, ...] = (None, None, None, None)
         if w.gates is not None:
             trust = self.log_q, w.gates.weight, self.params["mixture.gate_bias"], w.gates.gates
-        self.calls.add("logits_forward", B, V, H, S, 0, B, self.params["readout.bias"], h, *trust, w.logits)
+        self.calls.add("logits_forward", B, V, H, S, 0, Lanes(B), self.params["readout.bias"], h, *trust, w.logits)
 
 
 class _Tables:

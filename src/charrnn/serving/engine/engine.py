@@ -195,9 +195,9 @@ class Engine:
                 if text.finish:
                     leaving.append((group, lane))
                 elif text.unsent > BUFFER:
-                    self._park(text, group.state[:, :, lane].copy())
+                    self._park(text, group.state_of(lane))
                     leaving.append((group, lane))
-        for group, lane in leaving:
+        for group, lane in sorted(leaving, key=lambda place: -place[1]):  # from the last lane on: see `leave`
             group.leave(lane)
         self._active -= len(leaving)
         if leaving:
@@ -219,7 +219,7 @@ class Engine:
             if sum(group.room for group in others) < len(emptiest.lanes):
                 continue
             for lane, text in emptiest.lanes.items():
-                text.parked = emptiest.state[:, :, lane].copy()
+                text.parked = emptiest.state_of(lane)
                 next(group for group in others if group.room).join(text)
             self._groups.remove(emptiest)
 
