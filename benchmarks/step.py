@@ -1,20 +1,23 @@
-"""One training step beside PyTorch's, JAX's and the textbook's: forward, backward, clipping, Adam.
+"""One training step beside NumPy's, PyTorch's, JAX's and the textbook's: forward, backward, clipping, Adam.
 
 Process CPU times on one thread, interleaved; ratios are medians over rounds, and what stands behind is their quartiles.
-Every program reads the same windows from a fresh state. PyTorch is the best of its eager variants.
+Every program reads the same windows from a fresh state. Ours runs on the compiled kernels where they are built; NumPy is
+the same step with `--kernels numpy`. PyTorch is the best of its eager variants.
 
-    python benchmarks/step.py [--rounds 9] [--smoke] [--threads 1]
+    python benchmarks/step.py [--rounds 9] [--smoke] [--threads 1] [--out benchmarks/results/step-PROCESSOR.json]
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
+import json
 import os
 import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import machine  # first: it says how many threads the libraries may use, which they read when they are imported
 
@@ -37,19 +40,25 @@ WORKLOADS = [
     ("rnn", 512, 1, 50, 64, (1.15, 1.35, None)),
     ("lstm", 200, 1, 25, 50, (1.0, 1.0, None)),
     ("lstm", 512, 1, 50, 64, (0.95, 1.25, None)),
+    ("lstm", 200, 1, 25, 1, (4.0, 1.9, None)),
     ("gru", 200, 1, 25, 50, (1.5, 1.15, None)),
+    ("gru", 64, 1, 64, 32, (5.0, 1.9, None)),
+    ("gru", 200, 1, 25, 1, (9.0, 1.8, None)),
     ("qrnn", 192, 3, 64, 16, (1.0, None, None)),
+    ("qrnn", 128, 3, 64, 16, (1.0, None, None)),
 ]
-PEERS = ("PyTorch", "JAX", "textbook")
+PEERS = ("NumPy", "PyTorch", "JAX", "textbook")
 ROUND_S = 0.25  # of each program in each round
 clock: Callable[[], float] = time.process_time if THREADS == 1 else time.perf_counter
 
 
-def make_trainer(cell: str, hidden_size: int, num_layers: int, seq_len: int, batch_size: int) -> Trainer:
+def make_trainer(
+    cell: str, hidden_size: int, num_layers: int, seq_len: int, batch_size: int, kernels: str = "auto"
+) -> Trainer:
     config = make_config(
         {"cell": cell, "hidden_size": hidden_size, "num_layers": num_layers, "seq_len": seq_len,
          "batch_size": batch_size, "batching": "random", "grad_clip": peers.CLIP, "learning_rate": peers.RATE,
-         "schedule": "constant", "warmup_steps": 0}
+         "schedule": "constant", "warmup_steps": 0, "kernels": kernels}
     )  # fmt: skip
     ids = np.random.default_rng(0).integers(0, VOCAB_SIZE, 200_000).astype(np.uint8)
     return new_trainer(config, CHARACTERS, ids)
@@ -111,6 +120,9 @@ def measure(workload: tuple, rounds: int) -> tuple[dict[str, np.ndarray], Traine
     trainer = make_trainer(cell, hidden_size, num_layers, seq_len, batch_size)
     batches = [trainer.batcher[k] for k in range(64)]
     steps: dict[str, Callable[[], float]] = {"ours": lambda: trainer.step(0.0).loss}
+    if trainer.model.kernels.compiled:
+        plain = make_trainer(cell, hidden_size, num_layers, seq_len, batch_size, "numpy")
+        steps["NumPy"] = lambda: plain.step(0.0).loss
     for name, step in competitors(cell, hidden_size, trainer).items():
         count = iter(range(sys.maxsize))
 
@@ -155,8 +167,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--threads", type=int, default=1, help="of every library; times are then wall times")
     parser.add_argument("--smoke", action="store_true", help="two small workloads; fails only far below the ratios")
+    parser.add_argument("--out", type=Path, help="a JSON file for the ratios")
     options = parser.parse_args()
     machine.limit_torch(THREADS)
+    records = []
     with blas_threads(THREADS):
         print(f"{machine.describe()}; {THREADS} thread(s); vocabulary {VOCAB_SIZE}; {options.rounds} rounds")
         peak = peak_gflops()
@@ -169,9 +183,11 @@ def main() -> None:
             share = f"{np.median(times['products'] / times['ours']):13.0%}" if "products" in times else " " * 13
             of_peak = f"{flops(trainer) / mine / 1e9 / peak:8.0%}" if cell != "qrnn" else " " * 8
             cells = []
-            for peer, hold in zip(PEERS, holds, strict=True):
+            record = {"network": workload[:5], "ms": 1e3 * mine}
+            for peer, hold in zip(PEERS, (None, *holds), strict=True):
                 found = ratio(times, peer)
                 if found:
+                    record[f"{peer} ÷ ours"] = {"median": found[0], "quartiles": found[1:3], "variant": found[3]}
                     wanted = f" aim {hold:g}" if hold else ""
                     cells.append(f"{peer} {found[0]:.2f} ({found[1]:.2f}-{found[2]:.2f}) {found[3]}{wanted}")
                 if found and options.smoke and hold and found[0] < 0.5 * hold:
@@ -181,6 +197,10 @@ def main() -> None:
                 f"{1e6 * mine / seq_len / batch_size:8.2f} {share} {of_peak}   " + "; ".join(cells),
                 flush=True,
             )
+            records.append(record)
+    if options.out:
+        found = {"machine": machine.describe(), "sgemm_768_gflops": peak, "steps": records}
+        options.out.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
