@@ -1,8 +1,8 @@
 """One training step beside NumPy's, PyTorch's, JAX's and the textbook's: forward, backward, clipping, Adam.
 
 Process CPU times on one thread, interleaved; ratios are medians over rounds, and what stands behind is their quartiles.
-Every program reads the same windows from a fresh state. Ours runs on the compiled kernels where they are built; NumPy is
-the same step with `--kernels numpy`. PyTorch is the best of its eager variants.
+Every program reads the same windows from a fresh state. Ours runs on the compiled kernels where they are built; NumPy
+is the same step with `--kernels numpy`. PyTorch is the best of its eager variants.
 
     python benchmarks/step.py [--rounds 9] [--smoke] [--threads 1] [--out benchmarks/results/step-PROCESSOR.json]
 """

@@ -1,7 +1,7 @@
 """Wall time of a training step with one worker and with more, and the same beside another busy process.
 
-Steps of each number are interleaved in rounds; ratios are medians over rounds. Run nothing else meanwhile: the second core
-is what is measured. Afterwards a process that never waits runs beside them.
+Steps of each number are interleaved in rounds; ratios are medians over rounds. Run nothing else meanwhile: the second
+core is what is measured. Afterwards a process that never waits runs beside them.
 
     python benchmarks/workers.py [--workers 2] [--rounds 15] [--out benchmarks/results/workers-PROCESSOR.json]
 """

@@ -55,6 +55,11 @@ def out_of_range() -> list[str]:
 
 COMMANDS = [
     *out_of_range(),
+    # exports
+    "export run --to onnx --out m.npz", "export run --to npz --out m.txt", "export run --to html --out run",
+    "export run --to npz --out m.npz --prune 2", "export run --to npz --out m.npz --prune 0",
+    "export run --to js --out used", "export run --to js --out text.txt", "export run --to npz --out nowhere/m.npz",
+    "export run --to npz --out m.npz --quantise int4", "export torn --to npz --out m.npz", "export run --to npz",
     # unknown names
     "trian", "train text.txt --hiden-size 3", "train text.txt --cell lstmm", "train text.txt --batching chunk",
     "train text.txt --schedule cosin", "train text.txt --optimizer adamw", "train text.txt --dtype float16",

@@ -21,6 +21,7 @@ COMMANDS = (
     "corpora",
     "evaluate",
     "experiment",
+    "export",
     "gradcheck",
     "info",
     "plot",

@@ -22,6 +22,7 @@ from charrnn.ngrams import CHAINS, COUNTS_PREFIX, Experts
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Layout, Parameters
 from charrnn.runs.files import FORMAT, FORMATS, DamagedError, header_value, read_arrays, write_arrays
+from charrnn.runs.npz_file import read_npz
 from charrnn.settings import shown
 from charrnn.text.vocabulary import Vocabulary
 
@@ -39,28 +40,30 @@ class ModelFile(NamedTuple):
 
 
 def write_model(path: Path, contents: ModelFile) -> None:
+    experts = contents.experts
+    write_arrays(path, to_torch(contents.params) | (experts.packed if experts else {}), model_header(contents))
+
+
+def model_header(contents: ModelFile) -> dict[str, Any]:
+    """What a file says of a model beside its arrays."""
     header = {
         "format": FORMAT,
         "model": _header(contents.network.config),
         "vocabulary": contents.vocabulary.characters,
         "provenance": contents.provenance,
     }
-    arrays, experts = to_torch(contents.params), contents.experts
-    if experts is not None:
-        arrays |= experts.packed
-        header["experts"] = list(experts.names)
-    write_arrays(path, arrays, header)
+    return {**header, "experts": list(contents.experts.names)} if contents.experts else header
 
 
 def read_model(path: Path) -> ModelFile:
-    """Read and check a model file: names, shapes, types and values.
+    """Read and check a model file, or one that was exported as .npz: names, shapes, types and values.
 
     Raises
     ------
     RunError
         The file is missing, damaged, or not a model of this package.
     """
-    arrays, header = read_arrays(path)
+    arrays, header = read_npz(path) if path.suffix == ".npz" else read_arrays(path)
     if "model" not in header:
         raise RunError(f"'{path}' is not a model file (is it a checkpoint? the model is model.safetensors)")
     if header.get("format") not in FORMATS:

@@ -1,0 +1,99 @@
+"""`--to js`: a folder with an ES module, its types and the model, which browsers, Node and `npm install` can use."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import zlib
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import save as safetensors_bytes
+
+from charrnn.arrays import Array
+from charrnn.errors import ConfigError, RunError
+from charrnn.export.contents import Contents
+from charrnn.language_model import LanguageModel
+from charrnn.runs.files import KEY, read_json, write_atomic
+from charrnn.runs.npz_file import SCALE
+from charrnn.version import __version__
+
+MODULE = resources.files("charrnn.export") / "module"
+FILES = (
+    "charrnn.js",
+    "network.js",
+    "generation.js",
+    "randomness.js",
+    "inflate.js",
+    "index.js",
+    "index.d.ts",
+)
+PACKAGE, MODEL = "package.json", "model.js"
+
+
+def write(out: Path, contents: Contents) -> list[Path]:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"cannot make the folder '{out}': {error.strerror}") from None
+    package = {
+        "name": f"charrnn-{package_name(contents.name)}", "version": "1.0.0", "private": True, "type": "module",
+        "description": f"A character model of {contents.header['provenance'].get('text', 'a text')}, made with charrnn",
+        "main": "index.js", "types": "index.d.ts", "exports": {".": {"types": "./index.d.ts", "default": "./index.js"}},
+        "sideEffects": False, KEY: __version__,
+    }  # fmt: skip
+    files = {PACKAGE: json.dumps(package, indent=2) + "\n", MODEL: f'export default "{packed(contents)}";\n'}
+    files |= {name: (MODULE / name).read_text("utf-8") for name in FILES}
+    for name, text in files.items():
+        write_atomic(out / name, text.encode())
+    return [out / name for name in files]
+
+
+def packed(contents: Contents) -> str:
+    """The model as a safetensors file, compressed with zlib, in base64: what `load` of the module reads."""
+    data = safetensors_bytes(own_arrays(contents), {KEY: json.dumps(contents.header, ensure_ascii=False)})
+    stream = zlib.compressobj(9, strategy=zlib.Z_RLE)  # weights repeat nothing but zeros
+    return base64.b64encode(stream.compress(data) + stream.flush()).decode()
+
+
+def own_arrays(contents: Contents) -> dict[str, Array]:
+    """The arrays, contiguous as the format wants them, without the second biases that only PyTorch has."""
+    layout = contents.model.params.layout
+    return {n: np.ascontiguousarray(a) for n, a in contents.arrays.items() if n.removesuffix(SCALE) in layout}
+
+
+def check(out: Path, model: LanguageModel) -> None:
+    """Refuse what cannot be written: a model with counts, or a folder in which something could be lost."""
+    check_counts(model)
+    check_folder(out)
+
+
+def check_counts(model: LanguageModel) -> None:
+    if model.experts is not None:
+        raise ConfigError(
+            "the model has counts, which the module in JavaScript does not know: train with --ngrams none, or export "
+            "--to npz"
+        )
+    if model.network.config.documents:
+        raise ConfigError(
+            "the model writes documents, which the module in JavaScript does not know: export --to npz, or train on one "
+            "text without --documents"
+        )
+
+
+def check_folder(out: Path) -> None:
+    """Refuse a folder in which something could be lost: it must be new, empty, or an earlier export."""
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return
+    if not out.is_dir():
+        raise ConfigError(f"'{out}' is a file: --to js writes a folder, name a new one")
+    package = out / PACKAGE
+    if not package.is_file() or KEY not in read_json(package):
+        raise ConfigError(f"the folder '{out}' holds other files than an export: name a new one, or empty it")
+
+
+def package_name(name: str) -> str:
+    """A run's name as npm takes it."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "model"

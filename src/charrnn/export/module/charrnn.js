@@ -1,0 +1,145 @@
+// A character model that writes and scores text: language_model.py of the Python package charrnn in JavaScript, under
+// the same names. The NumPy code is the definition.
+
+import { apply_filters, by_likelihood, log_softmax, make_sampling, pick, refuse, StopMatcher } from "./generation.js";
+import { inflate } from "./inflate.js";
+import { CharModel } from "./network.js";
+import { stream as random_stream } from "./randomness.js";
+
+const MOST_BYTES = 1 << 30; // of a model that is unpacked
+const TYPES = { F32: Float32Array, F64: Float64Array, I8: Int8Array, U8: Uint8Array, I64: BigInt64Array };
+
+// A text that grows: what may follow it, and how it continues.
+class State {
+  constructor(model, layers = model.network.zero_state(), logits = null) {
+    Object.assign(this, { model, layers, logits });
+  }
+
+  // The probability of each character, the likeliest first.
+  next_probs() {
+    const probs = log_softmax(this.logits).map(Math.exp);
+    return new Map(by_likelihood(this.logits).map((id) => [this.model.characters[id], probs[id]]));
+  }
+
+  feed(text, on_unknown = "error") {
+    return this.feed_ids(this.model.encode(text, on_unknown));
+  }
+
+  feed_ids(ids) {
+    for (const id of ids) this.logits = this.model.network.forward(id, this.layers);
+    return this;
+  }
+
+  copy() {
+    const layers = this.layers.map((arrays) => arrays.map((x) => x.slice()));
+    return new State(this.model, layers, this.logits);
+  }
+}
+
+export class LanguageModel {
+  constructor(arrays, { model, vocabulary, provenance }) {
+    [this.config, this.characters, this.provenance] = [model, Array.from(vocabulary), provenance];
+    this.id_of = new Map(this.characters.map((character, id) => [character, id]));
+    if (this.id_of.size !== model.vocab_size) refuse("its sizes do not fit");
+    this.network = new CharModel(arrays, model);
+  }
+
+  // A text with its line ends and its beginning as those of files are read.
+  mend(text) {
+    if (!this.id_of.has("\ufeff")) text = text.replace(/^\ufeff/, "");
+    return this.id_of.has("\r") ? text : text.replace(/\r\n?/g, "\n");
+  }
+
+  encode(text, on_unknown = "error") {
+    const known = (character, position) => {
+      if (this.id_of.has(character) || on_unknown === "skip") return this.id_of.has(character);
+      const code = character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0");
+      return refuse(`character '${character}' (U+${code}) at position ${position} is not in the model's vocabulary`);
+    };
+    return Array.from(this.mend(text)).filter(known).map((character) => this.id_of.get(character));
+  }
+
+  // The state after a prompt; without one, after a line end, a space, or the first character.
+  start(prompt = "", on_unknown = "error") {
+    const ids = this.encode(prompt, on_unknown);
+    const usual = this.id_of.get("\n") ?? this.id_of.get(" ") ?? 0;
+    return new State(this).feed_ids(ids.length ? ids : [usual]);
+  }
+
+  // Without end: the next character, the logits before it, and those that the filters have left.
+  *write(prompt = "", { seed, sample = 0, on_unknown = "error", ...given } = {}) {
+    const config = make_sampling(given);
+    const random = random_stream(seed ?? crypto.getRandomValues(new Uint32Array(1))[0], "sampling", sample);
+    for (const state = this.start(prompt, on_unknown); ; ) {
+      const { logits } = state;
+      const filtered = apply_filters(logits, config);
+      const id = pick(filtered, random());
+      yield { id, character: this.characters[id], logits, filtered };
+      state.feed_ids([id]);
+    }
+  }
+
+  *stream(prompt = "", { length = 500, stop = [], ...options } = {}) {
+    const stops = [stop].flat();
+    if (stops.includes("")) refuse("a stop string must not be empty");
+    const matcher = new StopMatcher(stops.map((each) => this.mend(each)).filter((each) => each));
+    const written = this.write(prompt, options);
+    for (let n = 0; n < length && !matcher.reached; n += 1) yield* matcher.add(written.next().value.character);
+    if (!matcher.reached) yield* matcher.pending;
+  }
+
+  generate(prompt = "", options = {}) {
+    return [...this.stream(prompt, options)].join("");
+  }
+
+  // The surprise at each character of a text after the first, in nats.
+  score(text, on_unknown = "error") {
+    const [first, ...ids] = this.encode(text, on_unknown);
+    if (!ids.length) refuse("a text of fewer than 2 known characters cannot be scored");
+    const state = new State(this).feed_ids([first]);
+    const per_char = ids.map((id) => [-log_softmax(state.logits)[id], state.feed_ids([id])][0]);
+    const nats_per_char = per_char.reduce((sum, nats) => sum + nats, 0) / per_char.length;
+    return { per_char, nats_per_char, bits_per_char: nats_per_char / Math.LN2, perplexity: Math.exp(nats_per_char) };
+  }
+}
+
+// The arrays of a safetensors file, each asked for by its name and shape.
+class Arrays {
+  constructor(bytes) {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const size = Number(view.getBigUint64(0, true));
+    this.table = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + size)));
+    this.data = bytes.subarray(8 + size);
+    this.header = JSON.parse(this.table.__metadata__.charrnn);
+  }
+
+  // An array of any length and type.
+  row(name) {
+    const { dtype, data_offsets } = this.table[name] ?? refuse(`the model lacks the array '${name}'`);
+    return new TYPES[dtype](this.data.slice(...data_offsets).buffer);
+  }
+
+  // A vector, or a matrix as floats: of Q and s, where it is quantised.
+  get(name, rows, columns) {
+    const data = this.row(name);
+    const shape = columns ? [rows, columns] : [rows];
+    if (String(this.table[name].shape) !== String(shape) || data.length !== rows * (columns ?? 1))
+      refuse(`the array '${name}' of the model has another shape than ${shape}`);
+    if (!columns) return data;
+    const scale = data instanceof Int8Array ? this.get(`${name}.scale`, rows) : null;
+    const weight = scale ? Float32Array.from(data, (q, k) => q * scale[Math.floor(k / columns)]) : data;
+    return { data: weight, rows, columns };
+  }
+}
+
+// The model from what was exported: bytes, or the same in base64.
+export function load(source) {
+  let arrays = null;
+  try {
+    const bytes = typeof source === "string" ? Uint8Array.from(atob(source), (c) => c.charCodeAt(0)) : source;
+    arrays = new Arrays(inflate(bytes, MOST_BYTES));
+  } catch (error) {
+    refuse(`this is not a whole model of charrnn (${error.message})`);
+  }
+  return new LanguageModel(arrays, arrays.header);
+}

@@ -1,0 +1,122 @@
+// The page: writes in slices of a few milliseconds, so that it stays alive, and shows what the model said.
+
+const SLICE = 12; // milliseconds of writing between two pictures
+const LARGEST = 6; // nats: any larger surprise has the same colour
+const at = (id) => document.getElementById(id);
+const [text, message, status] = ["text", "message", "status"].map(at);
+let model = null;
+let records = []; // of each character: its surprise in nats, and the five likeliest with their probabilities
+let chosen = -1;
+let writing = null;
+
+const visible = (character) => ({ " ": "␣", "\n": "↵", "\t": "⇥" })[character] ?? character;
+
+function record({ id, character, logits, filtered }) {
+  const logs = log_softmax(logits);
+  const five = by_likelihood(logits).slice(0, 5);
+  if (!five.includes(id)) five.push(id);
+  const alternatives = five.map((k) => ({ id: k, probability: Math.exp(logs[k]), cut: filtered[k] === -Infinity }));
+  return { id, character, nats: -logs[id], alternatives };
+}
+
+function show(index) {
+  if (!records[index]) return;
+  text.children[chosen + 1]?.classList.remove("chosen");
+  chosen = index;
+  text.children[chosen + 1].classList.add("chosen");
+  const { id, character, nats, alternatives } = records[index];
+  at("which").textContent = `“${visible(character)}”, character ${index + 1}: surprise ${nats.toFixed(2)} nats`;
+  at("bars").replaceChildren(
+    ...alternatives.map((each) => {
+      const [line, name, bar, share] = ["li", "b", "i", "span"].map((tag) => document.createElement(tag));
+      line.className = `${each.id === id ? "own" : ""} ${each.cut ? "cut" : ""}`.trim();
+      name.textContent = visible(model.characters[each.id]);
+      bar.style.setProperty("--share", each.probability.toFixed(4));
+      share.textContent = `${(100 * each.probability).toFixed(1)} %`;
+      line.append(name, bar, share);
+      return line;
+    }),
+  );
+}
+
+function append(found) {
+  text.append(
+    ...found.map(({ character, nats }) => {
+      const span = document.createElement("span");
+      span.className = "c";
+      span.textContent = character;
+      span.style.setProperty("--share", Math.min(1, nats / LARGEST).toFixed(3));
+      return span;
+    }),
+  );
+  records.push(...found);
+}
+
+async function write() {
+  const mine = (writing = {});
+  const prompt = at("prompt").value;
+  [records, chosen, message.hidden] = [[], -1, true];
+  const before = document.createElement("span");
+  before.className = "prompt";
+  before.textContent = prompt;
+  text.replaceChildren(before);
+  at("bars").replaceChildren();
+  [at("stop").disabled, status.textContent] = [false, "Writing"];
+  try {
+    const setting = (name) => [name, at(name).valueAsNumber];
+    const seed = BigInt(at("seed").value || 0);
+    const length = Math.min(20000, at("length").valueAsNumber || 0);
+    const written = model.write(prompt, { seed, ...Object.fromEntries(["temperature", "top_p"].map(setting)) });
+    while (writing === mine && records.length < length) {
+      const [found, end] = [[], performance.now() + SLICE];
+      do found.push(record(written.next().value));
+      while (records.length + found.length < length && performance.now() < end);
+      append(found);
+      await new Promise(requestAnimationFrame);
+    }
+  } catch (error) {
+    [message.textContent, message.hidden] = [error.message, false];
+  }
+  if (writing !== mine && writing) return; // another text has begun
+  const mean = records.reduce((sum, { nats }) => sum + nats, 0) / records.length;
+  status.textContent = records.length ? `${records.length} characters, mean surprise ${mean.toFixed(2)} nats` : "";
+  [writing, at("stop").disabled] = [null, true];
+}
+
+function facts() {
+  const { text: name, characters, splits, val_nats_per_char, export: made = {}, charrnn, text_sha256 } = model.provenance;
+  const { cell, num_layers, hidden_size } = model.config;
+  const loss = (nats) => typeof nats === "number" && `${nats.toFixed(4)} nats per character, validation split`;
+  const known = {
+    Text: name, Characters: characters?.toLocaleString("en"), Network: `${num_layers} × ${hidden_size} ${cell}`,
+    Vocabulary: `${model.characters.length} characters`, Splits: splits && Object.entries(splits).map((s) => s.join(" ")).join(", "),
+    "Loss as trained": loss(val_nats_per_char), "Loss of this page": loss(made.val_nats_per_char),
+    Quantised: made.quantise, "Made with": charrnn && `charrnn ${charrnn}`, "SHA-256 of the text": text_sha256,
+  };
+  for (const [term, value] of Object.entries(known).filter((pair) => pair[1])) {
+    const [dt, dd] = ["dt", "dd"].map((tag) => document.createElement(tag));
+    [dt.textContent, dd.textContent] = [term, value];
+    at("facts").append(dt, dd);
+  }
+}
+
+text.addEventListener("pointerover", (event) => event.target.matches(".c") && show([...text.children].indexOf(event.target) - 1));
+text.addEventListener("click", (event) => event.target.matches(".c") && show([...text.children].indexOf(event.target) - 1));
+text.addEventListener("keydown", (event) => {
+  const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: 10, ArrowUp: -10 }[event.key];
+  if (!step) return;
+  event.preventDefault();
+  show(Math.max(0, Math.min(records.length - 1, chosen + step)));
+});
+at("go").addEventListener("click", write);
+at("prompt").addEventListener("keydown", (event) => event.key === "Enter" && (event.ctrlKey || event.metaKey) && write());
+at("stop").addEventListener("click", () => (writing = null));
+document.addEventListener("keydown", (event) => event.key === "Escape" && (writing = null));
+at("colour").addEventListener("change", (event) => text.classList.toggle("coloured", event.target.checked));
+try {
+  model = load(at("model").textContent.trim());
+  facts();
+} catch (error) {
+  [message.textContent, message.hidden, at("go").disabled] = [error.message, false, true];
+}
+document.documentElement.dataset.ready = "";

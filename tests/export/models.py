@@ -1,0 +1,45 @@
+"""Small models of every kind, with weights large enough to matter, and the logits that NumPy computes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from charrnn.arrays import Array
+from charrnn.config import ModelConfig
+from charrnn.language_model import LanguageModel
+from charrnn.ngrams import Experts, OnText
+from charrnn.nn.layers import LAYERS
+from charrnn.nn.model import CharModel
+from charrnn.text.vocabulary import Vocabulary
+
+TEXT = (
+    "The clock struck one, and the cat ran down.\n“Where to, Zoë?” asked the clock; 漢字 answered 😀, it’s 5 o’clock!\n"
+    * 12
+)
+CELLS = sorted(LAYERS)
+
+
+def make_model(
+    cell: str, layers: int, seed: int = 0, hidden_size: int = 13, chains: tuple[str, ...] = ()
+) -> LanguageModel:
+    """A network of random weights, trained on nothing; its biases and norms are random, too."""
+    vocabulary, rng = Vocabulary(TEXT), np.random.default_rng(seed)
+    network = CharModel(ModelConfig(len(vocabulary), cell, hidden_size, layers, num_experts=len(chains)))
+    params = network.init_parameters(rng)
+    for name, array in params.items():
+        array[...] += 0.1 * rng.normal(size=array.shape).astype(np.float32)
+        if name.startswith("readout.weight"):
+            array *= 3  # so that some characters are far likelier than others
+    ids = vocabulary.encode(TEXT)
+    experts = Experts.count(chains, vocabulary.characters, ids) if chains else None
+    facts = {"text": "clocks", "splits": {"train": 10, "val": 5, "test": 0}, "val_nats_per_char": 1.5, "step": 1}
+    return LanguageModel(network, params, vocabulary, facts, experts)
+
+
+def logits_of(model: LanguageModel, text: str) -> Array:
+    """The logits (N, V) after each character of a text, in float32 as everywhere."""
+    ids = model.vocabulary.encode(text)
+    log_q = OnText(model.experts, ids).log_q(np.array([0]), len(ids)) if model.experts else None
+    ws = model.network.workspace(len(ids), 1)
+    logits, _ = model.network.forward(model.params, ids[:, None], model.network.zero_state(1), ws, log_q=log_q)
+    return logits[:, 0].copy()

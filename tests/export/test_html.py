@@ -1,0 +1,147 @@
+"""`--to html`: in Chromium, from the file system, the page writes what Python writes, and asks for nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import charrnn
+from charrnn.errors import ConfigError
+from charrnn.export import export
+from charrnn.language_model import LanguageModel
+from charrnn.nn.numerics import log_softmax
+from charrnn.training.callback import Callback
+from tests.export.models import CELLS, logits_of, make_model
+from tests.serving.browser import SIZES, chromium, until
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as found:
+        yield found
+
+
+def page_of(cell: str, tmp_path: Path, layers: int = 2) -> tuple[Path, LanguageModel]:
+    make_model(cell, layers).save(tmp_path / "clocks.safetensors")
+    run = tmp_path / "clocks.safetensors"
+    path = export(run, "html", tmp_path / "page.html", callback=Callback()).path
+    return path, charrnn.load(export(run, "npz", tmp_path / "m.npz", quantise="int8", callback=Callback()).path)
+
+
+def opened(browser: Any, path: Path, size: str = "desktop", scheme: str = "light") -> tuple[Any, list[str]]:
+    context = browser.new_context(viewport=SIZES[size], color_scheme=scheme)
+    page, complaints = context.new_page(), []
+    page.on("console", lambda said: complaints.append(said.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda asked: asked.url == path.as_uri() or complaints.append(asked.url[:100]))
+    page.goto(path.as_uri())
+    page.wait_for_selector("html[data-ready]")
+    return page, complaints
+
+
+def write(page: Any, prompt: str, length: int, **settings: float) -> str:
+    page.fill("#prompt", prompt)
+    for name, value in {"length": length, **settings}.items():
+        page.fill(f"#{name}", str(value))
+    page.click("#go")
+    until(page, "document.getElementById('stop').disabled")
+    return "".join(page.locator("#text .c").all_text_contents())
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_it_writes_what_python_writes_and_asks_for_nothing(cell: str, browser: Any, tmp_path: Path) -> None:
+    path, model = page_of(cell, tmp_path)
+    page, complaints = opened(browser, path)
+    text = write(page, "The “", 300, temperature=0.8, top_p=0.95, seed=7)
+    assert text == model.generate("The “", 300, temperature=0.8, top_p=0.95, seed=7)
+    page.hover("#text .c >> nth=6")
+    logs = log_softmax(logits_of(model, "The “" + text)[[4 + 6]])[0]
+    five = [model.vocabulary.characters[k] for k in np.argsort(-logs, kind="stable")[:5]]
+    shown = [name.replace("␣", " ").replace("↵", "\n") for name in page.locator("#bars b").all_text_contents()]
+    assert shown[:5] == five
+    assert complaints == []
+
+
+def test_it_stops_and_keys_move_along_the_text(browser: Any, tmp_path: Path) -> None:
+    path, _ = page_of("gru", tmp_path)
+    page, complaints = opened(browser, path)
+    page.fill("#length", "20000")
+    page.click("#go")
+    until(page, "document.querySelectorAll('#text .c').length > 0")
+    page.keyboard.press("Escape")
+    until(page, "document.getElementById('stop').disabled")
+    assert 0 < page.locator("#text .c").count() < 20000
+    page.fill("#length", "20")
+    page.press("#prompt", "Control+Enter")
+    until(page, "document.getElementById('stop').disabled")
+    assert page.locator("#text .c").count() == 20
+    page.focus("#text")
+    page.mouse.move(1, 1)
+    start = page.evaluate("Number(document.getElementById('which').textContent.match(/character (\\d+)/)?.[1] ?? 0)")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    assert page.text_content("#which").split(":")[0].endswith(f"character {start + 2}")
+    page.fill("#prompt", "<script>%")
+    page.click("#go")
+    page.wait_for_selector("#message:not([hidden])")
+    assert "is not in the model's vocabulary" in page.text_content("#message")
+    assert complaints == []
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(size: str, scheme: str, browser: Any, tmp_path: Path) -> None:
+    axe = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="axe is not installed: charrnn[test] brings it"
+    )
+    path, _ = page_of("rnn", tmp_path)
+    # axe is put into the page as a script, which the policy of the file forbids: a copy without it is looked at
+    bare = tmp_path / "bare.html"
+    bare.write_text(
+        "\n".join(line for line in path.read_text("utf-8").split("\n") if "Security-Policy" not in line), "utf-8"
+    )
+    page, _ = opened(browser, bare, size, scheme)
+    write(page, "The ", 100)
+    page.hover("#text .c >> nth=3")
+    page.click("summary")
+    results = axe.Axe().run(page)
+    assert results.violations_count == 0, results.generate_report()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert "clocks" in page.title()
+    assert "clocks" in page.text_content("#facts")
+
+
+def test_nothing_but_its_own_script_can_run(browser: Any, tmp_path: Path) -> None:
+    path, _ = page_of("rnn", tmp_path)
+    text = path.read_text("utf-8")
+    path.write_text(text.replace("</main>", "</main><script>window.hacked = true</script>"), "utf-8")
+    page, complaints = opened(browser, path)
+    assert page.evaluate("window.hacked") is None
+    assert any("Content Security Policy" in words for words in complaints)
+
+
+def test_a_damaged_page_says_so(browser: Any, tmp_path: Path) -> None:
+    path, _ = page_of("rnn", tmp_path)
+    text = path.read_text("utf-8")
+    start = text.index('id="model">') + 200
+    path.write_text(text[:start] + ("A" if text[start] != "A" else "B") + text[start + 1 :], "utf-8")
+    page, _ = opened(browser, path)
+    assert "not a whole model" in page.text_content("#message")
+
+
+def test_markup_in_a_name_is_text(tmp_path: Path) -> None:
+    make_model("rnn", 1).save(tmp_path / "<b>&.safetensors")
+    path = export(tmp_path / "<b>&.safetensors", "html", tmp_path / "page.html", callback=Callback()).path
+    assert "<title>&lt;b&gt;&amp;: a model that writes</title>" in path.read_text("utf-8")
+
+
+def test_counts_and_other_names_are_refused(tmp_path: Path) -> None:
+    make_model("qrnn", 1, chains=("characters",)).save(tmp_path / "counts.safetensors")
+    with pytest.raises(ConfigError, match="train with --ngrams none"):
+        export(tmp_path / "counts.safetensors", "html", tmp_path / "page.html", callback=Callback())
+    with pytest.raises(ConfigError, match=r"ends in \.html"):
+        export(tmp_path / "counts.safetensors", "html", tmp_path / "page.txt", callback=Callback())

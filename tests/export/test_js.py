@@ -1,0 +1,185 @@
+"""`--to js`: in Node, the module computes what NumPy computes, and writes the same text from the same seed."""
+
+from __future__ import annotations
+
+import json
+import random
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import charrnn
+from charrnn.errors import ConfigError
+from charrnn.export import export
+from charrnn.generation.sample import uniforms
+from charrnn.language_model import LanguageModel
+from charrnn.randomness import stream
+from charrnn.training.callback import Callback
+from tests.export.models import CELLS, TEXT, logits_of, make_model
+from tests.export.node import run_in_node
+
+MODULE = Path(charrnn.__file__).parent / "export" / "module"
+WRITING = [
+    {"seed": 1}, {"seed": 2, "temperature": 0.7}, {"seed": 3, "top_k": 5}, {"seed": 4, "top_p": 0.8},
+    {"seed": 5, "min_p": 0.1}, {"seed": 6, "temperature": 1.4, "top_k": 20, "top_p": 0.95, "min_p": 0.01},
+    {"seed": 7, "temperature": 0.0}, {"seed": 8, "top_p": 0.0}, {"seed": 4294967296, "greedy": True},
+    {"seed": 9, "stop": ["the", "clock "]}, {"seed": 10, "stop": "zzz"},
+]  # fmt: skip
+
+
+def shipped(model: LanguageModel, tmp_path: Path, quantise: str = "int8") -> tuple[Path, LanguageModel]:
+    """A folder with the module of a model, and the model that it should be."""
+    model.save(tmp_path / "small.safetensors")
+    export(tmp_path / "small.safetensors", "js", tmp_path / "js", quantise=quantise, callback=Callback())
+    same = export(tmp_path / "small.safetensors", "npz", tmp_path / "m.npz", quantise=quantise, callback=Callback())
+    return tmp_path / "js", charrnn.load(same.path)
+
+
+@pytest.mark.parametrize("quantise", ["int8", "none"])
+@pytest.mark.parametrize("layers", [1, 2, 3])
+@pytest.mark.parametrize("cell", CELLS)
+def test_logits_and_texts_are_those_of_numpy(cell: str, layers: int, quantise: str, tmp_path: Path) -> None:
+    folder, model = shipped(make_model(cell, layers, seed=layers), tmp_path, quantise)
+    text, greedy = TEXT[:1000], {"greedy": True, "length": 1000}
+    found = run_in_node(
+        folder,
+        "const state = model.start(given.text[0]), logits = [Array.from(state.logits)];"
+        "for (const c of Array.from(given.text).slice(1)) logits.push(Array.from(state.feed(c).logits));"
+        "return { logits, greedy: model.generate('The ', given.greedy), nats: model.score(given.text).per_char,"
+        " texts: given.writing.map((options) => model.generate('The “', { length: 200, ...options })) };",
+        text=text, greedy=greedy, writing=WRITING,
+    )  # fmt: skip
+    np.testing.assert_allclose(found["logits"], logits_of(model, text), atol=1e-4)
+    np.testing.assert_allclose(found["nats"], model.score(text).per_char, atol=1e-4)
+    assert found["greedy"] == model.generate("The ", 1000, greedy=True)
+    assert found["texts"] == [model.generate("The “", **{"length": 200, **each}) for each in WRITING]
+
+
+def test_random_numbers_are_those_of_numpy(tmp_path: Path) -> None:
+    folder, _ = shipped(make_model("rnn", 1), tmp_path)
+    seeds = [
+        0,
+        1,
+        2**32 - 1,
+        2**32,
+        2**53,
+        2**64 + 5,
+        2**128 - 1,
+        *(random.Random(1).getrandbits(128) for _ in range(20)),
+    ]
+    index = folder / "index.js"
+    index.write_text(index.read_text() + 'import { stream } from "./randomness.js";\nglobalThis.stream = stream;\n')
+    code = (
+        "return given.seeds.map((seed, k) => { const next = globalThis.stream(BigInt(seed), 'sampling', k);"
+        " return Array.from({ length: 256 }, next); });"
+    )
+    found = run_in_node(folder, code, seeds=[str(seed) for seed in seeds])
+    assert found == [uniforms(stream(seed, "sampling", k)).tolist() for k, seed in enumerate(seeds)]
+
+
+def test_states_are_copied_and_probabilities_add_up(tmp_path: Path) -> None:
+    folder, model = shipped(make_model("lstm", 2), tmp_path)
+    found = run_in_node(
+        folder,
+        "const state = model.start('The '), copy = state.copy(); state.feed('clock');"
+        "const probs = state.next_probs(); copy.feed('clo').feed('ck');"
+        "return { sum: [...probs.values()].reduce((a, b) => a + b), size: probs.size, first: [...probs.keys()][0],"
+        " same: [...copy.next_probs().entries()].join() === [...probs.entries()].join() };",
+    )  # fmt: skip
+    best = model.vocabulary.characters[int(logits_of(model, "The clock")[-1].argmax())]
+    assert found["sum"] == pytest.approx(1)
+    assert (found["size"], found["first"], found["same"]) == (len(model.vocabulary), best, True)
+
+
+def test_what_does_not_fit_is_refused_in_a_clear_line(tmp_path: Path) -> None:
+    folder, _ = shipped(make_model("rnn", 1), tmp_path)
+    attempts = {
+        "model.generate('a%n')": "character '%' (U+0025) at position 1 is not in the model's vocabulary",
+        "model.generate('', { temprature: 1 })": "no setting is called 'temprature'",
+        "model.generate('', { top_p: 2 })": "top_p 2 is out of range: from 0 to 1",
+        "model.generate('', { stop: '' })": "a stop string must not be empty",
+        "model.score('T')": "a text of fewer than 2 known characters cannot be scored",
+    }
+    code = "".join(
+        f"try {{ {call}; said.push('nothing'); }} catch (error) {{ said.push(error.message); }}" for call in attempts
+    )
+    assert run_in_node(folder, f"const said = []; {code} return said;") == [
+        f"charrnn: {words}" for words in attempts.values()
+    ]
+    assert run_in_node(folder, "return model.generate('a%n', { on_unknown: 'skip', seed: 1, length: 9 }) ===" +
+                       " model.generate('an', { seed: 1, length: 9 });") is True  # fmt: skip
+
+
+def test_a_damaged_model_is_refused(tmp_path: Path) -> None:
+    folder, _ = shipped(make_model("gru", 1), tmp_path)
+    source = (folder / "model.js").read_text()
+    data = source.split('"')[1]
+    changed = [
+        data[: len(data) // 2],
+        data[:200] + ("A" if data[200] != "A" else "B") + data[201:],
+        "",
+        "AAAA",
+        "not base64!",
+    ]
+    for each in changed:
+        (folder / "model.js").write_text(f"export default {json.dumps(each)};")
+        (folder / "index.js").write_text((MODULE / "index.js").read_text().replace(
+            "export const load = () => load_source(model);",
+            "export const load = () => { try { return load_source(model); } catch (error) { return error.message; } };",
+        ))  # fmt: skip
+        assert run_in_node(folder, "return model;").startswith("charrnn: this is not a whole model of charrnn"), each[
+            :20
+        ]
+
+
+@pytest.mark.parametrize("strategy", [zlib.Z_DEFAULT_STRATEGY, zlib.Z_RLE, zlib.Z_HUFFMAN_ONLY, zlib.Z_FIXED])
+@pytest.mark.parametrize("level", [0, 1, 9])
+def test_inflate_unpacks_what_zlib_packs(strategy: int, level: int, tmp_path: Path, rng: np.random.Generator) -> None:
+    folder, _ = shipped(make_model("rnn", 1), tmp_path)
+    texts = [
+        b"",
+        b"a",
+        TEXT.encode(),
+        bytes(70_000),
+        rng.bytes(70_000),
+        rng.normal(size=9000).astype(np.float32).tobytes(),
+    ]
+    packed = []
+    for each in texts:
+        stream_ = zlib.compressobj(level, strategy=strategy)
+        packed.append(list(stream_.compress(each) + stream_.flush()))
+    index = folder / "index.js"
+    index.write_text(index.read_text() + 'import { inflate } from "./inflate.js";\nglobalThis.inflate = inflate;\n')
+    code = "return given.packed.map((each) => Array.from(globalThis.inflate(Uint8Array.from(each), 1 << 20)));"
+    assert run_in_node(folder, code, packed=packed) == [list(each) for each in texts]
+
+
+def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
+    model = make_model("rnn", 1)
+    folder, _ = shipped(model, tmp_path)
+    assert export(tmp_path / "small.safetensors", "js", folder, callback=Callback()).path == folder  # an earlier export
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "package.json").write_text('{"name": "mine"}')
+    with pytest.raises(ConfigError, match="holds other files than an export"):
+        export(tmp_path / "small.safetensors", "js", tmp_path / "mine", callback=Callback())
+    with pytest.raises(ConfigError, match="is a file"):
+        export(tmp_path / "small.safetensors", "js", tmp_path / "small.safetensors", callback=Callback())
+    assert [p.name for p in (tmp_path / "mine").iterdir()] == ["package.json"]
+
+
+def test_counts_are_refused_until_the_module_knows_them(tmp_path: Path) -> None:
+    make_model("qrnn", 1, chains=("characters",)).save(tmp_path / "counts.safetensors")
+    with pytest.raises(ConfigError, match="train with --ngrams none"):
+        export(tmp_path / "counts.safetensors", "js", tmp_path / "js", callback=Callback())
+    assert not (tmp_path / "js").exists()
+
+
+def test_the_module_stays_small_and_has_no_dependency() -> None:
+    sizes: dict[str, Any] = {path.name: path.read_text("utf-8") for path in MODULE.glob("*.js")}
+    assert all(len(text.splitlines()) <= 300 and max(map(len, text.splitlines())) <= 120 for text in sizes.values())
+    assert sum(len(sizes[name].splitlines()) for name in ("network.js", "generation.js")) <= 300
+    for text in sizes.values():
+        assert all(line.split('"')[1].startswith("./") for line in text.splitlines() if line.startswith("import"))
