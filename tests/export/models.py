@@ -6,17 +6,17 @@ import numpy as np
 
 from charrnn.arrays import Array
 from charrnn.config import ModelConfig
+from charrnn.export import js
 from charrnn.language_model import LanguageModel
 from charrnn.ngrams import Experts, OnText
-from charrnn.nn.layers import LAYERS
 from charrnn.nn.model import CharModel
 from charrnn.text.vocabulary import Vocabulary
 
+CELLS = sorted(js.CELLS)
 TEXT = (
     "The clock struck one, and the cat ran down.\n“Where to, Zoë?” asked the clock; 漢字 answered 😀, it’s 5 o’clock!\n"
     * 12
 )
-CELLS = sorted(LAYERS)
 
 
 def make_model(

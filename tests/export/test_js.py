@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import zlib
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 
 import charrnn
 from charrnn.errors import ConfigError
-from charrnn.export import export
+from charrnn.export import export, js
 from charrnn.generation.sample import uniforms
 from charrnn.language_model import LanguageModel
 from charrnn.randomness import stream
@@ -183,3 +184,13 @@ def test_the_module_stays_small_and_has_no_dependency() -> None:
     assert sum(len(sizes[name].splitlines()) for name in ("network.js", "generation.js")) <= 300
     for text in sizes.values():
         assert all(line.split('"')[1].startswith("./") for line in text.splitlines() if line.startswith("import"))
+
+
+def test_a_cell_that_the_module_does_not_know_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = (Path(js.__file__).parent / "module" / "network.js").read_text("utf-8")
+    known = re.search(r"^const LAYERS = \{(.*)\};$", source, re.MULTILINE)
+    assert known is not None
+    assert re.findall(r"(\w+): \w+Layer", known[1]) == list(js.CELLS)
+    monkeypatch.setattr(js, "CELLS", ("lstm",))
+    with pytest.raises(ConfigError, match="cell 'rnn' is not known to the module in JavaScript, which has lstm"):
+        js.check_counts(make_model("rnn", 1))

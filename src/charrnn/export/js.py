@@ -58,6 +58,9 @@ def packed(contents: Contents) -> str:
     return base64.b64encode(stream.compress(data) + stream.flush()).decode()
 
 
+CELLS = ("rnn", "lstm", "gru", "qrnn")  # those of module/network.js
+
+
 def own_arrays(contents: Contents) -> dict[str, Array]:
     """The arrays, contiguous as the format wants them, without the second biases that only PyTorch has."""
     layout = contents.model.params.layout
@@ -71,6 +74,11 @@ def check(out: Path, model: LanguageModel) -> None:
 
 
 def check_counts(model: LanguageModel) -> None:
+    cell = model.network.config.cell
+    if cell not in CELLS:
+        raise ConfigError(
+            f"cell '{cell}' is not known to the module in JavaScript, which has {', '.join(CELLS)}: export --to npz"
+        )
     if model.experts is not None:
         raise ConfigError(
             "the model has counts, which the module in JavaScript does not know: train with --ngrams none, or export "
@@ -78,8 +86,8 @@ def check_counts(model: LanguageModel) -> None:
         )
     if model.network.config.documents:
         raise ConfigError(
-            "the model writes documents, which the module in JavaScript does not know: export --to npz, or train on one "
-            "text without --documents"
+            "the model writes documents, which the module in JavaScript does not know: export --to npz, or train on "
+            "one text without --documents"
         )
 
 
