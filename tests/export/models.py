@@ -20,17 +20,24 @@ TEXT = (
 
 
 def make_model(
-    cell: str, layers: int, seed: int = 0, hidden_size: int = 13, chains: tuple[str, ...] = ()
+    cell: str,
+    layers: int,
+    seed: int = 0,
+    hidden_size: int = 13,
+    chains: tuple[str, ...] = (),
+    documents: bool = False,
+    text: str = TEXT,
 ) -> LanguageModel:
     """A network of random weights, trained on nothing; its biases and norms are random, too."""
-    vocabulary, rng = Vocabulary(TEXT), np.random.default_rng(seed)
-    network = CharModel(ModelConfig(len(vocabulary), cell, hidden_size, layers, num_experts=len(chains)))
+    vocabulary, rng = Vocabulary(text, documents), np.random.default_rng(seed)
+    config = ModelConfig(len(vocabulary), cell, hidden_size, layers, num_experts=len(chains), documents=documents)
+    network = CharModel(config)
     params = network.init_parameters(rng)
     for name, array in params.items():
         array[...] += 0.1 * rng.normal(size=array.shape).astype(np.float32)
         if name.startswith("readout.weight"):
             array *= 3  # so that some characters are far likelier than others
-    ids = vocabulary.encode(TEXT)
+    ids = vocabulary.encode_documents(text.split("\n")) if documents else vocabulary.encode(text)
     experts = Experts.count(chains, vocabulary.characters, ids) if chains else None
     facts = {"text": "clocks", "splits": {"train": 10, "val": 5, "test": 0}, "val_nats_per_char": 1.5, "step": 1}
     return LanguageModel(network, params, vocabulary, facts, experts)
@@ -38,7 +45,10 @@ def make_model(
 
 def logits_of(model: LanguageModel, text: str) -> Array:
     """The logits (N, V) after each character of a text, in float32 as everywhere."""
-    ids = model.vocabulary.encode(text)
+    return logits_of_ids(model, model.vocabulary.encode(text))
+
+
+def logits_of_ids(model: LanguageModel, ids: Array) -> Array:
     log_q = OnText(model.experts, ids).log_q(np.array([0]), len(ids)) if model.experts else None
     ws = model.network.workspace(len(ids), 1)
     logits, _ = model.network.forward(model.params, ids[:, None], model.network.zero_state(1), ws, log_q=log_q)

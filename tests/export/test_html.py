@@ -25,8 +25,8 @@ def browser() -> Iterator[Any]:
         yield found
 
 
-def page_of(cell: str, tmp_path: Path, layers: int = 2) -> tuple[Path, LanguageModel]:
-    make_model(cell, layers).save(tmp_path / "clocks.safetensors")
+def page_of(cell: str, tmp_path: Path, layers: int = 2, **options: Any) -> tuple[Path, LanguageModel]:
+    make_model(cell, layers, **options).save(tmp_path / "clocks.safetensors")
     run = tmp_path / "clocks.safetensors"
     path = export(run, "html", tmp_path / "page.html", callback=Callback()).path
     return path, charrnn.load(export(run, "npz", tmp_path / "m.npz", quantise="int8", callback=Callback()).path)
@@ -63,6 +63,28 @@ def test_it_writes_what_python_writes_and_asks_for_nothing(cell: str, browser: A
     five = [model.vocabulary.characters[k] for k in np.argsort(-logs, kind="stable")[:5]]
     shown = [name.replace("␣", " ").replace("↵", "\n") for name in page.locator("#bars b").all_text_contents()]
     assert shown[:5] == five
+    assert complaints == []
+
+
+def test_a_document_is_written_to_its_end(browser: Any, tmp_path: Path) -> None:
+    path, model = page_of("qrnn", tmp_path, documents=True)
+    page, complaints = opened(browser, path)
+    text = write(page, "The “", 2000, temperature=1, top_p=1, seed=7)
+    assert [(text, True)] == model.write([0], "The “", 2000, seed=7)
+    assert page.locator("#text .c").count() == len(text) + 1
+    page.focus("#text")
+    page.mouse.move(1, 1)
+    for _ in range(len(text) // 10 + 1):
+        page.keyboard.press("ArrowDown")
+    assert page.text_content("#which").startswith(f"“∎”, character {len(text) + 1}:")
+    assert complaints == []
+
+
+def test_a_page_knows_counts(browser: Any, tmp_path: Path) -> None:
+    path, model = page_of("qrnn", tmp_path, chains=("characters", "words"))
+    page, complaints = opened(browser, path)
+    text = write(page, "The “", 300, temperature=0.8, top_p=0.95, seed=7)
+    assert text == model.generate("The “", 300, temperature=0.8, top_p=0.95, seed=7)
     assert complaints == []
 
 
@@ -139,9 +161,7 @@ def test_markup_in_a_name_is_text(tmp_path: Path) -> None:
     assert "<title>&lt;b&gt;&amp;: a model that writes</title>" in path.read_text("utf-8")
 
 
-def test_counts_and_other_names_are_refused(tmp_path: Path) -> None:
-    make_model("qrnn", 1, chains=("characters",)).save(tmp_path / "counts.safetensors")
-    with pytest.raises(ConfigError, match="train with --ngrams none"):
-        export(tmp_path / "counts.safetensors", "html", tmp_path / "page.html", callback=Callback())
+def test_other_names_are_refused(tmp_path: Path) -> None:
+    make_model("qrnn", 1).save(tmp_path / "clocks.safetensors")
     with pytest.raises(ConfigError, match=r"ends in \.html"):
-        export(tmp_path / "counts.safetensors", "html", tmp_path / "page.txt", callback=Callback())
+        export(tmp_path / "clocks.safetensors", "html", tmp_path / "page.txt", callback=Callback())

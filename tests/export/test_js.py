@@ -15,11 +15,12 @@ import pytest
 import charrnn
 from charrnn.errors import ConfigError
 from charrnn.export import export, js
+from charrnn.export.js import base85
 from charrnn.generation.sample import uniforms
 from charrnn.language_model import LanguageModel
 from charrnn.randomness import stream
 from charrnn.training.callback import Callback
-from tests.export.models import CELLS, TEXT, logits_of, make_model
+from tests.export.models import CELLS, TEXT, logits_of, logits_of_ids, make_model
 from tests.export.node import run_in_node
 
 MODULE = Path(charrnn.__file__).parent / "export" / "module"
@@ -57,6 +58,42 @@ def test_logits_and_texts_are_those_of_numpy(cell: str, layers: int, quantise: s
     np.testing.assert_allclose(found["nats"], model.score(text).per_char, atol=1e-4)
     assert found["greedy"] == model.generate("The ", 1000, greedy=True)
     assert found["texts"] == [model.generate("The “", **{"length": 200, **each}) for each in WRITING]
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("cell", CELLS)
+def test_documents_are_those_of_numpy(cell: str, layers: int, tmp_path: Path) -> None:
+    folder, model = shipped(make_model(cell, layers, seed=layers, documents=True), tmp_path)
+    lines = [*TEXT.split("\n")[:12], "", "T"]
+    ids = model.vocabulary.encode_documents(lines)
+    found = run_in_node(
+        folder,
+        "const state = model.start(), logits = [Array.from(state.logits)];"
+        "for (const id of given.ids.slice(1)) logits.push(Array.from(state.feed_ids([id]).logits));"
+        "const probs = model.start('The ').next_probs();"
+        "return { logits, end: probs.get(''), size: probs.size,"
+        " nats: given.lines.map((line) => model.score(line).per_char),"
+        " texts: Array.from({ length: 40 }, (_, sample) => model.generate('The', { seed: 3, sample, length: 60 })),"
+        " last: [...model.write('', { seed: 5 })].map((drawn) => drawn.character),"
+        " stopped: model.generate('', { seed: 5, sample: 1, stop: 'e' }) };",
+        ids=ids.tolist(), lines=lines,
+    )  # fmt: skip
+    np.testing.assert_allclose(found["logits"], logits_of_ids(model, ids), atol=1e-4)
+    for nats, score in zip(found["nats"], model.score_many(lines), strict=True):
+        np.testing.assert_allclose(nats, score.per_char, atol=1e-4)
+    written = model.write(range(40), "The", 60, seed=3)
+    assert found["texts"] == [text for text, _ in written]
+    assert any(ended for _, ended in written)
+    assert found["last"] == [*model.generate("", 10_000, seed=5), ""]
+    assert found["stopped"] == model.write([1], "", seed=5, stop="e")[0][0]
+    assert found["end"] == pytest.approx(model.start("The ").next_probs()[""], abs=1e-5)
+    assert found["size"] == len(model.vocabulary)
+
+
+def test_no_text_holds_the_boundary(tmp_path: Path) -> None:
+    folder, _ = shipped(make_model("rnn", 1, documents=True), tmp_path)
+    code = "try { return model.score('a' + String.fromCharCode(0)); } catch (error) { return error.message; }"
+    assert "(U+0000) at position 1 is not in the model's vocabulary" in run_in_node(folder, code)
 
 
 def test_random_numbers_are_those_of_numpy(tmp_path: Path) -> None:
@@ -123,7 +160,7 @@ def test_a_damaged_model_is_refused(tmp_path: Path) -> None:
         data[:200] + ("A" if data[200] != "A" else "B") + data[201:],
         "",
         "AAAA",
-        "not base64!",
+        "no digits\u00e9\n",
     ]
     for each in changed:
         (folder / "model.js").write_text(f"export default {json.dumps(each)};")
@@ -134,6 +171,17 @@ def test_a_damaged_model_is_refused(tmp_path: Path) -> None:
         assert run_in_node(folder, "return model;").startswith("charrnn: this is not a whole model of charrnn"), each[
             :20
         ]
+
+
+def test_base_85_is_read_whatever_the_length(tmp_path: Path, rng: np.random.Generator) -> None:
+    folder, _ = shipped(make_model("rnn", 1), tmp_path)
+    module = folder / "charrnn.js"
+    module.write_text(module.read_text() + "\nglobalThis.from_base85 = from_base85;\n")
+    data = [rng.bytes(n) for n in range(40)] + [bytes(9), b"\xff" * 10]
+    digits = [base85(each) for each in data]
+    code = "return given.digits.map((each) => Array.from(globalThis.from_base85(each)));"
+    assert run_in_node(folder, code, digits=digits) == [list(each) for each in data]
+    assert not set("".join(digits)) & set("<>&\"'\\/ \n")
 
 
 @pytest.mark.parametrize("strategy", [zlib.Z_DEFAULT_STRATEGY, zlib.Z_RLE, zlib.Z_HUFFMAN_ONLY, zlib.Z_FIXED])
@@ -171,13 +219,6 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
     assert [p.name for p in (tmp_path / "mine").iterdir()] == ["package.json"]
 
 
-def test_counts_are_refused_until_the_module_knows_them(tmp_path: Path) -> None:
-    make_model("qrnn", 1, chains=("characters",)).save(tmp_path / "counts.safetensors")
-    with pytest.raises(ConfigError, match="train with --ngrams none"):
-        export(tmp_path / "counts.safetensors", "js", tmp_path / "js", callback=Callback())
-    assert not (tmp_path / "js").exists()
-
-
 def test_the_module_stays_small_and_has_no_dependency() -> None:
     sizes: dict[str, Any] = {path.name: path.read_text("utf-8") for path in MODULE.glob("*.js")}
     assert all(len(text.splitlines()) <= 300 and max(map(len, text.splitlines())) <= 120 for text in sizes.values())
@@ -193,4 +234,4 @@ def test_a_cell_that_the_module_does_not_know_is_refused(monkeypatch: pytest.Mon
     assert re.findall(r"(\w+): \w+Layer", known[1]) == list(js.CELLS)
     monkeypatch.setattr(js, "CELLS", ("lstm",))
     with pytest.raises(ConfigError, match="cell 'rnn' is not known to the module in JavaScript, which has lstm"):
-        js.check_counts(make_model("rnn", 1))
+        js.check_cell(make_model("rnn", 1))

@@ -3,19 +3,21 @@
 
 import { apply_filters, by_likelihood, log_softmax, make_sampling, pick, refuse, StopMatcher } from "./generation.js";
 import { inflate } from "./inflate.js";
-import { CharModel } from "./network.js";
+import { BOUNDARY_ID, CharModel } from "./network.js";
+import { Experts, Reader } from "./ngrams.js";
 import { stream as random_stream } from "./randomness.js";
 
 const MOST_BYTES = 1 << 30; // of a model that is unpacked
+const DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%.()*+-;,=:?@^_`{|}~";
 const TYPES = { F32: Float32Array, F64: Float64Array, I8: Int8Array, U8: Uint8Array, I64: BigInt64Array };
 
 // A text that grows: what may follow it, and how it continues.
 class State {
-  constructor(model, layers = model.network.zero_state(), logits = null) {
-    Object.assign(this, { model, layers, logits });
+  constructor(model, layers = model.network.zero_state(), logits = null, reader = model.reader()) {
+    Object.assign(this, { model, layers, logits, reader });
   }
 
-  // The probability of each character, the likeliest first.
+  // The probability of each character, and of the end of a document under the name "", the likeliest first.
   next_probs() {
     const probs = log_softmax(this.logits).map(Math.exp);
     return new Map(by_likelihood(this.logits).map((id) => [this.model.characters[id], probs[id]]));
@@ -26,22 +28,35 @@ class State {
   }
 
   feed_ids(ids) {
-    for (const id of ids) this.logits = this.model.network.forward(id, this.layers);
+    for (const id of ids) this.logits = this.model.network.forward(id, this.layers, this.reader?.read(id));
     return this;
   }
 
   copy() {
     const layers = this.layers.map((arrays) => arrays.map((x) => x.slice()));
-    return new State(this.model, layers, this.logits);
+    return new State(this.model, layers, this.logits, this.reader?.copy());
   }
 }
 
 export class LanguageModel {
-  constructor(arrays, { model, vocabulary, provenance }) {
+  constructor(arrays, { model, vocabulary, provenance, experts = [] }) {
     [this.config, this.characters, this.provenance] = [model, Array.from(vocabulary), provenance];
     this.id_of = new Map(this.characters.map((character, id) => [character, id]));
     if (this.id_of.size !== model.vocab_size) refuse("its sizes do not fit");
+    this.documents = model.documents ?? false;
+    if (this.documents) {
+      if (this.id_of.get("\0") !== BOUNDARY_ID) refuse("its vocabulary lacks the boundary between documents");
+      this.id_of.delete("\0"); // which no text holds
+      this.characters[BOUNDARY_ID] = "";
+    }
     this.network = new CharModel(arrays, model);
+    if (experts.length !== this.network.num_experts) refuse("its experts do not fit");
+    this.experts = experts.length ? new Experts(arrays, experts, model) : null;
+  }
+
+  // What the network's experts say along a text that grows, if it has any.
+  reader() {
+    return this.experts ? new Reader(this.experts) : undefined;
   }
 
   // A text with its line ends and its beginning as those of files are read.
@@ -59,14 +74,17 @@ export class LanguageModel {
     return Array.from(this.mend(text)).filter(known).map((character) => this.id_of.get(character));
   }
 
-  // The state after a prompt; without one, after a line end, a space, or the first character.
+  // The state after a prompt; without one, after a line end, a space, or the first character. A document begins after a
+  // boundary.
   start(prompt = "", on_unknown = "error") {
     const ids = this.encode(prompt, on_unknown);
+    if (this.documents) return new State(this).feed_ids([BOUNDARY_ID, ...ids]);
     const usual = this.id_of.get("\n") ?? this.id_of.get(" ") ?? 0;
     return new State(this).feed_ids(ids.length ? ids : [usual]);
   }
 
-  // Without end: the next character, the logits before it, and those that the filters have left.
+  // The next character, the logits before it, and those that the filters have left: without end, or to the end of a
+  // document, whose character is "".
   *write(prompt = "", { seed, sample = 0, on_unknown = "error", ...given } = {}) {
     const config = make_sampling(given);
     const random = random_stream(seed ?? crypto.getRandomValues(new Uint32Array(1))[0], "sampling", sample);
@@ -75,6 +93,7 @@ export class LanguageModel {
       const filtered = apply_filters(logits, config);
       const id = pick(filtered, random());
       yield { id, character: this.characters[id], logits, filtered };
+      if (this.documents && id === BOUNDARY_ID) return;
       state.feed_ids([id]);
     }
   }
@@ -84,7 +103,11 @@ export class LanguageModel {
     if (stops.includes("")) refuse("a stop string must not be empty");
     const matcher = new StopMatcher(stops.map((each) => this.mend(each)).filter((each) => each));
     const written = this.write(prompt, options);
-    for (let n = 0; n < length && !matcher.reached; n += 1) yield* matcher.add(written.next().value.character);
+    for (let n = 0; n < length && !matcher.reached; n += 1) {
+      const { value, done } = written.next();
+      if (done) break;
+      yield* matcher.add(value.character);
+    }
     if (!matcher.reached) yield* matcher.pending;
   }
 
@@ -92,9 +115,10 @@ export class LanguageModel {
     return [...this.stream(prompt, options)].join("");
   }
 
-  // The surprise at each character of a text after the first, in nats.
+  // The surprise at each character of a text after the first, or at each of a document and at its end, in nats.
   score(text, on_unknown = "error") {
-    const [first, ...ids] = this.encode(text, on_unknown);
+    const known = this.encode(text, on_unknown);
+    const [first, ...ids] = this.documents ? [BOUNDARY_ID, ...known, BOUNDARY_ID] : known;
     if (!ids.length) refuse("a text of fewer than 2 known characters cannot be scored");
     const state = new State(this).feed_ids([first]);
     const per_char = ids.map((id) => [-log_softmax(state.logits)[id], state.feed_ids([id])][0]);
@@ -132,11 +156,23 @@ class Arrays {
   }
 }
 
-// The model from what was exported: bytes, or the same in base64.
+// The bytes that a text of base-85 digits stands for: each five are four bytes. A wrong digit spoils the checksum.
+function from_base85(text) {
+  const view = new DataView(new ArrayBuffer(4 * Math.ceil(text.length / 5)));
+  const value = new Map(Array.from(DIGITS, (digit, k) => [digit.charCodeAt(0), k]));
+  for (let k = 0, at = 0; k < text.length; k += 5, at += 4) {
+    let number = 0;
+    for (let j = k; j < k + 5; j += 1) number = 85 * number + (j < text.length ? value.get(text.charCodeAt(j)) : 84);
+    view.setUint32(at, number);
+  }
+  return new Uint8Array(view.buffer, 0, Math.floor((4 * text.length) / 5));
+}
+
+// The model from what was exported: bytes, or the same in base 85.
 export function load(source) {
   let arrays = null;
   try {
-    const bytes = typeof source === "string" ? Uint8Array.from(atob(source), (c) => c.charCodeAt(0)) : source;
+    const bytes = typeof source === "string" ? from_base85(source) : source;
     arrays = new Arrays(inflate(bytes, MOST_BYTES));
   } catch (error) {
     refuse(`this is not a whole model of charrnn (${error.message})`);

@@ -25,7 +25,7 @@ export interface Writing extends Sampling {
   stop?: string | string[];
 }
 
-/** The surprise at each character of a text after the first, in nats, and its mean. */
+/** The surprise at each character of a text after the first, or of a document and at its end, in nats, and its mean. */
 export interface Score {
   per_char: number[];
   nats_per_char: number;
@@ -33,7 +33,7 @@ export interface Score {
   perplexity: number;
 }
 
-/** One character that was drawn, with the logits before it, and those that the filters have left. */
+/** One character that was drawn ("" is the end of a document), with the logits before it, and those that the filters have left. */
 export interface Drawn {
   id: number;
   character: string;
@@ -43,7 +43,7 @@ export interface Drawn {
 
 /** A text that grows: what may follow it, and how it continues. */
 export interface State {
-  /** The probability of each character, the likeliest first. */
+  /** The probability of each character, and of the end of a document under the name "", the likeliest first. */
   next_probs(): Map<string, number>;
   /** Reads more text. */
   feed(text: string, on_unknown?: "error" | "skip"): this;
@@ -52,18 +52,21 @@ export interface State {
 
 export declare class LanguageModel {
   private constructor();
+  /** The character of each id; "" is the boundary between documents. */
   readonly characters: string[];
-  readonly config: Record<string, string | number>;
+  readonly config: Record<string, string | number | boolean>;
+  /** Whether it writes and scores documents, each from its beginning to its end. */
+  readonly documents: boolean;
   /** Where the model comes from: its text, splits, settings and losses. */
   readonly provenance: Record<string, unknown>;
   /** The text that follows a prompt, which is not part of it. */
   generate(prompt?: string, options?: Writing): string;
   /** As generate, a character at a time. */
   stream(prompt?: string, options?: Writing): Generator<string, void, void>;
-  /** As stream, without end, and with what the model said at each character. */
-  write(prompt?: string, options?: Sampling): Generator<Drawn, never, void>;
+  /** As stream, to the end of a document or without end, and with what the model said at each character. */
+  write(prompt?: string, options?: Sampling): Generator<Drawn, void, void>;
   score(text: string, on_unknown?: "error" | "skip"): Score;
-  /** The state after a prompt; without one, after a line end. */
+  /** The state after a prompt; without one, after a line end, or at the beginning of a document. */
   start(prompt?: string, on_unknown?: "error" | "skip"): State;
 }
 

@@ -1,6 +1,7 @@
-// One time step of one text through the network: nn/cells, nn/layers and nn/readout.py of charrnn, under the same
-// names, with the labels of their equations. V vocab_size, H hidden_size. Numbers are float64.
+// One time step of one text through the network: nn/cells, nn/layers, nn/mixture.py and nn/readout.py of charrnn, under
+// the same names, with the labels of their equations. V vocab_size, H hidden_size. Numbers are float64.
 
+export const BOUNDARY_ID = 0; // stands between documents
 const EPS = 1e-6;
 
 const sigmoid = (x) => (Math.tanh(x / 2) + 1) / 2;
@@ -122,23 +123,40 @@ const LAYERS = { rnn: RecurrentLayer, lstm: RecurrentLayer, gru: RecurrentLayer,
 
 export class CharModel {
   constructor(arrays, config) {
-    const { cell, num_layers, hidden_size: H, vocab_size: V } = config;
+    const { cell, num_layers, hidden_size: H, vocab_size: V, num_experts: S = 0 } = config;
     if (!Object.hasOwn(LAYERS, cell)) throw new Error(`charrnn: the cell '${cell}' is not known to this module`);
+    this.documents = config.documents ?? false;
     this.layers = Array.from({ length: num_layers }, (_, k) => new LAYERS[cell](arrays, k, config));
     this.norm = cell === "qrnn" ? arrays.get("readout.norm", H) : null;
     [this.weight, this.bias] = [arrays.get("readout.weight", V, H), arrays.get("readout.bias", V)];
+    this.num_experts = S;
+    this.gate_weight = S ? arrays.get("mixture.gate_weight", S, H) : null;
+    this.gate_bias = S ? arrays.get("mixture.gate_bias", S) : null;
+    const between = S && (num_layers > 1 || cell === "qrnn"); // a single layer that is no stream has no such place
+    this.input_weight = between ? arrays.get("mixture.input_weight", H, S * V) : null;
   }
 
   zero_state() {
     return this.layers.map((layer) => layer.sizes.map(numbers));
   }
 
-  // The logits (V,) after one more character.
-  forward(id, state) {
+  // The logits (V,) after one more character, of which S experts say log_q (S, V). A network of documents forgets what
+  // was before a boundary.
+  forward(id, state, log_q = []) {
+    if (this.documents && id === BOUNDARY_ID) state.flat().forEach((x) => x.fill(0));
     let x = id;
-    this.layers.forEach((layer, k) => (x = layer.forward(x, state[k])));
+    this.layers.forEach((layer, k) => {
+      x = layer.forward(x, state[k]);
+      if (k > 0 || !this.input_weight) return;
+      x = x.slice();
+      add_product(this.input_weight, log_q.flatMap((q) => Array.from(q, (each) => Math.exp(each / 2))), x); // [src.4]
+    });
     const [h, logits] = [this.norm ? rms_norm(x, this.norm) : x, Float64Array.from(this.bias)];
     add_product(this.weight, h, logits); // [readout.1]
+    if (!this.num_experts) return logits;
+    const gates = Float64Array.from(this.gate_bias);
+    add_product(this.gate_weight, h, gates); // [src.5]
+    log_q.forEach((q, s) => q.forEach((each, c) => (logits[c] += gates[s] * each))); // [src.6]
     return logits;
   }
 }

@@ -9,7 +9,7 @@ let records = []; // of each character: its surprise in nats, and the five likel
 let chosen = -1;
 let writing = null;
 
-const visible = (character) => ({ " ": "␣", "\n": "↵", "\t": "⇥" })[character] ?? character;
+const visible = (character) => ({ "": "∎", " ": "␣", "\n": "↵", "\t": "⇥" })[character] ?? character;
 
 function record({ id, character, logits, filtered }) {
   const logs = log_softmax(logits);
@@ -43,7 +43,7 @@ function append(found) {
   text.append(
     ...found.map(({ character, nats }) => {
       const span = document.createElement("span");
-      span.className = "c";
+      span.className = character ? "c" : "c end";
       span.textContent = character;
       span.style.setProperty("--share", Math.min(1, nats / LARGEST).toFixed(3));
       return span;
@@ -67,10 +67,13 @@ async function write() {
     const seed = BigInt(at("seed").value || 0);
     const length = Math.min(20000, at("length").valueAsNumber || 0);
     const written = model.write(prompt, { seed, ...Object.fromEntries(["temperature", "top_p"].map(setting)) });
-    while (writing === mine && records.length < length) {
+    let next = written.next();
+    while (writing === mine && !next.done && records.length < length) {
       const [found, end] = [[], performance.now() + SLICE];
-      do found.push(record(written.next().value));
-      while (records.length + found.length < length && performance.now() < end);
+      do {
+        found.push(record(next.value));
+        next = written.next(); // none after the end of a document
+      } while (!next.done && records.length + found.length < length && performance.now() < end);
       append(found);
       await new Promise(requestAnimationFrame);
     }
@@ -86,7 +89,8 @@ async function write() {
 function facts() {
   const { text: name, characters, splits, val_nats_per_char, export: made = {}, charrnn, text_sha256 } = model.provenance;
   const { cell, num_layers, hidden_size } = model.config;
-  const loss = (nats) => typeof nats === "number" && `${nats.toFixed(4)} nats per character, validation split`;
+  const unit = model.documents ? "symbol (a character, or the end of a document)" : "character";
+  const loss = (nats) => typeof nats === "number" && `${nats.toFixed(4)} nats per ${unit}, validation split`;
   const known = {
     Text: name, Characters: characters?.toLocaleString("en"), Network: `${num_layers} × ${hidden_size} ${cell}`,
     Vocabulary: `${model.characters.length} characters`, Splits: splits && Object.entries(splits).map((s) => s.join(" ")).join(", "),
