@@ -85,9 +85,18 @@ def own_arrays(contents: Contents) -> dict[str, Array]:
 
 
 def check(out: Path, model: LanguageModel) -> None:
-    """Refuse what cannot be written: a cell that the module lacks, or a folder in which something could be lost."""
+    """Refuse what cannot be written: a cell that the module lacks, or a folder in which something could be lost.
+
+    The folder must be new, empty, or an earlier export.
+    """
     check_cell(model)
-    check_folder(out)
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return
+    if not out.is_dir():
+        raise ConfigError(f"'{out}' is a file: --to js writes a folder, name a new one")
+    package = out / PACKAGE
+    if not package.is_file() or KEY not in read_json(package):
+        raise ConfigError(f"the folder '{out}' holds other files than an export: name a new one, or empty it")
 
 
 def check_cell(model: LanguageModel) -> None:
@@ -96,15 +105,6 @@ def check_cell(model: LanguageModel) -> None:
         raise ConfigError(
             f"cell '{cell}' is not known to the module in JavaScript, which has {', '.join(CELLS)}: export --to npz"
         )
-
-    """Refuse a folder in which something could be lost: it must be new, empty, or an earlier export."""
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
-        return
-    if not out.is_dir():
-        raise ConfigError(f"'{out}' is a file: --to js writes a folder, name a new one")
-    package = out / PACKAGE
-    if not package.is_file() or KEY not in read_json(package):
-        raise ConfigError(f"the folder '{out}' holds other files than an export: name a new one, or empty it")
 
 
 def package_name(name: str) -> str:
