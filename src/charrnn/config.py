@@ -43,6 +43,8 @@ class TrainConfig:
 
     documents: str | None = setting(None, "data", "the text is a list of documents, each read from a zero state: "
                                     "lines, paragraphs, files, jsonl:FIELD or csv:COLUMN")
+    label: str | None = setting(None, "data", "with --documents, where the label of each is: csv:COLUMN, jsonl:FIELD "
+                                "or tsv, for lines of a label, a tab and a text")
     unique: bool = setting(False, "data", "with --documents, drop repeated documents")
     batching: str = setting("sequential", "data", "how training sequences are ordered")
     seq_len: int = setting(64, "data", "characters in a window: how far back gradients flow", least=1,
@@ -160,6 +162,8 @@ def make_config(values: Mapping[str, Any], base: TrainConfig | None = None) -> T
             raise ConfigError(f"{name} {value} has no effect with {kind} '{getattr(config, kind)}': {remedy}")
     if config.unique and config.documents is None:
         raise ConfigError("unique has no effect without documents: add --documents, such as --documents lines")
+    if config.label is not None and config.documents is None:
+        raise ConfigError(f"label {config.label} has no effect without documents: add --documents")
     for name in ("eval_every", "patience"):
         if config.val_fraction == 0 and config.val is None and getattr(config, name):
             raise ConfigError(f"{name} {getattr(config, name)} has nothing to evaluate with val_fraction 0")

@@ -19,8 +19,9 @@ from charrnn.ngrams import Experts, Reader
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
 from charrnn.runs.model_file import MODEL_FILE, ModelFile, from_torch, read_model, to_torch, write_model
-from charrnn.scoring import ScoresTexts
+from charrnn.scoring import Classification, ScoresTexts
 from charrnn.settings import check_path, check_value
+from charrnn.text.labels import symbol
 from charrnn.text.vocabulary import BOUNDARY, Vocabulary
 from charrnn.threads import blas_threads
 
@@ -89,6 +90,7 @@ class LanguageModel(ScoresTexts):
         stop: str | Sequence[str] = (),
         seed: int | None = None,
         on_unknown: str = "error",
+        label: str | None = None,
         **sampling: float,
     ) -> str:
         """Write the text that follows a prompt.
@@ -105,6 +107,9 @@ class LanguageModel(ScoresTexts):
             Equal seeds give equal texts; without a seed, each call differs.
         on_unknown : {"error", "skip"}
             What to do with characters of the prompt that the vocabulary lacks.
+        label : str, optional
+            The label of the document, for a model of labelled documents; by default one is drawn, or, with a prompt,
+            the likeliest is taken.
         temperature : float, default 1
             Below 1 safer, above 1 wilder; 0 is greedy.
         top_k, top_p, min_p : int, float, float, default 0, 1, 0
@@ -124,7 +129,9 @@ class LanguageModel(ScoresTexts):
         ConfigError
             A setting is out of range.
         """
-        (text,) = self.generate_many(1, prompt, length, stop=stop, seed=seed, on_unknown=on_unknown, **sampling)
+        (text,) = self.generate_many(
+            1, prompt, length, stop=stop, seed=seed, on_unknown=on_unknown, label=label, **sampling
+        )
         return text
 
     def stream(
@@ -135,11 +142,12 @@ class LanguageModel(ScoresTexts):
         stop: str | Sequence[str] = (),
         seed: int | None = None,
         on_unknown: str = "error",
+        label: str | None = None,
         **sampling: float,
     ) -> Iterator[str]:
         """As `generate`, but yield each character as soon as it cannot be part of a stop string."""
         with blas_threads(1):
-            pieces = self._write([0], prompt, length, [self.stop_matcher(stop)], seed, on_unknown, sampling)
+            pieces = self._write([0], prompt, length, [self.stop_matcher(stop)], seed, on_unknown, label, sampling)
         return (character for (piece,) in _with_one_thread(pieces) for character in piece)
 
     def generate_many(
@@ -151,12 +159,13 @@ class LanguageModel(ScoresTexts):
         stop: str | Sequence[str] = (),
         seed: int | None = None,
         on_unknown: str = "error",
+        label: str | None = None,
         **sampling: float,
     ) -> list[str]:
         """As `generate`, for several samples written side by side in one batch, each from its own random stream."""
         check_value("num_samples", num_samples, "int", least=1, most=MOST_SAMPLES)
         written = self.write(
-            range(num_samples), prompt, length, stop=stop, seed=seed, on_unknown=on_unknown, **sampling
+            range(num_samples), prompt, length, stop=stop, seed=seed, on_unknown=on_unknown, label=label, **sampling
         )
         return [text for text, _ in written]
 
@@ -169,6 +178,7 @@ class LanguageModel(ScoresTexts):
         stop: str | Sequence[str] = (),
         seed: int | None = None,
         on_unknown: str = "error",
+        label: str | None = None,
         **sampling: float,
     ) -> list[tuple[str, bool]]:
         """The samples of these numbers, side by side: each as `generate` writes it, and whether it has ended by itself.
@@ -177,14 +187,14 @@ class LanguageModel(ScoresTexts):
         """
         with blas_threads(1):
             matchers = [self.stop_matcher(stop) for _ in samples]
-            pieces = self._write(samples, prompt, length, matchers, seed, on_unknown, sampling)
+            pieces = self._write(samples, prompt, length, matchers, seed, on_unknown, label, sampling)
             texts = ["".join(of_sample) for of_sample in zip(*pieces, strict=True)]
         return [(text, matcher.reached) for text, matcher in zip(texts, matchers, strict=True)]
 
-    def start(self, prompt: str = "", on_unknown: str = "error") -> TextState:
+    def start(self, prompt: str = "", on_unknown: str = "error", label: str | None = None) -> TextState:
         """A text that grows a step at a time, after a prompt: `next_probs()`, `feed("a")`, `copy()`."""
         with blas_threads(1):
-            ids = self.prompt_ids(prompt, on_unknown)
+            ids = self.prompt_ids(prompt, on_unknown, label)
             writer = Writer(self.network, self.params, ids, make_sampling({}), 0, [0], self.experts)
             return TextState(writer, self.vocabulary)
 
@@ -206,9 +216,19 @@ class LanguageModel(ScoresTexts):
             return ""
         return next((c for c in "\n " if c in self.vocabulary), self.vocabulary.characters[0])
 
-    def prompt_ids(self, prompt: str, on_unknown: str = "error") -> Array:
-        """The ids that a text follows: those of the prompt, or of the default prompt where nothing of it is left."""
+    def prompt_ids(self, prompt: str, on_unknown: str = "error", label: str | None = None) -> Array:
+        """The ids that a text follows: those of the prompt, or of the default prompt where nothing of it is left.
+
+        With labels, that of the document comes first: the one that is named, or the likeliest before the prompt.
+        """
         ids = self.vocabulary.encode(check_value("prompt", prompt, "str"), on_unknown)
+        if label is not None:
+            check_value("label", label, "str")
+            begin = self.vocabulary.encode_documents([""], symbols=[symbol(self.labels, label)])[:-1]
+            return np.concatenate([begin, ids])
+        if self.labels and len(ids):
+            (nats,) = self.nats_by_label([prompt], on_unknown, ended=False)
+            return self.prompt_ids(prompt, on_unknown, Classification.of(nats, self.labels).label)
         if self.vocabulary.documents:
             return np.concatenate([self.vocabulary.encode_documents([]), ids])
         return ids if len(ids) else self.vocabulary.encode(self.default_prompt())
@@ -229,19 +249,20 @@ class LanguageModel(ScoresTexts):
         matchers: Sequence[StopMatcher],
         seed: int | None,
         on_unknown: str,
+        label: str | None,
         sampling: dict[str, Any],
     ) -> Iterator[list[str]]:
         """Write samples side by side: yield what each character, and then the end, adds to the text of each sample."""
         config = make_sampling(sampling)
         check_value("length", length, "int", least=0)
         seed = check_value("seed", seed, "int | None", least=0)
-        ids = self.prompt_ids(prompt, on_unknown)
+        ids = self.prompt_ids(prompt, on_unknown, label)
         seed = secrets.randbits(32) if seed is None else seed
         writer = Writer(self.network, self.params, ids, config, seed, samples, self.experts)
 
         def pieces() -> Iterator[list[str]]:
             for _, row in zip(range(length), writer, strict=False):
-                yield [m.add(self.vocabulary.characters[k]) for m, k in zip(matchers, row, strict=True)]
+                yield [m.add(self.vocabulary.shown[k]) for m, k in zip(matchers, row, strict=True)]
                 if all(m.reached for m in matchers):
                     break
             yield [m.flush() for m in matchers]

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-STREAMS = ("initialisation", "batching", "dropout", "sampling", "search")
+STREAMS = ("initialisation", "batching", "dropout", "sampling", "search", "labels")
 
 
 def stream(seed: int, name: str, *position: int) -> np.random.Generator:

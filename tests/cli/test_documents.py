@@ -163,3 +163,63 @@ def test_evaluation_counts_documents_and_their_ends(run: Path, charrnn: Run) -> 
     other = json.loads(charrnn("evaluate", run, "held-out.txt", "--json").out)
     assert other["nats_per_char"] == pytest.approx(values["nats_per_char"], rel=1e-5)
     assert other["split"] == "text"
+
+
+def test_a_function_of_the_users_counts_and_keeps(run: Path, charrnn: Run) -> None:
+    Path("rules_of_mine.py").write_text(
+        "def short(text):\n    return len(text) < 4\n\ndef bad(text):\n    return 1 / 0\n"
+    )
+    few = ("sample", run, "--num-samples", 40, "--seed", 1)
+    result = charrnn(*few, "--valid", "rules_of_mine:short")
+    lines = result.out.splitlines()
+    count = sum(len(line) < 4 for line in lines)
+    assert 0 < count < len(lines) == 40
+    assert f", {count} valid, " in result.err
+    kept = charrnn(*few, "--valid", "rules_of_mine:short", "--only-valid", "--json")
+    values = json.loads(kept.out)
+    assert len(values["samples"]) == 40
+    assert max(map(len, values["samples"])) < 4
+    assert values["written"] > values["valid"] == 40
+    for name, complaint in [
+        ("rules_of_mine", "is not MODULE:FUNCTION"),
+        ("rules_of_mine:shot", "has no function 'shot'"),
+        ("no_such_rules:short", "'no_such_rules' cannot be imported: ModuleNotFoundError"),
+        ("rules_of_mine:bad", "ZeroDivisionError: division by zero"),
+    ]:
+        result = charrnn(*few, "--valid", name, "--quiet")
+        assert (result.status, result.err.count("\n")) == (2, 1)
+        assert complaint in result.err
+    assert "--only-valid has no effect without --valid" in charrnn(*few, "--only-valid").err
+
+
+def test_labels_are_told_and_written_on_the_command_line(charrnn: Run) -> None:
+    rows = [f"{label},{letter * n}" for label, letter in (("one", "a"), ("two", "b")) for n in range(1, 60)]
+    Path("list.csv").write_text("\n".join(["kind,name", *rows]))
+    options = ["--cell", "rnn", "--hidden-size", 8, "--seq-len", 16, "--batch-size", 4, "--steps", 60, "--out", "run"]
+    result = charrnn("train", "list.csv", "--documents", "csv:name", "--label", "csv:kind", *options)
+    assert result.status == 0
+    assert "2 distinct characters, 2 labels;" in result.err
+    Path("new.csv").write_text("name\naaa\nbb\n")
+    rows = [
+        json.loads(line)
+        for line in charrnn("classify", "run", "new.csv", "--column", "name", "--jsonl").out.split("\n")[:-1]
+    ]
+    assert [row["label"] for row in rows] == ["one", "two"]
+    table = list(csv.DictReader(io.StringIO(charrnn("classify", "run", "new.csv", "--column", "name", "--csv").out)))
+    assert [float(row["two"]) > 0.5 for row in table] == [False, True]
+    values = json.loads(charrnn("classify", "run", "new.csv", "--column", "name", "--json").out)
+    assert (values["lines"], values["labels"]) == (2, ["one", "two"])
+    assert charrnn("classify", "run", "new.csv", "--column", "name").out.splitlines()[1].startswith("one")
+    assert "are right, " in charrnn("evaluate", "run").out
+    assert json.loads(charrnn("evaluate", "run", "--json").out)["labels"] == ["one", "two"]
+    written = charrnn("sample", "run", "--label", "two", "--num-samples", 5, "--seed", 1, "--quiet").out
+    assert written.count("b") > 4 * written.count("a")
+    assert "label 'three' is not known" in charrnn("sample", "run", "--label", "three").err
+    Path("bad.txt").write_text("z\n")
+    assert "line 1: character 'z'" in charrnn("classify", "run", "bad.txt").err
+
+
+def test_a_model_without_labels_classifies_nothing(run: Path, charrnn: Run) -> None:
+    result = charrnn("classify", run, "missing.txt")
+    assert (result.status, result.err.count("\n")) == (2, 1)
+    assert "knows no labels: train it with --documents and --label" in result.err

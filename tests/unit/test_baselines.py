@@ -117,3 +117,18 @@ def test_fresh_windows_begin_with_the_zero_state(rng: np.random.Generator) -> No
     assert found.nats_per_char == pytest.approx(np.mean(expected), rel=1e-12)
     with pytest.raises(ValueError, match="hold no window"):
         evaluate_fresh_windows(case.model, case.params, ids[:9], 9)
+
+
+@pytest.mark.parametrize("smoothing", ["Witten–Bell", "Kneser–Ney"])
+def test_of_documents_the_order_does_not_matter(smoothing: str) -> None:
+    rng = np.random.default_rng(0)
+    documents = [np.append(rng.integers(1, 6, rng.integers(1, 7)), 0) for _ in range(60)]
+    begin = np.zeros(3, int)
+    train = NGram(np.concatenate([begin, *documents]), 6, 4, smoothing, documents=True)
+    other = NGram(np.concatenate([begin, *documents[::-1]]), 6, 4, smoothing, documents=True)
+    across = NGram(np.concatenate([begin, *documents]), 6, 4, smoothing)
+    alone = np.concatenate([train.nats(np.concatenate([begin, each]))[3:] for each in documents])
+    together = train.nats(np.concatenate([begin, *documents]))[3:]
+    np.testing.assert_allclose(together, alone, rtol=1e-12)
+    np.testing.assert_allclose(other.nats(np.concatenate([begin, *documents]))[3:], together, rtol=1e-12)
+    assert not np.allclose(across.nats(np.concatenate([begin, *documents]))[3:], together)

@@ -18,6 +18,7 @@ from charrnn.version import __version__
 
 COMMANDS = (
     "check",
+    "classify",
     "corpora",
     "evaluate",
     "experiment",

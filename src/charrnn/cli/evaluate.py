@@ -67,6 +67,8 @@ def evaluate(run: Path, text: tuple[str, ...], quiet: bool, as_json: bool, **opt
                 words = _words(result).replace("per character", "per symbol, the ends of documents included")
                 what = f"{result.documents:,} documents: {words}, {result.nats_per_document:.3f} nats per document"
             echo(f"{PARTS[result.split]}, {what}")
+            for line in result.labels.words() if result.labels else ():
+                echo(line)
 
     result = evaluate_run(run, text, callback=make_callback(quiet), on_result=show, **options)
     if as_json:

@@ -13,10 +13,12 @@ import click
 
 from charrnn.cli.options import config_options, given, json_option, on_unknown_option, quiet_option
 from charrnn.cli.output import ReaderGoneError, echo_json, echo_text, say
+from charrnn.cli.user_function import user_function
 from charrnn.errors import ConfigError
 from charrnn.generation.documents import Document, Written, write_documents
 from charrnn.generation.filters import GREEDY, make_sampling, sampling_settings
 from charrnn.language_model import load
+from charrnn.text.labels import symbol
 from charrnn.text.reading import STDIN, read_files
 from charrnn.training.own_text import training_documents
 
@@ -30,7 +32,8 @@ Examples:
   charrnn sample runs/book-qrnn --prompt "The clock" --temperature 0.7 --top-p 0.9 --seed 1
   charrnn sample model.safetensors --prompt FILE:opening.txt --length 2000
   charrnn sample runs/book-qrnn --num-samples 5 --stop "." --length 200
-  charrnn sample runs/names-qrnn --num-samples 1000 --new --unique > names.txt"""
+  charrnn sample runs/names-qrnn --num-samples 1000 --new --unique > names.txt
+  charrnn sample runs/surnames-qrnn --num-samples 20 --label Irish"""
 )
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--prompt", "--start-text", "--prime-text", default="", help="Text to continue; FILE:path or - reads it.")
@@ -43,8 +46,11 @@ Examples:
 @click.option(
     "--num-samples", type=click.IntRange(1), default=1, show_default=True, help="Samples to generate, side by side."
 )
+@click.option("--label", help="Of labelled documents: the label of those to write [default: drawn for each].")
 @click.option("--new", "only_new", is_flag=True, help="Of documents: only those that are in no training document.")
 @click.option("--unique", "only_distinct", is_flag=True, help="Of documents: each only once.")
+@click.option("--valid", metavar="MODULE:FUNCTION", help="Of documents: count those that your function accepts.")
+@click.option("--only-valid", is_flag=True, help="With --valid: only those that it accepts.")
 @click.option("--jsonl", is_flag=True, help="Of documents: a JSON object for each, on a line.")
 @click.option("--seed", type=click.IntRange(0), help="Equal seeds give equal texts [default: a new seed each time].")
 @on_unknown_option
@@ -57,8 +63,11 @@ def sample(
     length: int,
     stop: tuple[str, ...],
     num_samples: int,
+    label: str | None,
     only_new: bool,
     only_distinct: bool,
+    valid: str | None,
+    only_valid: bool,
     jsonl: bool,
     seed: int | None,
     on_unknown: str,
@@ -72,26 +81,34 @@ def sample(
     printed before it and does not count in --length.
 
     A model of documents (train --documents) writes --num-samples documents, one a line, each to its end. It reports how
-    many are distinct, how many are new (equal to no training document), and how many were cut at --length.
+    many are distinct, how many are new (equal to no training document), how many your function of --valid accepts
+    (it gets the text of one), and how many were cut at --length.
     """
     model = load(run)
     prompt = model.vocabulary.mend(_read_prompt(prompt, encoding, quiet))
     known = model.vocabulary.decode(model.vocabulary.encode(prompt, on_unknown))
     if known != prompt and not quiet:
         say(f"skipped {len(prompt) - len(known)} unknown characters of the prompt")
+    if label is not None:
+        symbol(model.labels, label)
     make_sampling(given(settings))  # report a wrong setting before anything else
     seed = secrets.randbits(32) if seed is None else seed
     if not quiet:
         say(f"seed {seed}")
-    options = {"stop": stop, "seed": seed, **given(settings)}
-    if not model.vocabulary.documents and (only_new or only_distinct or jsonl):
-        raise ConfigError("--new, --unique and --jsonl are for a model of documents: train it with --documents")
+    options = {"stop": stop, "seed": seed, "label": label, **given(settings)}
+    if not model.vocabulary.documents and (only_new or only_distinct or valid or jsonl):
+        raise ConfigError(
+            "--new, --unique, --valid and --jsonl are for a model of documents: train it with --documents"
+        )
+    if only_valid and not valid:
+        raise ConfigError("--only-valid has no effect without --valid MODULE:FUNCTION")
+    accepts = user_function("--valid", valid) if valid else None
     try:
         if model.vocabulary.documents:
             training = training_documents(model, run)
             if only_new and training is None:
                 raise ConfigError(f"--new needs the training documents, and '{run}' does not lead to them")
-            written = Written(training, only_new, only_distinct)
+            written = Written(training, accepts, only_new, only_distinct, only_valid)
 
             def write(numbers: range) -> list[tuple[str, bool]]:
                 return [(known + text, ended) for text, ended in model.write(numbers, known, length, **options)]
@@ -132,13 +149,22 @@ def _print_documents(
         else:
             echo_text(document.text)
     if form == "json":
-        counts = {"distinct": written.distinct, "new": written.new, "cut": written.cut, "written": written.documents}
+        counts: dict[str, int | None] = {
+            "distinct": written.distinct,
+            "new": written.new,
+            "cut": written.cut,
+            "written": written.documents,
+        }
+        if written.valid is not None:
+            counts["valid"] = written.valid
         echo_json({"seed": seed, "samples": texts, **counts})
     if quiet:
         return
     new = "" if written.new is None else f", {written.new:,} new"
+    valid = "" if written.valid is None else f", {written.valid:,} valid"
     found = (
-        f"{written.documents:,} documents written: {written.distinct:,} distinct{new}, {written.cut:,} cut at --length"
+        f"{written.documents:,} documents written: {written.distinct:,} distinct{new}{valid}, {written.cut:,} cut at "
+        "--length"
     )
     short = f"; only {len(texts):,} of {wanted:,} were wanted ones" if len(texts) < wanted else ""
     say(f"{found}{short}")

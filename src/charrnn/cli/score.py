@@ -13,12 +13,13 @@ from typing import Any
 
 import click
 
+from charrnn.cli.lines import AsResults, known_lines, numbered_lines
 from charrnn.cli.options import json_option, on_unknown_option, quiet_option
 from charrnn.cli.output import ReaderGoneError, echo, echo_json, echo_text, say
-from charrnn.errors import ConfigError, TextError, UnknownCharacterError
+from charrnn.errors import ConfigError
 from charrnn.language_model import LanguageModel, load
 from charrnn.scoring import DocumentScore
-from charrnn.text.reading import STDIN, check_sources, pieces
+from charrnn.text.reading import STDIN, check_sources
 from charrnn.units import with_units
 
 FIELDS = ("line", "text", "nats", "nats_per_char", "percentile")
@@ -158,42 +159,10 @@ def _scored(
     model: LanguageModel, sources: list[str], column: str | None, encoding: str, on_unknown: str
 ) -> Iterator[Scored]:
     """The lines of the sources, or the fields of a column, with their scores."""
-    numbered, texts = itertools.tee(_column(_lines(sources, encoding), column) if column else _lines(sources, encoding))
-
-    def known() -> Iterator[str]:
-        for number, text in texts:
-            try:
-                model.vocabulary.encode(text, on_unknown)
-            except UnknownCharacterError as error:
-                raise TextError(f"line {number:,}: {error}") from None
-            yield text
-
-    for (number, text), score in zip(numbered, model.score_stream(known(), on_unknown), strict=True):
+    numbered, texts = itertools.tee(numbered_lines(sources, column, encoding))
+    scores = model.score_stream(known_lines(model.vocabulary, texts, on_unknown), on_unknown)
+    for (number, text), score in zip(numbered, scores, strict=True):
         yield number, text, score
-
-
-def _lines(sources: list[str], encoding: str) -> Iterator[tuple[int, str]]:
-    """The lines that hold something, numbered from 1."""
-    held, number = "", 0
-    for piece in itertools.chain(pieces(sources, encoding), ["\n"]):
-        *whole, held = (held + piece).split("\n")
-        for line in whole:
-            number += 1
-            if line.strip():
-                yield number, line
-
-
-def _column(lines: Iterator[tuple[int, str]], column: str) -> Iterator[tuple[int, str]]:
-    """The fields of a column of a CSV table."""
-    reader = csv.DictReader(line + "\n" for _, line in lines)
-    try:
-        if column not in (reader.fieldnames or ()):
-            raise TextError(f"there is no column '{column}'; there are {', '.join(map(repr, reader.fieldnames or ()))}")
-        for row in reader:
-            if (row[column] or "").strip():
-                yield reader.line_num, row[column]
-    except csv.Error as error:
-        raise TextError(f"line {reader.line_num:,} is not CSV: {error}") from None
 
 
 def _row(number: int, text: str, score: DocumentScore, threshold: float | None, by_character: bool) -> dict[str, Any]:
@@ -213,7 +182,7 @@ def _print(rows: Iterator[Scored], form: str, threshold: float | None, by_charac
     if form == "table":
         echo("nats per character  percentile  line")
     writer = csv.DictWriter(
-        _Echo(), [*FIELDS, *(["above_threshold"] if threshold is not None else [])], lineterminator="\n"
+        AsResults(), [*FIELDS, *(["above_threshold"] if threshold is not None else [])], lineterminator="\n"
     )
     if form == "csv":
         writer.writeheader()
@@ -254,10 +223,3 @@ def _shaded(text: str, score: DocumentScore) -> str:
     characters = [c if c.isprintable() else "·" for c in text] + [END]
     coloured = (f"\x1b[48;5;{shade}m{c}" for shade, c in zip(shades, characters, strict=False))
     return "".join(coloured) + "\x1b[0m"
-
-
-class _Echo:
-    """A file for csv.writer that writes as every other result is written."""
-
-    def write(self, line: str) -> None:
-        echo_text(line, end="")

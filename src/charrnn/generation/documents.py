@@ -29,11 +29,14 @@ class Written:
     """
 
     known: Container[str] | None = None
+    accepts: Callable[[str], bool] | None = None  # a function of the user's that says which documents are valid
     only_new: bool = False
     only_distinct: bool = False
+    only_valid: bool = False
     documents: int = 0  # written, kept or not
     cut: int = 0
     new: int | None = None
+    valid: int | None = None
     seen: set[str] = field(default_factory=set)
 
     @property
@@ -48,7 +51,15 @@ class Written:
         self.seen.add(document.text)
         if self.known is not None:
             self.new = (self.new or 0) + new
-        return (fresh or not self.only_distinct) and (new or not self.only_new)
+        valid = self.accepts is None or self.accepts(document.text)
+        if self.accepts is not None:
+            self.valid = (self.valid or 0) + valid
+        return (fresh or not self.only_distinct) and (new or not self.only_new) and (valid or not self.only_valid)
+
+    @property
+    def chooses(self) -> bool:
+        """Whether some documents are not wanted."""
+        return self.only_new or self.only_distinct or self.only_valid
 
 
 def write_documents(
@@ -63,7 +74,7 @@ def write_documents(
     """
     kept = number = 0
     while kept < count and number < count * MOST_TRIES:
-        lanes = min(LANES, count - kept) if not (written.only_new or written.only_distinct) else LANES
+        lanes = min(LANES, count - kept) if not written.chooses else LANES
         for text, ended in write(range(number, number + lanes)):
             document = Document(number, text, ended)
             number += 1

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import copy
+import hashlib
+import heapq
+import zipfile
+import zlib
+from pathlib import Path
 
 import numpy as np
 
 from charrnn.arrays import Array
+from charrnn.errors import RunError
 from charrnn.generation.sample import Writer
 from charrnn.ngrams import Reader
 from charrnn.nn.model import ModelWorkspace
+from charrnn.settings import check_path, check_value
 from charrnn.text.vocabulary import BOUNDARY, Vocabulary
+from charrnn.whole_file import whole_file
 
+MOST_READ = 2000  # beginnings of a word that `completions` follows
+LONGEST_END = 40  # characters
+LARGEST_REST = 1 << 22  # bytes of a saved state besides the network's own
 END = ""  # the name of a document's end, which is no character
 
 
@@ -36,8 +47,11 @@ class TextState:
 
     def next_probs(self) -> dict[str, float]:
         """The probability of each character that may follow; of the document's end under the name "" (`END`)."""
-        names = (END if c == BOUNDARY and self.vocabulary.documents else c for c in self.vocabulary.characters)
-        return dict(zip(names, self.probs().tolist(), strict=True))
+        names = [END if c == BOUNDARY and self.vocabulary.documents else c for c in self.vocabulary.characters]
+        probs = dict(zip(names, self.probs().tolist(), strict=True))
+        for k in self.vocabulary.label_ids:  # no character, and never typed
+            del probs[names[k]]
+        return probs
 
     def feed(self, text: str, on_unknown: str = "error") -> TextState:
         """Read on: the text has been typed or chosen. Returns this state.
@@ -64,8 +78,82 @@ class TextState:
             self._history = self._reader.history(0)
         return self
 
+    def completions(self, k: int = 5) -> list[tuple[str, float]]:
+        """The k likeliest ends of the word that the text has begun, each with its probability, the likeliest first.
+
+        An end is letters and digits, up to what is neither; "" means that the word is whole. There are fewer than k if
+        MOST_READ beginnings have been followed before.
+        """
+        check_value("k", k, "int", least=1, most=1000)
+        found: list[tuple[str, float]] = []
+        whole: dict[str, float] = {}
+        begun: list[tuple[float, str, TextState]] = [(-1.0, "", self)]  # −probability of each beginning, and its place
+        for _ in range(MOST_READ):
+            if not begun:
+                break
+            share, text, before = heapq.heappop(begun)
+            state = before.copy().feed(text[-1]) if text else before
+            probs = state.next_probs()
+            letters = {c: p for c, p in probs.items() if c.isalnum()}
+            whole[text] = -share * (sum(probs.values()) - sum(letters.values()))
+            for c, p in letters.items() if len(text) < LONGEST_END else ():
+                heapq.heappush(begun, (share * p, text + c, state))
+            found = sorted(whole.items(), key=lambda end: (-end[1], end[0]))[:k]
+            if begun and len(found) == k and found[-1][1] >= -begun[0][0]:
+                break  # no other beginning is likely enough
+        return found
+
+    def save(self, path: str | Path) -> None:
+        """Write the place into an npz file, which `load` reads."""
+        with whole_file(check_path("path", path)) as file:
+            np.savez(file, logits=self._logits, state=self._state, history=np.array(self._history, np.int64),
+                     model=_digest(self._writer))  # fmt: skip
+
+    def load(self, path: str | Path) -> TextState:
+        """Go to the place that a file of the same model holds. Returns this state.
+
+        Raises
+        ------
+        RunError
+            The file is missing, damaged, or of another model; the state is as it was.
+        """
+        path = check_path("path", path)
+        expected = {"logits": self._logits, "state": self._state, "model": _digest(self._writer)}
+        try:
+            with zipfile.ZipFile(path) as members:
+                if sum(member.file_size for member in members.infolist()) > self._state.nbytes + LARGEST_REST:
+                    raise ValueError("it is too large")
+            with np.load(path, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in (*expected, "history")}
+            for name, like in expected.items():
+                if (arrays[name].shape, arrays[name].dtype) != (like.shape, like.dtype):
+                    raise ValueError(f"'{name}' is not as this model's")
+            history = arrays["history"]
+            if not (arrays["model"] == expected["model"]).all():
+                raise ValueError("it is of another model")
+            if not np.isfinite(arrays["logits"]).all() or not np.isfinite(arrays["state"]).all():
+                raise ValueError("its numbers are not finite")
+            if (
+                history.ndim != 1
+                or history.dtype != np.int64
+                or ((history < 0) | (history >= len(self.vocabulary))).any()
+            ):
+                raise ValueError("its history is not made of this model's characters")
+        except FileNotFoundError:
+            raise RunError(f"there is no state at '{path}'") from None
+        except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile, NotImplementedError, zlib.error) as error:
+            raise RunError(f"'{path}' is not a state of this model: {' '.join(str(error).split())}") from None
+        self._logits, self._state, self._history = arrays["logits"], arrays["state"], history.tolist()
+        self._reader = self._workspace = None
+        return self
+
     def copy(self) -> TextState:
         """A state of its own at the same place."""
         other = copy.copy(self)
         other._reader = other._workspace = None  # made again when they are needed
         return other
+
+
+def _digest(writer: Writer) -> Array:
+    """The digest of a model, (32,) bytes, which differs from those of all others."""
+    return np.frombuffer(hashlib.blake2b(writer.params.vector.tobytes(), digest_size=32).digest(), np.uint8)

@@ -24,6 +24,7 @@ from typing import NamedTuple
 import numpy as np
 
 from charrnn.arrays import Array
+from charrnn.config import BOUNDARY_ID
 from charrnn.ngrams.tables import discounts
 
 HIGHEST_ORDER = 9
@@ -58,12 +59,20 @@ SMOOTHINGS: dict[str, Callable[[Array, Array], tuple[Array, Array, Array]]] = {
 
 
 class NGram:
-    """An n-gram model of ids (N,) over V characters; order n predicts from the n − 1 characters before."""
+    """An n-gram model of ids (N,) over V characters; order n predicts from the n − 1 characters before.
 
-    def __init__(self, ids: Array, vocab_size: int, order: int, smoothing: str = "Witten–Bell") -> None:
+    Parameters
+    ----------
+    documents : bool
+        Whether the ids are documents between boundaries: what stands before a boundary then counts as boundaries.
+    """
+
+    def __init__(
+        self, ids: Array, vocab_size: int, order: int, smoothing: str = "Witten–Bell", documents: bool = False
+    ) -> None:
         if order < 1 or order > highest_order(vocab_size):
             raise ValueError(f"order {order} is not between 1 and {highest_order(vocab_size)}")
-        self.vocab_size, self.order, self.smoothing = vocab_size, order, smoothing
+        self.vocab_size, self.order, self.smoothing, self.documents = vocab_size, order, smoothing, documents
         self._tables: list[_Table] = []
         codes = self._codes(ids, order)
         for n in range(order, 0, -1):
@@ -90,7 +99,10 @@ class NGram:
         """Return the code of the n-gram that ends at each position from n − 1 on."""
         codes = np.zeros(max(0, len(ids) - n + 1), np.int64)
         for k in range(n):
-            codes = codes * self.vocab_size + ids[k : k + len(codes)]
+            digits = ids[k : k + len(codes)]
+            codes = codes * self.vocab_size + digits
+            if self.documents and k < n - 1:
+                codes[digits == BOUNDARY_ID] = BOUNDARY_ID  # so are all digits before it: the id of a boundary is 0
         return codes
 
 
@@ -107,10 +119,10 @@ def highest_order(vocab_size: int) -> int:
 
 
 def best_ngram(
-    train_ids: Array, val_ids: Array, vocab_size: int, smoothing: str = "Witten–Bell"
+    train_ids: Array, val_ids: Array, vocab_size: int, smoothing: str = "Witten–Bell", documents: bool = False
 ) -> tuple[NGram, float]:
     """Return the model of the order that is best on validation, and its loss in nats per character after the first."""
-    models = [NGram(train_ids, vocab_size, n, smoothing) for n in range(1, highest_order(vocab_size) + 1)]
+    models = [NGram(train_ids, vocab_size, n, smoothing, documents) for n in range(1, highest_order(vocab_size) + 1)]
     losses = [float(model.nats(val_ids)[1:].mean()) for model in models]
     best = int(np.argmin(losses))
     return models[best], losses[best]

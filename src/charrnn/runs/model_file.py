@@ -74,6 +74,8 @@ def read_model(path: Path) -> ModelFile:
         config = _model_config(header["model"])
         vocabulary = _vocabulary(header["vocabulary"], config.documents)
         provenance = _provenance(header["provenance"])
+        if len(vocabulary.label_ids) != len(provenance.get("labels", ())):
+            raise ValueError("its labels are not as many as the symbols that stand for them")
         if len(vocabulary) != config.vocab_size:
             raise ValueError(f"{len(vocabulary)} characters for vocab_size {config.vocab_size}")
         model = CharModel(config)
@@ -147,6 +149,11 @@ def _provenance(values: Any) -> dict[str, Any]:
         header_value(f"split '{name}'", size, "int", "is not a size", least=0, below=1 << 53)
     header_value("step", provenance.get("step"), "int | None", "is not a number of steps", least=0, below=1 << 53)
     header_value("val_nats_per_char", provenance.get("val_nats_per_char"), "float | None", "is not a loss", least=0)
+    labels = provenance.get("labels", [])
+    if not isinstance(labels, list) or not all(isinstance(label, str) and label.isprintable() for label in labels):
+        raise ValueError("its labels are not a list of printable names")
+    if labels != sorted(set(labels)):
+        raise ValueError("its labels are not sorted and distinct")
     held_out = provenance.get("held_out")
     if held_out is not None:
         values = held_out["nats_per_char"]

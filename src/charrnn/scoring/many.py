@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from charrnn.arrays import Array
-from charrnn.errors import TextError
+from charrnn.errors import ConfigError, TextError
 from charrnn.ngrams import Experts, OnText
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
 from charrnn.scoring.evaluation import Evaluation, evaluate
+from charrnn.scoring.labels import Classification, LabelEvaluation, evaluate_labels, without_label
 from charrnn.scoring.lines import DocumentScore, HeldOut, Reading, documents_of, score_documents
 from charrnn.scoring.score import Score, score
+from charrnn.text.documents import written_out
+from charrnn.text.labels import LabelledDocument
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.threads import blas_threads
 
 LINE_END = "\n"
+MOST_READINGS = 200_000  # of held-out documents, each of which is read once with every label
 
 
 class ScoresTexts:
@@ -38,12 +43,18 @@ class ScoresTexts:
         """
         with blas_threads(1):
             ids = self._encode(text, on_unknown)
+            if self.labels:
+                return Score(self.score_many([text], on_unknown)[0].per_char)
             return score(self.network, self.params, ids, self.on_text(ids))
 
     def evaluate(self, text: str, on_unknown: str = "error") -> Evaluation:
         """The mean surprise over a text of any length, with the state carried through it."""
         with blas_threads(1):
-            return self.evaluate_ids(self._encode(text, on_unknown))
+            ids = self._encode(text, on_unknown)
+            if self.labels:
+                found = self.score(text, on_unknown)
+                return Evaluation(found.characters, found.nats_per_char)
+            return self.evaluate_ids(ids)
 
     def evaluate_ids(self, ids: Array) -> Evaluation:
         """As `evaluate`, of a text that is encoded already, (N,)."""
@@ -56,18 +67,70 @@ class ScoresTexts:
     def score_many(self, texts: Iterable[str], on_unknown: str = "error") -> list[DocumentScore]:
         """The score of each of many documents, in order: each as if it were the only one.
 
-        A model of one long text reads each as a line: after a line end, and to the next, if it knows line ends.
+        A model of one long text reads each as a line: after a line end, and to the next, if it knows line ends. A model
+        of labelled documents weighs its labels, at each character by those before it.
         """
         return list(self.score_stream(texts, on_unknown))
 
     def score_stream(self, texts: Iterable[str], on_unknown: str = "error") -> Iterator[DocumentScore]:
         """As `score_many`, of any number of documents, in memory that does not grow with it."""
         held_out = self.held_out
-        scores = score_documents(
-            self.network, self.params, (self._reading(text, on_unknown) for text in texts), self.experts
-        )
-        for nats in scores:
+        for nats in self._surprises(texts, on_unknown):
             yield DocumentScore(nats, held_out.percentile(float(nats.mean())) if held_out else None)
+
+    def _surprises(self, texts: Iterable[str], on_unknown: str) -> Iterator[Array]:
+        """The surprise at each symbol of each text, the end included."""
+        if self.labels:
+            return map(without_label, self.nats_by_label(texts, on_unknown))
+        readings = (self._reading(text, on_unknown) for text in texts)
+        return score_documents(self.network, self.params, readings, self.experts)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels that the model knows, sorted; none unless it was trained with labels."""
+        return tuple(self.provenance.get("labels", ())) if len(self.vocabulary.label_ids) else ()
+
+    def classify(self, texts: Iterable[str], on_unknown: str = "error") -> list[Classification]:
+        """The likeliest label of each of many documents, in order, and how likely each label is.
+
+        Raises
+        ------
+        ConfigError
+            The model was trained without labels.
+        """
+        return list(self.classify_stream(texts, on_unknown))
+
+    def classify_stream(self, texts: Iterable[str], on_unknown: str = "error") -> Iterator[Classification]:
+        """As `classify`, of any number of documents, in memory that does not grow with it."""
+        if not self.labels:
+            raise ConfigError("this model knows no labels: train it with --documents and --label")
+        return (Classification.of(nats, self.labels) for nats in self.nats_by_label(texts, on_unknown))
+
+    def nats_by_label(self, texts: Iterable[str], on_unknown: str = "error", ended: bool = True) -> Iterator[Array]:
+        """The surprise (L, n) at the label, and at each symbol of each text, under each label.
+
+        Parameters
+        ----------
+        ended : bool
+            The texts are whole documents, whose ends are scored, too.
+        """
+
+        def readings() -> Iterator[Reading]:
+            boundary = self.vocabulary.encode_documents([])
+            for text in texts:
+                ids = self.vocabulary.encode(text, on_unknown)
+                for label in self.vocabulary.label_ids.astype(ids.dtype):
+                    whole = np.concatenate([boundary, [label], ids, boundary if ended else boundary[:0]])
+                    yield Reading(whole[:-1], whole[1:])
+
+        scores = score_documents(self.network, self.params, readings(), self.experts)
+        while of_text := list(itertools.islice(scores, len(self.vocabulary.label_ids))):
+            yield np.stack(of_text)
+
+    def evaluate_labels(self, documents: Sequence[tuple[str, str]]) -> LabelEvaluation:
+        """How well the model finds the labels of documents, given as pairs of a label and a text."""
+        texts = (text for _, text in documents)
+        return evaluate_labels(self.nats_by_label(texts), [label for label, _ in documents], self.labels)
 
     @property
     def held_out(self) -> HeldOut | None:
@@ -77,7 +140,13 @@ class ScoresTexts:
 
     def remember_held_out(self, ids: Array) -> None:
         """Keep, in the provenance, the surprise at each document of ids (N,), which the model was not trained on."""
-        held_out = HeldOut.of(score_documents(self.network, self.params, documents_of(ids), self.experts))
+        if self.labels:
+            texts = [LabelledDocument.of(each).text for each in written_out(ids, self.vocabulary, self.labels)]
+            held_out = HeldOut.of(
+                self._surprises(texts[:: 1 + len(texts) * len(self.labels) // MOST_READINGS], "error")
+            )
+        else:
+            held_out = HeldOut.of(score_documents(self.network, self.params, documents_of(ids), self.experts))
         if held_out is not None:
             self.provenance["held_out"] = {
                 "documents": held_out.documents, "nats_per_char": list(held_out.quantiles)

@@ -118,13 +118,14 @@ class Lab:
     @cached_property
     def ngram(self) -> tuple[NGram, float]:
         """The Witten–Bell n-gram whose order is best on the validation split, and its loss there."""
-        return best_ngram(self.splits["train"], self.splits["val"], len(self.corpus.vocabulary))
+        vocabulary = self.corpus.vocabulary
+        return best_ngram(self.splits["train"], self.splits["val"], len(vocabulary), documents=vocabulary.documents)
 
     def baselines(self) -> list[Row]:
         """Return the table's rows for models without a network: guessing, unigram, and the best n-grams."""
         vocab_size, train, val = len(self.corpus.vocabulary), self.splits["train"], self.splits["val"]
         ngram, loss = self.ngram
-        best, best_loss = best_ngram(train, val, vocab_size, "Kneser–Ney")
+        best, best_loss = best_ngram(train, val, vocab_size, "Kneser–Ney", self.corpus.vocabulary.documents)
         named = {
             "guessing (ln V)": uniform_nats(vocab_size),
             "unigram": float(NGram(train, vocab_size, 1).nats(val)[1:].mean()),

@@ -47,7 +47,11 @@ def run(lab: Lab) -> Report:
     with blas_threads(1):
         norms = {cell: _norms(groups[cell], models[cell], val, places, lags) for cell in LAYERS}
         context = {cell: np.mean([by_context(m, val) for m in models[cell]], axis=0) for cell in LAYERS}
-    ngrams = {order: float(NGram(lab.splits["train"], vocab_size, order).nats(val)[1:].mean()) for order in ORDERS}
+
+    def ngram(order: int) -> NGram:
+        return NGram(lab.splits["train"], vocab_size, order, documents=lab.corpus.vocabulary.documents)
+
+    ngrams = {order: float(ngram(order).nats(val)[1:].mean()) for order in ORDERS}
     rows, columns = tabulate(
         groups,
         {cell: {"label": f"{cell}, hidden size {size}", "parameters": groups[cell][0]["parameters"]}

@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import itertools
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -20,13 +19,16 @@ import numpy as np
 
 from charrnn.arrays import Array
 from charrnn.errors import ConfigError, TextError
+from charrnn.randomness import stream
 from charrnn.settings import shown
 from charrnn.text.corpus import SPLITS, Corpus, text_sha256
+from charrnn.text.labels import LabelledDocument, label_field, labelled, labels_of, symbol
 from charrnn.text.library import read_text
 from charrnn.text.reading import name_of, read_files
-from charrnn.text.vocabulary import BOUNDARY, Vocabulary
+from charrnn.text.vocabulary import BOUNDARY, FIRST_LABEL, Vocabulary
 
 FORMS = "lines, paragraphs, files, jsonl:FIELD or csv:COLUMN"
+LIST_LABEL = "jsonl:label"
 LIST = "jsonl:text"  # how a list that was given in Python is kept in the run folder
 SEEN = 200_000  # characters that decide whether a text looks like a list
 LEAST_LINES, LONGEST_LINE = 100, 200
@@ -39,19 +41,22 @@ class Form:
 
     kind: str
     field: str = ""
+    label: str | None = None  # the field of the label, "" for what stands before a tab; None if there are no labels
 
     @classmethod
-    def of(cls, documents: str) -> Form:
+    def of(cls, documents: str, label: str | None = None) -> Form:
         """The form that a user named; ConfigError if there is none."""
         kind, colon, field = documents.partition(":")
         if kind not in FIELDS or bool(field) != FIELDS[kind] or bool(colon) != FIELDS[kind]:
             raise ConfigError(f"documents {shown(documents)} is not known: choose from {FORMS}")
-        return cls(kind, field)
+        return cls(kind, field, None if label is None else label_field(label, documents))
 
     def cut(self, text: str, source: str) -> Iterator[str]:
         """The documents of one source."""
         if self.kind == "files":
             yield text.removesuffix("\n")
+        elif self.kind == "lines" and self.label is not None:
+            yield from _after_labels(text, source)
         elif self.kind == "lines":
             yield from text.split("\n")
         elif self.kind == "paragraphs":
@@ -59,19 +64,33 @@ class Form:
         else:
             rows = _json_rows(text, source) if self.kind == "jsonl" else _csv_rows(text, source)
             for number, row in rows:
-                yield self._value(row, f"'{source}', line {number:,}")
-
-    def _value(self, row: dict[str, object], place: str) -> str:
-        value = row.get(self.field)
-        if not isinstance(value, str):
-            what = f"has {shown(value)} for" if self.field in row else "has no"
-            raise TextError(f"{place} {what} '{self.field}', which must be text; it has {', '.join(map(repr, row))}")
-        if BOUNDARY in value:
-            raise TextError(f"{place}: '{self.field}' has a zero byte, which is no character of a text")
-        return value
+                place = f"'{source}', line {number:,}"
+                value = _value(row, self.field, place)
+                yield value if self.label is None else labelled(_value(row, self.label, place), value, place)
 
 
 FIELDS = {"lines": False, "paragraphs": False, "files": False, "jsonl": True, "csv": True}  # kind → names a field
+
+
+def _value(row: dict[str, object], field: str, place: str) -> str:
+    value = row.get(field)
+    if not isinstance(value, str):
+        what = f"has {shown(value)} for" if field in row else "has no"
+        raise TextError(f"{place} {what} '{field}', which must be text; it has {', '.join(map(repr, row))}")
+    if BOUNDARY in value:
+        raise TextError(f"{place}: '{field}' has a zero byte, which is no character of a text")
+    return value
+
+
+def _after_labels(text: str, source: str) -> Iterator[str]:
+    """The documents of lines that each hold a label, a tab and a text."""
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            place = f"'{source}', line {number:,}"
+            label, tab, document = line.partition("\t")
+            if not tab:
+                raise TextError(f"{place} has no tab between a label and a text: {shown(line)}")
+            yield labelled(label, document, place)
 
 
 def _json_rows(text: str, source: str) -> Iterator[tuple[int, dict[str, object]]]:
@@ -96,15 +115,19 @@ def _csv_rows(text: str, source: str) -> Iterator[tuple[int, dict[str, object]]]
         raise TextError(f"'{source}', line {reader.line_num:,} is not CSV: {error}") from None
 
 
-def read_documents(sources: Sequence[str], documents: str, encoding: str, say: Callable[[str], None]) -> list[str]:
+def read_documents(
+    sources: Sequence[str], documents: str, encoding: str, say: Callable[[str], None], label: str | None = None
+) -> list[str]:
     """The documents of files, of standard input or of the library; those that hold nothing but space are left out.
+
+    With `label`, each is its label, a zero byte and its text.
 
     Raises
     ------
     ConfigError, TextError
         The form is not known, or a source does not have it.
     """
-    form, found = Form.of(documents), list[str]()
+    form, found = Form.of(documents, label), list[str]()
     for source in sources or [""]:
         reading = (
             read_text([source] if source else [], encoding) if len(sources) < 2 else read_files([source], encoding)
@@ -112,7 +135,7 @@ def read_documents(sources: Sequence[str], documents: str, encoding: str, say: C
         for remark in reading.remarks:
             say(remark)
         found += form.cut(reading.text, source or reading.name)
-    return [document for document in found if document.strip()]
+    return [document for document in found if LabelledDocument.of(document).text.strip()]
 
 
 def document_name(sources: Sequence[str]) -> str:
@@ -128,6 +151,7 @@ class DocumentCorpus(Corpus):
     shares: Array  # (D,) where each document stands between 0 and 1, by which it is split
     repeats: int  # documents that are equal to an earlier one
     parts: Array  # (D,) "" for a document that its share decides about; else the part that its file was named for
+    labels: tuple[str, ...] = ()  # sorted; the first symbol of each document stands for its label, if there are any
 
     @classmethod
     def from_documents(
@@ -139,6 +163,8 @@ class DocumentCorpus(Corpus):
         named: Mapping[str, Sequence[str]] | None = None,
     ) -> DocumentCorpus:
         """Encode documents, with their own sorted characters as the vocabulary.
+
+        A labelled document is split by its text alone: equal texts are on the same side, whatever their labels.
 
         Parameters
         ----------
@@ -153,18 +179,20 @@ class DocumentCorpus(Corpus):
             texts, parts = [*texts, *documents], [*parts, *[part] * len(documents)]
         if not texts:
             raise TextError(f"{name} holds no document: a model needs a text to learn from")
-        joined = BOUNDARY + BOUNDARY.join(texts) + BOUNDARY
-        vocabulary = Vocabulary(joined, documents=True)
-        ids = vocabulary.encode_documents(texts)
-        starts = np.append(0, np.cumsum([len(text) + 1 for text in texts]))
+        joined, labels = BOUNDARY + BOUNDARY.join(texts) + BOUNDARY, labels_of(texts)
+        pairs = [LabelledDocument.of(text) for text in texts]
+        symbols = [symbol(labels, label) for label, _ in pairs] if labels else []
+        vocabulary = Vocabulary({*symbols}.union(*(text for _, text in pairs)), documents=True)
+        ids = vocabulary.encode_documents((text for _, text in pairs), symbols=symbols)
+        starts = np.append(0, np.cumsum([len(text) + 1 + bool(labels) for _, text in pairs]))
         assert len(ids) == starts[-1] + 1
-        shares = np.array([share_of(text, seed) for text in texts])
-        return cls(name, ids, vocabulary, text_sha256(joined), starts, shares, repeats, np.array(parts))
+        shares = np.array([share_of(text, seed) for _, text in pairs])
+        return cls(name, ids, vocabulary, text_sha256(joined), starts, shares, repeats, np.array(parts), labels)
 
     @property
     def documents(self) -> list[str]:
-        """The documents, in order."""
-        return [self.vocabulary.decode(self.ids[a + 1 : b]) for a, b in itertools.pairwise(self.starts.tolist())]
+        """The documents, in order, as they stand in a list: after its label, if it has one, and a zero byte."""
+        return written_out(self.ids, self.vocabulary, self.labels)
 
     @property
     def of_the_list(self) -> list[str]:
@@ -172,7 +200,7 @@ class DocumentCorpus(Corpus):
         return [document for document, part in zip(self.documents, self.parts, strict=True) if not part]
 
     def split(self, val_fraction: float, test_fraction: float) -> dict[str, Array]:
-        """The ids of each part, copies in the order of the list.
+        """The ids of each part, copies in the order of the list; labelled documents are shuffled.
 
         Raises
         ------
@@ -193,12 +221,20 @@ class DocumentCorpus(Corpus):
                     f"{self.name} has {len(self.shares):,} documents, of which none falls into the {name} split: "
                     f"use a longer list, or --{'val' if name == 'train' else name}-fraction 0"
                 )
+            if self.labels:  # such lists are often sorted, and what count models learn depends on the order
+                inside = stream(0, "labels").permutation(inside)
             pieces = [self.ids[self.starts[k] : self.starts[k + 1]] for k in inside]
             parts[name] = np.concatenate([*pieces, self.ids[:1]]) if pieces else self.ids[:0]
         return parts
 
     def split_sizes(self, val_fraction: float, test_fraction: float) -> dict[str, int]:
         return {name: len(ids) for name, ids in self.split(val_fraction, test_fraction).items()}
+
+
+def written_out(ids: Array, vocabulary: Vocabulary, labels: Sequence[str]) -> list[str]:
+    """The documents of ids (N,), each as it stands in a list."""
+    texts = vocabulary.decode(ids).split(BOUNDARY)[1:-1]
+    return [labels[ord(t[0]) - ord(FIRST_LABEL)] + BOUNDARY + t[1:] for t in texts] if labels else texts
 
 
 def share_of(document: str, seed: int) -> float:
@@ -230,4 +266,6 @@ def looks_like_a_list(text: str) -> int | None:
 
 def kept(texts: Iterable[str]) -> bytes:
     """A list as JSON lines, which a run folder keeps where the list is in no file."""
-    return "".join(json.dumps({"text": text}, ensure_ascii=False) + "\n" for text in texts).encode()
+    pairs = (LabelledDocument.of(document) for document in texts)
+    rows = ({"label": label, "text": text} if label else {"text": text} for label, text in pairs)
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()

@@ -11,6 +11,7 @@ from charrnn.errors import ConfigError, TextError
 from charrnn.settings import check_path, check_value
 from charrnn.text.corpus import Corpus, part_sizes, text_sha256
 from charrnn.text.documents import LIST, DocumentCorpus, document_name, read_documents
+from charrnn.text.labels import LabelledDocument, labelled
 from charrnn.text.library import LIBRARY, read_text
 from charrnn.text.mapped import Say, Tell, is_large, large_corpus
 from charrnn.text.reading import STDIN, Reading, check_sources
@@ -42,6 +43,7 @@ class Plan(NamedTuple):
     """What the settings of a run say of its text, besides its sources."""
 
     documents: str | None = None  # lines, paragraphs, files, jsonl:FIELD or csv:COLUMN
+    label: str | None = None  # csv:COLUMN, jsonl:FIELD or tsv
     seed: int = 0  # decides, with a document's own text, into which split it falls
     unique: bool = False
     named: Mapping[str, str] = {}  # "val" and "test", where a file was named
@@ -56,9 +58,8 @@ class Plan(NamedTuple):
             f"{part}_fraction": 0.0 if part in named else float(settings.get(f"{part}_fraction") or 0.0)
             for part in ("val", "test")
         }
-        return cls(
-            settings.get("documents"), settings.get("seed") or 0, bool(settings.get("unique")), named, **fractions
-        )
+        seed, unique = settings.get("seed") or 0, bool(settings.get("unique"))
+        return cls(settings.get("documents"), settings.get("label"), seed, unique, named, **fractions)
 
 
 ONE_TEXT = Plan()
@@ -75,7 +76,7 @@ def open_corpus(
         if not os.path.isfile(path):
             raise TextError(f"the file '{path}' of --{part} does not exist")
     if plan.documents:
-        texts = read_documents(sources, plan.documents, encoding, say)
+        texts = read_documents(sources, plan.documents, encoding, say, plan.label)
         return document_corpus(texts, document_name(sources), encoding, say, plan), ""
     check_sources(sources)
     if is_large(sources):
@@ -92,8 +93,10 @@ def open_corpus(
 
 def document_corpus(texts: Sequence[str], name: str, encoding: str, say: Say, plan: Plan) -> DocumentCorpus:
     """Documents, and those of the files that were named for a part."""
-    form = "lines" if plan.documents == LIST else plan.documents or "lines"
-    named = {part: read_documents([path], form, encoding, say) for part, path in plan.named.items()}
+    form, label = plan.documents or "lines", plan.label
+    if form == LIST:
+        form, label = "lines", label and "tsv"
+    named = {part: read_documents([path], form, encoding, say, label) for part, path in plan.named.items()}
     known = set(texts)
     for part, documents in named.items():
         if both := sum(document in known for document in documents):
@@ -121,7 +124,7 @@ def _with_named(reading: Reading, encoding: str, say: Say, plan: Plan) -> tuple[
 
 
 def list_of_documents(text: Any) -> list[str] | None:
-    """The documents of a list that was given in Python; None for whatever names files.
+    """The documents of a list that was given in Python, as strings or pairs of a label and a text; None for files.
 
     A list of LEAST_DOCUMENTS or more strings of which none is a file or a library text is a list of documents.
 
@@ -133,6 +136,9 @@ def list_of_documents(text: Any) -> list[str] | None:
     if not isinstance(text, Iterable) or isinstance(text, str | bytes | bytearray | Mapping):
         return None
     entries = list(text)
+    if len(entries) >= LEAST_DOCUMENTS and all(isinstance(e, tuple) and len(e) == 2 for e in entries):
+        entries = [_pair(number, *entry) for number, entry in enumerate(entries)]
+        return [entry for entry in entries if LabelledDocument.of(entry).text.strip()] or None
     if len(entries) < LEAST_DOCUMENTS or any(map(_names_a_source, entries)):
         return None
     for number, entry in enumerate(entries):
@@ -143,6 +149,12 @@ def list_of_documents(text: Any) -> list[str] | None:
     if not found:
         raise ConfigError(f"text is a list of {len(entries):,} strings that are empty")
     return found
+
+
+def _pair(number: int, label: Any, text: Any) -> str:
+    check_value(f"label of document {number}", label, "str")
+    check_value(f"document {number}", text, "str")
+    return labelled(label, line_ends_mended(text), f"document {number}")
 
 
 def _names_a_source(entry: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import unicodedata
 from collections.abc import Iterable
 
@@ -15,6 +16,7 @@ from charrnn.settings import check_value
 PIECE = 1 << 20  # characters encoded at a time, so that temporary arrays stay small beside the text
 ON_UNKNOWN = ("error", "skip")
 MARK = "\ufeff"  # a byte order mark
+FIRST_LABEL, LAST_LABEL = "\U00100000", "\U0010ffff"  # in a vocabulary of documents, these stand for labels
 BOUNDARY = "\0"  # stands between documents: no text holds it, since the reader refuses it, and no prompt may
 
 
@@ -26,7 +28,8 @@ class Vocabulary:
     characters : iterable of str
         Single characters, in any order; repetitions do not matter.
     documents : bool
-        The boundary between documents has an id, too. It is the first, BOUNDARY_ID, and never encoded as text.
+        The boundary between documents has an id, too. It is the first, BOUNDARY_ID, and never encoded as text; nor are
+        the last ids, those of labels.
     """
 
     def __init__(self, characters: Iterable[str], documents: bool = False) -> None:
@@ -42,8 +45,12 @@ class Vocabulary:
         self.id_dtype = np.min_scalar_type(len(points) - 1)  # the smallest unsigned type that holds every id
         self._id_of = np.full(points[-1] + 1, -1, np.int32)
         self._id_of[points] = np.arange(len(points))
+        self.label_ids = np.flatnonzero(points >= ord(FIRST_LABEL)) if documents else np.empty(0, np.intp)
+        self.shown = [*self.characters]  # what is written of each id: nothing of a label
+        for k in self.label_ids:
+            self.shown[k] = ""
         if documents:
-            self._id_of[ord(BOUNDARY)] = -1
+            self._id_of[[ord(BOUNDARY), *points[self.label_ids]]] = -1
 
     def __len__(self) -> int:
         return len(self.characters)
@@ -89,10 +96,22 @@ class Vocabulary:
             filled += len(found)
         return ids[:filled]
 
-    def encode_documents(self, texts: Iterable[str], on_unknown: str = "error") -> Array:
-        """The ids (N,) of documents, with a boundary before each and after the last."""
+    def encode_documents(self, texts: Iterable[str], on_unknown: str = "error", symbols: Iterable[str] = ()) -> Array:
+        """The ids (N,) of documents, with a boundary before each and after the last.
+
+        Parameters
+        ----------
+        symbols : iterable of str
+            The symbol of the label of each document, which follows its boundary; none where documents have no labels.
+        """
         boundary = np.array([BOUNDARY_ID], self.id_dtype)
-        parts = [part for text in texts for part in (boundary, self.encode(text, on_unknown))]
+        begins: Iterable[Array] = itertools.repeat(boundary)
+        if symbols:
+            ids = (self.characters.index(each) for each in symbols)
+            begins = (np.array([BOUNDARY_ID, label], self.id_dtype) for label in ids)
+        parts = [
+            part for text, begin in zip(texts, begins, strict=False) for part in (begin, self.encode(text, on_unknown))
+        ]
         return np.concatenate([*parts, boundary])
 
     def mend(self, text: str) -> str:

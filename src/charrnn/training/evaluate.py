@@ -13,11 +13,12 @@ from charrnn.errors import ConfigError, RunError, TextError
 from charrnn.language_model import LanguageModel, load
 from charrnn.ngrams import in_context as counting
 from charrnn.runs.folder import RunFolder
-from charrnn.scoring import Evaluation
+from charrnn.scoring import Evaluation, LabelEvaluation
 from charrnn.scoring import evaluate as evaluate_ids
 from charrnn.settings import check_path, check_value
 from charrnn.text.corpus import SPLITS, Corpus, text_sha256
-from charrnn.text.documents import DocumentCorpus, count_documents
+from charrnn.text.documents import DocumentCorpus, count_documents, written_out
+from charrnn.text.labels import LabelledDocument, symbol
 from charrnn.text.library import read_text
 from charrnn.text.mapped import recoded
 from charrnn.text.opening import ONE_TEXT, Plan, open_corpus, source_list
@@ -36,6 +37,7 @@ class RunEvaluation(Evaluation):
     split: str  # "train", "val" or "test": a part of the run's own text; "text": a whole text
     text_sha256: str
     documents: int | None = None  # their number, where the text is a list of them; `characters` counts their ends, too
+    labels: LabelEvaluation | None = None  # of a model of labelled documents
     in_context: Evaluation | None = None  # with counts that take in the text just scored, and parameters that stay
     dynamic: Evaluation | None = None  # with parameters that keep learning on the text just scored, and such counts
 
@@ -50,6 +52,8 @@ class RunEvaluation(Evaluation):
         values = {name: getattr(self, name) for name in names}
         if self.documents is not None:
             values |= {"documents": self.documents, "nats_per_document": self.nats_per_document}
+        if self.labels is not None:
+            values |= self.labels.as_dict()
         for how, result in (("in_context", self.in_context), ("dynamic", self.dynamic)):
             for name in ("nats_per_char", "bits_per_char") if result else ():
                 values[f"{how}_{name}"] = getattr(result, name)
@@ -133,7 +137,9 @@ def evaluate(
             )
         ids = None if words else recoded(corpus, model.vocabulary)
         if isinstance(corpus, DocumentCorpus):
-            ids = model.vocabulary.encode_documents(corpus.documents, on_unknown)
+            pairs = [LabelledDocument.of(document) for document in corpus.documents]
+            symbols = [symbol(model.labels, label) for label, _ in pairs] if model.labels else []
+            ids = model.vocabulary.encode_documents((text for _, text in pairs), on_unknown, symbols)
         if ids is None:
             words = words or read_text(sources, encoding).text
             if text_sha256(words) != corpus.sha256:
@@ -151,7 +157,11 @@ def evaluate(
             raise TextError(f"the {PARTS[split]} has {len(ids)} characters: it takes at least 2 to predict one")
         static = model.evaluate_ids(ids)
         documents = count_documents(ids) if isinstance(corpus, DocumentCorpus) else None
-        result = RunEvaluation(static.characters, static.nats_per_char, split, corpus.sha256, documents)
+        labels = None
+        if model.labels:
+            listed = written_out(ids, model.vocabulary, model.labels)
+            labels = model.evaluate_labels([LabelledDocument.of(document) for document in listed])
+        result = RunEvaluation(static.characters, static.nats_per_char, split, corpus.sha256, documents, labels)
         on_result(result)
         if in_context and model.experts:
             adapted = evaluate_ids(model.network, model.params, ids, counting(model.experts, ids))

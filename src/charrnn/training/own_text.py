@@ -11,10 +11,10 @@ from charrnn.errors import CharRNNError, TextError
 from charrnn.language_model import LanguageModel
 from charrnn.runs.folder import RunFolder
 from charrnn.text.corpus import Corpus
-from charrnn.text.documents import DocumentCorpus
+from charrnn.text.documents import DocumentCorpus, written_out
+from charrnn.text.labels import LabelledDocument
 from charrnn.text.library import LIBRARY
 from charrnn.text.opening import Plan, open_corpus
-from charrnn.text.vocabulary import BOUNDARY
 
 
 def remember(sources: Sequence[str], folder: Path) -> dict[str, list[str]]:
@@ -90,4 +90,4 @@ def training_documents(model: LanguageModel, run: Path) -> frozenset[str] | None
     if not isinstance(corpus, DocumentCorpus) or corpus.sha256 != sha256:
         return None
     train = corpus.split(settings["val_fraction"], settings["test_fraction"])["train"]
-    return frozenset(corpus.vocabulary.decode(train).split(BOUNDARY)[1:-1])
+    return frozenset(LabelledDocument.of(each).text for each in written_out(train, corpus.vocabulary, corpus.labels))

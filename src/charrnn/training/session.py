@@ -18,7 +18,7 @@ from charrnn.randomness import stream
 from charrnn.runs.folder import RunFolder
 from charrnn.runs.training_state import Progress, TrainingState, read_latest_state, write_state
 from charrnn.text.corpus import Corpus
-from charrnn.text.documents import count_documents
+from charrnn.text.documents import DocumentCorpus, count_documents
 from charrnn.training.announce import sample_text
 from charrnn.training.budget import Budget, StepClock, default_eval_every
 from charrnn.training.callback import Callback, Evaluated, ProgressReport
@@ -51,6 +51,7 @@ class Session:
             "characters": len(corpus.ids),
             "splits": {name: len(ids) for name, ids in splits.items()},
             **({"documents": {n: count_documents(ids) for n, ids in splits.items()}} if config.documents else {}),
+            **({"labels": list(corpus.labels)} if isinstance(corpus, DocumentCorpus) and corpus.labels else {}),
         }
         self.batches_per_epoch = trainer.batcher.batches_per_epoch
         self.budget = Budget.of(config, self.batches_per_epoch)

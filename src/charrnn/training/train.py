@@ -27,9 +27,10 @@ from charrnn.runs.records import Record
 from charrnn.scoring import Evaluation, longest_copy
 from charrnn.settings import check_path, check_values
 from charrnn.text.corpus import Corpus
-from charrnn.text.documents import LIST, DocumentCorpus, kept
+from charrnn.text.documents import LIST, LIST_LABEL, DocumentCorpus, kept
 from charrnn.text.opening import Plan, document_corpus, list_of_documents, open_corpus, source_list
 from charrnn.text.reading import STDIN
+from charrnn.text.vocabulary import BOUNDARY
 from charrnn.threads import blas_threads
 from charrnn.training.announce import complaint, described
 from charrnn.training.callback import Callback, check_callback
@@ -84,7 +85,8 @@ def train(
     ----------
     text : str, path or sequence of them
         UTF-8 files, "-" for standard input, or the name of a library text; the bundled novel by default. Or a list of
-        20 strings and more, none of which is a file: documents, each of which is read from a zero state.
+        20 strings and more, none of which is a file: documents, each of which is read from a zero state; with labels, a
+        list of pairs (label, text).
     out : path, optional
         The run folder; `runs/TEXT-CELL` by default. An existing run is never overwritten.
     resume : path, optional
@@ -164,14 +166,14 @@ def _begin(
             raise ConfigError(
                 f"documents {settings['documents']!r} is for files; a list of strings is documents already"
             )
-        settings = {**settings, "documents": LIST}
+        settings = {**settings, "documents": LIST, "label": LIST_LABEL if BOUNDARY in texts[0] else None}
     config = resolve(settings, recipe).config
     corpus, text = _open(sources, texts, config, callback)
     splits = corpus.split(config.val_fraction, config.test_fraction)
     config, recipe, remarks = resolve(settings, recipe, len(splits["train"]))
     keeps_copy = sources == [STDIN] or texts is not None  # it cannot be read again
     if keeps_copy and config.documents:
-        config = replace(config, documents=LIST)  # as the copy is
+        config = replace(config, documents=LIST, label=config.label and LIST_LABEL)  # as the copy is
     kernels = make_kernels(config, team)
     trainer = _trainer(config, corpus, splits["train"], sources, team, kernels)
     folder = stack.enter_context(RunFolder.begin(out, f"{corpus.name.removesuffix('.txt')[:60]}-{config.cell}"))

@@ -115,7 +115,7 @@ class TextRequest:
         self._rng = stream(seed, "sampling", sample)
         self._uniforms: list[float] = []
         if self.echo and not model.vocabulary.documents:  # the first character has no predecessor, so no probability
-            self.show(Token(model.vocabulary.characters[self.ids[0]]))
+            self.show(Token(model.vocabulary.shown[self.ids[0]]))
 
     def uniform(self) -> float:
         """Return the next random number of this text's stream: the one that `LanguageModel.generate` draws, too."""

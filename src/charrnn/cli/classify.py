@@ -1,0 +1,102 @@
+"""`charrnn classify`."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from charrnn.cli.lines import AsResults, known_lines, numbered_lines
+from charrnn.cli.options import json_option, on_unknown_option, quiet_option
+from charrnn.cli.output import ReaderGoneError, echo, echo_json, echo_text, say
+from charrnn.errors import ConfigError
+from charrnn.language_model import load
+from charrnn.scoring import Classification
+from charrnn.text.reading import STDIN, check_sources
+
+Classified = tuple[int, str, Classification]  # the number of its line, the line, and its labels
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  charrnn classify runs/surnames-qrnn new-names.txt
+  charrnn classify runs/surnames-qrnn people.csv --column name --csv > classified.csv
+  echo Nakamura | charrnn classify runs/surnames-qrnn"""
+)
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1)
+@click.option("--csv", "as_csv", is_flag=True, help="Print a CSV table, with a column for each label.")
+@click.option("--jsonl", is_flag=True, help="Print a JSON object for each line.")
+@click.option("--column", help="FILES are CSV: classify this column of them.")
+@click.option("--encoding", default="utf-8", show_default=True, help="The encoding of FILES.")
+@on_unknown_option
+@quiet_option
+@json_option
+def classify(
+    run: Path,
+    files: tuple[str, ...],
+    as_csv: bool,
+    jsonl: bool,
+    column: str | None,
+    encoding: str,
+    on_unknown: str,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Say which label every line of FILES has, with the model of RUN.
+
+    The model must have been trained with --label. The label of a line is the one for which log P(line | label) + log
+    P(label) is largest, where P(label) is how often the label occurs in training. FILES are text files, or "-" (the
+    default) for standard input. Empty lines are left out. Any number of lines is read in the same memory.
+    """
+    if as_csv + jsonl + as_json > 1:
+        raise ConfigError("--csv, --jsonl and --json exclude one another: choose one")
+    model = load(run)
+    if not model.labels:
+        raise ConfigError(f"'{run}' knows no labels: train it with --documents and --label")
+    sources = list(files or [STDIN])
+    check_sources(sources)
+    numbered, texts = itertools.tee(numbered_lines(sources, column, encoding))
+    found = model.classify_stream(known_lines(model.vocabulary, texts, on_unknown), on_unknown)
+    rows = ((number, text, each) for (number, text), each in zip(numbered, found, strict=True))
+    try:
+        if as_json:
+            values = [_row(*row) for row in rows]
+            echo_json({"lines": len(values), "labels": list(model.labels), "classified": values})
+        else:
+            lines = _print(rows, "csv" if as_csv else "jsonl" if jsonl else "table", model.labels)
+            if not quiet:
+                say(f"{lines:,} lines, {len(model.labels)} labels" if lines else "no lines to classify")
+    except ReaderGoneError:
+        return  # it has read as much as it wants
+
+
+def _row(number: int, text: str, found: Classification) -> dict[str, Any]:
+    probabilities = {label: round(p, 6) for label, p in found.probabilities.items()}
+    return {"line": number, "text": text, "label": found.label, "probabilities": probabilities}
+
+
+def _print(rows: Iterator[Classified], form: str, labels: tuple[str, ...]) -> int:
+    """Each line's label, as soon as it is known; returns how many lines there were."""
+    width, lines = max(map(len, ("label", *labels))), 0
+    writer = csv.writer(AsResults(), lineterminator="\n")
+    if form == "csv":
+        writer.writerow(["line", "text", "label", *labels])
+    elif form == "table":
+        echo(f"{'label':{width}}  probability  line")
+    for number, text, found in rows:
+        lines += 1
+        row = _row(number, text, found)
+        if form == "csv":
+            writer.writerow([number, text, found.label, *(row["probabilities"][label] for label in labels)])
+        elif form == "jsonl":
+            echo_text(json.dumps(row, ensure_ascii=False).replace("\x7f", "\\u007f"))
+        else:
+            echo_text(f"{found.label:{width}}  {found.probabilities[found.label]:11.4f}  {text}")
+    return lines

@@ -1,0 +1,169 @@
+"""Labelled documents: read, split, trained on, written under a label, and told apart."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import charrnn
+from charrnn.errors import ConfigError, RunError, TextError
+from charrnn.language_model import LanguageModel
+from charrnn.text.documents import DocumentCorpus, read_documents, share_of
+from charrnn.text.labels import LabelledDocument
+from charrnn.text.vocabulary import BOUNDARY, FIRST_LABEL
+from charrnn.training.callback import Callback
+from charrnn.training.evaluate import evaluate
+from charrnn.training.own_text import training_documents
+
+RNG = np.random.default_rng(0)
+SMALL: dict[str, Any] = {
+    "cell": "rnn", "hidden_size": 24, "seq_len": 12, "batch_size": 8, "steps": 150, "learning_rate": 0.01,
+    "val_fraction": 0.25, "callback": Callback(),
+}  # fmt: skip
+# Low words are of a and b, high ones of a and c: only a word of a's leaves a doubt.
+PAIRS = [
+    (label, "".join(RNG.choice(list(letters), RNG.integers(2, 8))))
+    for label, letters in [("low", "aab"), ("high", "aac")]
+    for _ in range(150)
+]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("labels")
+    return charrnn.train(PAIRS, out=folder / "run", **SMALL).path
+
+
+@pytest.fixture(scope="module")
+def model(run: Path) -> LanguageModel:
+    return charrnn.load(run)
+
+
+@pytest.mark.parametrize(
+    ("documents", "label", "text"),
+    [
+        ("csv:name", "csv:kind", "kind,name\nlow,ab\nhigh,ca\n"),
+        ("jsonl:name", "jsonl:kind", '{"kind": "low", "name": "ab"}\n{"kind": "high", "name": "ca"}\n'),
+        ("lines", "tsv", "low\tab\nhigh\tca\n\n"),
+    ],
+)
+def test_every_form_of_a_label(documents: str, label: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / "list").write_text(text)
+    found = read_documents([str(tmp_path / "list")], documents, "utf-8", lambda remark: None, label)
+    assert list(map(LabelledDocument.of, found)) == [("low", "ab"), ("high", "ca")]
+
+
+@pytest.mark.parametrize(
+    ("documents", "label", "text", "complaint"),
+    [
+        ("csv:name", "tsv", "name\na\n", "label tsv is for lines"),
+        ("lines", "csv:kind", "a\n", "are not of one kind: choose csv: for both"),
+        ("lines", "kind", "a\n", "label 'kind' is not known: choose from csv:COLUMN"),
+        ("lines", "tsv", "a\n", "line 1 has no tab between a label and a text"),
+        ("lines", "tsv", "\ta\n", "line 1 has the label ''"),
+        ("csv:name", "csv:kind", "name\na\n", "line 2 has no 'kind'"),
+        ("jsonl:name", "jsonl:kind", '{"name": "a", "kind": "x\\u0000"}\n', "zero byte"),
+    ],
+)
+def test_labels_that_do_not_fit_are_named(
+    documents: str, label: str, text: str, complaint: str, tmp_path: Path
+) -> None:
+    (tmp_path / "list").write_text(text)
+    with pytest.raises((ConfigError, TextError), match=complaint):
+        read_documents([str(tmp_path / "list")], documents, "utf-8", lambda remark: None, label)
+
+
+def test_a_label_is_the_first_symbol_and_equal_texts_stay_on_one_side() -> None:
+    texts = [f"{label}\0{text}" for _, text in PAIRS for label in ("low", "high")]
+    corpus = DocumentCorpus.from_documents(texts, "list", 3)
+    assert corpus.labels == ("high", "low")
+    assert corpus.documents == texts
+    parts = corpus.split(0.3, 0.0)
+    of_part = {
+        name: {LabelledDocument.of(each).text for each in texts if (share_of(each[each.index(BOUNDARY) + 1 :], 3) < 0.3)
+               is (name == "val")}
+        for name in ("train", "val")
+    }  # fmt: skip
+    for name, expected in of_part.items():
+        words = corpus.vocabulary.decode(parts[name]).split(BOUNDARY)[1:-1]
+        assert {word[1:] for word in words} == expected
+        assert {word[0] for word in words} == {FIRST_LABEL, chr(ord(FIRST_LABEL) + 1)}
+
+
+def test_a_private_character_cannot_pass_for_a_label(model: LanguageModel) -> None:
+    with pytest.raises(TextError, match="U\\+100000 is a private character"):
+        DocumentCorpus.from_documents(["low\0ab" + FIRST_LABEL], "list", 0)
+    with pytest.raises(TextError, match="U\\+100000"):
+        model.score("ab" + FIRST_LABEL)
+    with pytest.raises(TextError, match="character 'l'"):
+        model.score("low\0ab")
+
+
+def test_classification_is_the_posterior_of_the_documents_losses(model: LanguageModel) -> None:
+    (found,) = model.classify(["abab"])
+    joint = []
+    for label in model.labels:
+        ids = model.vocabulary.encode_documents(["abab"], symbols=[chr(ord(FIRST_LABEL) + model.labels.index(label))])
+        joint.append(np.exp(-model.evaluate_ids(ids).nats_per_char * (len(ids) - 1)))
+    expected = np.array(joint) / sum(joint)
+    np.testing.assert_allclose([found.probabilities[label] for label in model.labels], expected, rtol=1e-5)
+    assert (found.label, sum(found.probabilities.values())) == ("low", pytest.approx(1))
+    prior = np.exp(-np.stack(list(model.nats_by_label(["a"])))[0, :, 0])
+    total = -np.log(sum(joint) / prior.sum())
+    assert model.score("abab").per_char.sum() == pytest.approx(total, rel=1e-5)  # the labels are summed out
+    assert len(model.score("abab").per_char) == 5
+
+
+def test_a_run_tells_labels_and_gains_from_them(run: Path, model: LanguageModel) -> None:
+    labels = evaluate(run).labels
+    assert labels is not None
+    held_out = [pair for pair in PAIRS if share_of(pair[1], 0) < 0.25]
+    assert labels.confusion.sum() == len(held_out)
+    told = [each.label for each in model.classify([text for _, text in held_out])]
+    assert labels.accuracy == np.mean([a == b for a, (b, _) in zip(told, held_out, strict=True)])
+    assert labels.accuracy > 0.85
+    assert labels.nats_per_symbol < labels.shuffled_nats_per_symbol - 0.1
+    assert json.loads(json.dumps(evaluate(run).as_dict()))["labels"] == ["high", "low"]
+
+
+def test_texts_are_written_under_a_label_which_is_not_written(model: LanguageModel, run: Path) -> None:
+    low = model.generate_many(50, length=20, seed=1, label="low")
+    high = model.generate_many(50, length=20, seed=1, label="high")
+    drawn = model.generate_many(50, length=20, seed=1)
+    assert sum("b" in text for text in low) > 35 > 5 > sum("c" in text for text in low)
+    assert sum("c" in text for text in high) > 35 > 5 > sum("b" in text for text in high)
+    assert 10 < sum("b" in text for text in drawn) < 40
+    assert set("".join([*low, *high, *drawn])) <= set("abc")
+    assert "b" not in "".join(model.generate_many(20, "cacc", 10, seed=1))  # the prompt is like the high ones
+    with pytest.raises(ConfigError, match="label 'lo' is not known: did you mean 'low'"):
+        model.generate(label="lo")
+    state = model.start(label="low")
+    assert set(state.next_probs()) == {"", "a", "b", "c"}
+    known = training_documents(model, run)
+    assert known == {text for _, text in PAIRS if share_of(text, 0) >= 0.25}
+
+
+def test_a_model_file_keeps_its_labels_and_refuses_false_ones(model: LanguageModel, tmp_path: Path) -> None:
+    model.save(tmp_path / "model.safetensors")
+    again = charrnn.load(tmp_path / "model.safetensors")
+    assert again.labels == ("high", "low")
+    assert again.classify(["abab"]) == model.classify(["abab"])
+    for labels in (["low", "high"], ["high"], ["high", 3], "low"):
+        LanguageModel(model.network, model.params, model.vocabulary, {**model.provenance, "labels": labels}).save(
+            tmp_path / "bad.safetensors"
+        )
+        with pytest.raises(RunError, match="is damaged: its labels"):
+            charrnn.load(tmp_path / "bad.safetensors")
+
+
+def test_a_model_without_labels_says_so(tmp_path: Path) -> None:
+    texts = [text for _, text in PAIRS]
+    model = charrnn.train(texts, out=tmp_path / "run", **{**SMALL, "steps": 5}).model
+    with pytest.raises(ConfigError, match="knows no labels: train it with --documents and --label"):
+        model.classify(["ab"])
+    with pytest.raises(ConfigError, match="is for a model of labelled documents"):
+        model.generate(label="low")
