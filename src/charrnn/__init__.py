@@ -32,7 +32,8 @@ from charrnn.errors import (
 from charrnn.language_model import LanguageModel, load
 from charrnn.learning.check import check
 from charrnn.training.evaluate import evaluate
-from charrnn.training.train import Run, train
+from charrnn.training.run import Run
+from charrnn.training.train import train
 from charrnn.version import __version__
 
 __all__ = [

@@ -41,6 +41,14 @@ class TrainConfig:
     ngrams: str = setting("none", "model", "count models that the network knows: none; auto for the last characters "
                           "and the last words; adapting for evaluation with --in-context or --dynamic")
 
+    init_from: str | None = setting(None, "model", "start from the model of this run or model file: its network and "
+                                    "settings, its characters and those of the text")
+    freeze_layers: int = setting(0, "model", "with --init-from, the lowest layers that stay as they are, but for what "
+                                 "they read of new characters", least=0, most=1000)
+
+    mix_old: float = setting(0.0, "data", "with --init-from RUN, share of each batch's lanes that read the text of "
+                             "that run", least=0, below=1)
+
     documents: str | None = setting(None, "data", "the text is a list of documents, each read from a zero state: "
                                     "lines, paragraphs, files, jsonl:FIELD or csv:COLUMN")
     label: str | None = setting(None, "data", "with --documents, where the label of each is: csv:COLUMN, jsonl:FIELD "
@@ -164,6 +172,15 @@ def make_config(values: Mapping[str, Any], base: TrainConfig | None = None) -> T
         raise ConfigError("unique has no effect without documents: add --documents, such as --documents lines")
     if config.label is not None and config.documents is None:
         raise ConfigError(f"label {config.label} has no effect without documents: add --documents")
+    for name in ("freeze_layers", "mix_old"):
+        if getattr(config, name) and config.init_from is None:
+            raise ConfigError(f"{name} {getattr(config, name)} has no effect without init_from: add --init-from RUN")
+    if config.mix_old and config.batch_size < 2:
+        raise ConfigError(f"mix_old {config.mix_old:g} needs a batch_size of at least 2: one lane reads one text")
+    if config.freeze_layers > config.num_layers:
+        raise ConfigError(
+            f"freeze_layers {config.freeze_layers} is too large: the network has num_layers {config.num_layers}"
+        )
     for name in ("eval_every", "patience"):
         if config.val_fraction == 0 and config.val is None and getattr(config, name):
             raise ConfigError(f"{name} {getattr(config, name)} has nothing to evaluate with val_fraction 0")

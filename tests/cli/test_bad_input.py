@@ -71,6 +71,8 @@ COMMANDS = [
     "train missing.txt", "train empty.txt", "train binary", "train packed", "train wide.txt", "train windows.txt",
     "train windows.txt --encoding latin-1", "train tiny.txt", "train used",
     # contradictions
+    "train text.txt --init-from missing", "train text.txt --init-from run --cell gru",
+    "train text.txt --init-from run --recipe quick", "train text.txt --init-from torn",
     "train text.txt --batching chunked --chunk-len 100", "train text.txt --chunk-len 128",
     "train text.txt --val-fraction 0.6 --test-fraction 0.5", "train text.txt --cell rnn --num-layers 1 --dropout 0.2",
     "train text.txt --val-fraction 0 --patience 3", "train text.txt --val-fraction 0 --eval-every 3",

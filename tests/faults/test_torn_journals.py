@@ -23,7 +23,7 @@ QUIET = SweepCallback()
 
 @pytest.fixture(autouse=True)
 def _no_learning_curves(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("charrnn.training.train.draw_learning_curves", lambda *_: b"")
+    monkeypatch.setattr("charrnn.training.announce.draw_learning_curves", lambda *_: b"")
     monkeypatch.setattr("charrnn.sweeps.results.draw_search", lambda *_: 1 / 0)
 
 

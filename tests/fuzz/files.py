@@ -39,7 +39,7 @@ def fuzz(files: int, seed: int, folder: Path) -> tuple[Counter[str], list[str]]:
     chance, outcomes, surprises = random.Random(seed), Counter[str](), []
     with (
         mock.patch.dict(os.environ, {"CHARRNN_CACHE": str(folder)}),
-        mock.patch("charrnn.training.train.draw_learning_curves", return_value=b""),
+        mock.patch("charrnn.training.announce.draw_learning_curves", return_value=b""),
         mock.patch("sys.stdout", sys.stderr),
     ):
         kinds = subjects(folder)

@@ -23,7 +23,7 @@ from charrnn.gradcheck.trajectory import TRAJECTORY_TOLERANCE, follow_torch
 from charrnn.ngrams import experts
 from charrnn.ngrams.experts import OnText
 from charrnn.ngrams.rests import WithoutRests
-from charrnn.nn import numerics, one_hot, readout, rms_norm
+from charrnn.nn import growth, numerics, one_hot, readout, rms_norm
 from charrnn.nn.cells.gru import GRU
 from charrnn.nn.cells.lstm import LSTM
 from charrnn.nn.cells.rnn import RNN
@@ -45,7 +45,7 @@ from tests.contracts import test_batchers, test_boundaries, test_cells, test_lay
 from tests.gradients import test_reference
 from tests.mutants.planting import planted
 from tests.networks import EVERY_CELL, parts, roots, small_case
-from tests.training import test_documents
+from tests.training import test_documents, test_init_from
 from tests.unit import (
     test_dropout,
     test_experts,
@@ -249,6 +249,16 @@ BUGS = [
         named(test_documents.TestOrder().test_an_epoch_reads_nearly_every_symbol_once_in_an_order_of_its_own)),
     Bug("the seed does not decide the split", text_documents, "share_of", "key=str(seed).encode()", 'key=b"0"',
         named(test_documents.TestEncoding().test_equal_documents_fall_on_the_same_side_and_new_ones_move_none)),
+    # --- to start from a model
+    Bug("a substitution cipher: ids are not remapped", growth, "grown", "new[:, known] = old[:, source[known]]",
+        "known = np.arange(len(wanted)) < len(characters); new[:, known] = old",
+        named(test_init_from.test_old_texts_are_read_as_before, "gru", 0)),
+    Bug("what the experts say of a character is another's", growth, "grown", "new[:, known] = old[:, source[known]]",
+        "known = source >= 0 if name != 'mixture.input_weight' else np.arange(len(wanted)) < len(characters); "
+        "new[:, known] = old",
+        named(test_init_from.test_old_texts_are_read_as_before, "qrnn", 2)),
+    Bug("new characters begin as likely as any", growth, "grown", 'bias if name == "readout.bias" else', "",
+        named(test_init_from.test_old_texts_are_read_as_before, "lstm", 0)),
     # --- experts
     Bug("gates of the wrong step", ExpertGates, "forward_", "np.matmul(h, ",
         "np.matmul(np.roll(h, log_q.shape[2], axis=0), ", known("qrnn", 2)),

@@ -22,7 +22,7 @@ def _no_learning_curves(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytes
     stub = tmp_path_factory.mktemp("stub")
     (stub / "matplotlib.py").write_text("raise ImportError('not in these tests')\n")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(stub), *filter(None, [os.environ.get("PYTHONPATH")])]))
-    monkeypatch.setattr("charrnn.training.train.draw_learning_curves", lambda *_: b"")
+    monkeypatch.setattr("charrnn.training.announce.draw_learning_curves", lambda *_: b"")
 
 
 @pytest.fixture

@@ -47,10 +47,20 @@ def info(run: Path, quiet: bool, as_json: bool) -> None:
     if loss is not None:
         lines.append(f"validation {with_units(loss)} at step {facts['step']:,}")
     for name, value in facts.items():
-        if isinstance(value, dict):
+        if name == "parents":
+            lines += ["started from:", *(f"  {_parent(values)}" for values in value)]
+        elif isinstance(value, dict):
             lines += [f"{name}:", *(f"  {key}: {item}" for key, item in value.items())]
         else:
             lines.append(f"{name}: {value!r}" if name == "vocabulary" else f"{name}: {value}")
     if model.experts is not None and not quiet:
         lines.append("its counts hold nearly all of the training text: keep the file of a private text private")
     echo("\n".join(printable(line) for line in lines))
+
+
+def _parent(values: dict[str, Any]) -> str:
+    """One of the models that a model came from, the latest first."""
+    loss = values.get("val_nats_per_char")
+    words = [f"{values.get('name')}, SHA-256 {values.get('sha256')}", f"trained on {values.get('text')}"]
+    words += [] if loss is None else [f"validation {with_units(loss)} at step {values.get('step') or 0:,}"]
+    return "; ".join(words) + f"; SHA-256 of that text {values.get('text_sha256')}"

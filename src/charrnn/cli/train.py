@@ -17,7 +17,7 @@ from charrnn.interrupts import Interrupted
 from charrnn.parallel.team import ALONE, Team
 from charrnn.recipes import read_recipe, recipe_names
 from charrnn.training.announce import sample_text
-from charrnn.training.train import Run
+from charrnn.training.run import Run
 from charrnn.training.train import train as train_run
 from charrnn.units import with_units
 
@@ -35,6 +35,7 @@ Examples:
   charrnn train book.txt --hidden-size 200 --batching chunked --epochs 10
   cat *.txt | charrnn train - --out runs/everything
   charrnn train names.txt --documents lines --unique
+  charrnn train more.txt --init-from runs/book-qrnn
   charrnn train --resume runs/book-qrnn --steps 10000"""
 )
 @click.argument("text", nargs=-1)
@@ -113,6 +114,8 @@ def _as_json(run: Run, sample: str) -> dict[str, Any]:
     for name, e in (("val", run.val), ("test", run.test)):
         if e:
             values[f"{name}_nats_per_char"], values[f"{name}_bits_per_char"] = e.nats_per_char, e.bits_per_char
+    for when, e in zip(("before", "after"), run.parent_val or (), strict=False):
+        values[f"parent_val_nats_per_char_{when}"] = e.nats_per_char
     if run.warning:
         values["warning"] = run.warning
     copied = run.longest_copy(sample)

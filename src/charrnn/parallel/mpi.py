@@ -20,7 +20,8 @@ from charrnn.batching import Batch
 from charrnn.config import TrainConfig, make_config
 from charrnn.errors import ConfigError, RunError
 from charrnn.parallel.team import Team
-from charrnn.text.mapped import MappedIds, large_corpus
+from charrnn.text.mapped import MappedIds, large_corpus, recoded
+from charrnn.text.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from mpi4py.MPI import Intracomm
@@ -62,12 +63,14 @@ class MpiTeam(Team):
         """The lanes of a rank; where the batch does not divide evenly, some ranks have one lane more than others."""
         return slice(batch_size * rank // self.size, batch_size * (rank + 1) // self.size)
 
-    def send_setup(self, config: TrainConfig, characters: str, ids: Array, sources: Sequence[str], sha256: str) -> None:
+    def send_setup(
+        self, config: TrainConfig, characters: str, ids: Array, sources: Sequence[str], sha256: str, old: int = 0
+    ) -> None:
         self.command(SETUP)
         large = isinstance(ids, MappedIds)
         facts = {
             "settings": config.as_dict(), "characters": characters, "dtype": ids.dtype.str, "length": len(ids),
-            "sources": list(sources) if large else None, "sha256": sha256,
+            "sources": list(sources) if large else None, "sha256": sha256, "old": old,
         }  # fmt: skip
         data = np.frombuffer(json.dumps(facts).encode(), np.uint8).copy()
         self.comm.Bcast(np.array([len(data)], np.int64))
@@ -76,8 +79,8 @@ class MpiTeam(Team):
             self._broadcast(ids)
         self.within = False
 
-    def receive_setup(self) -> tuple[TrainConfig, str, Array]:
-        """Receive what `send_setup` sends: the configuration, the characters of the vocabulary, and the ids (N,)."""
+    def receive_setup(self) -> tuple[TrainConfig, str, Array, int]:
+        """Receive what `send_setup` sends: the configuration, the vocabulary's characters, the ids (N,), and `old`."""
         size = np.empty(1, np.int64)
         self.comm.Bcast(size)
         data = np.empty(size[0], np.uint8)
@@ -88,10 +91,12 @@ class MpiTeam(Team):
             corpus = large_corpus(facts["sources"], config.encoding)
             if corpus.sha256 != facts["sha256"]:
                 raise RunError(f"rank {self.rank} finds another text in {corpus.name} than rank 0: its SHA-256 differs")
-            return config, facts["characters"], corpus.ids[: facts["length"]]
+            ids = recoded(corpus, Vocabulary(facts["characters"]))
+            assert ids is not None  # rank 0 has read the same text
+            return config, facts["characters"], ids[: facts["length"]], 0
         ids = np.empty(facts["length"], facts["dtype"])
         self._broadcast(ids)
-        return config, facts["characters"], ids
+        return config, facts["characters"], ids, facts["old"]
 
     def broadcast(self, arrays: Sequence[Array], step: int) -> int:
         self.command(BROADCAST)

@@ -42,8 +42,13 @@ class Team:
         """The lanes of the batch that this process reads."""
         return slice(0, batch_size)
 
-    def send_setup(self, config: TrainConfig, characters: str, ids: Array, sources: Sequence[str], sha256: str) -> None:
-        """Send the other ranks the settings, the vocabulary, the ids (N,) or their files, and the text's SHA-256."""
+    def send_setup(
+        self, config: TrainConfig, characters: str, ids: Array, sources: Sequence[str], sha256: str, old: int = 0
+    ) -> None:
+        """Send the other ranks the settings, the vocabulary, the ids (N,) or their files, and the text's SHA-256.
+
+        The last `old` of the ids are those of an old text, with mix_old.
+        """
 
     def broadcast(self, arrays: Sequence[Array], step: int) -> int:
         """Overwrite the arrays of every rank with those of rank 0; returns the step of rank 0."""

@@ -154,6 +154,8 @@ def _provenance(values: Any) -> dict[str, Any]:
         raise ValueError("its labels are not a list of printable names")
     if labels != sorted(set(labels)):
         raise ValueError("its labels are not sorted and distinct")
+    if "parents" in provenance:
+        provenance["parents"] = [_parent(values) for values in provenance["parents"]]
     held_out = provenance.get("held_out")
     if held_out is not None:
         values = held_out["nats_per_char"]
@@ -162,6 +164,17 @@ def _provenance(values: Any) -> dict[str, Any]:
             raise ValueError("its scores of held-out documents are not a list of numbers")
         held_out["nats_per_char"] = sorted(map(float, values))
     return provenance
+
+
+def _parent(values: Any) -> dict[str, Any]:
+    """One of the models that a model came from, as far as its file names it."""
+    parent = {}
+    for name, kind in (("name", "str"), ("sha256", "str"), ("text", "str"), ("text_sha256", "str")):
+        parent[name] = header_value(f"parent's {name}", values.get(name), f"{kind} | None", "is not text")
+    parent["step"] = header_value("parent's step", values.get("step"), "int | None", "is not a number of steps")
+    loss = values.get("val_nats_per_char")
+    parent["val_nats_per_char"] = header_value("parent's loss", loss, "float | None", "is not a loss", least=0)
+    return {name: value for name, value in parent.items() if value is not None}
 
 
 def _header(config: ModelConfig) -> dict[str, Any]:

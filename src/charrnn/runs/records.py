@@ -16,6 +16,7 @@ CONFIG: dict[str, tuple[Any, Any]] = {
     "settings": (dict, (str, int, float, bool, type(None))), "sources": (list, str), "relative_sources": (list, str),
     "text": (str, None), "text_sha256": (str, None), "recipe": ((str, type(None)), None), "splits": (dict, int),
     "characters": (int, None), "parameters": (int, None), "versions": (dict, str), "charrnn": (str, None),
+    "vocabulary": (str, None), "new_characters": (str, None), "parents": (list, dict),
 }  # fmt: skip
 
 

@@ -14,7 +14,8 @@ from charrnn.runs.folder import RunFolder
 from charrnn.sweeps.folder import FINISHED, PRUNED, SweepFolder
 from charrnn.sweeps.samplers import Pruner
 from charrnn.training.callback import Callback, Evaluated, ProgressReport
-from charrnn.training.train import Run, train
+from charrnn.training.run import Run
+from charrnn.training.train import train
 
 STOPPED = "stopped"
 LISTEN_S = 0.2  # between looks whether the sweep still wants the run

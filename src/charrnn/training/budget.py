@@ -16,6 +16,7 @@ PAUSE_STEPS = 10  # … as long as this many steps: the process was stopped, or 
 # of training on it; elsewhere about as much.
 TRAIN_PER_VAL = {True: 16, False: 40}
 LEAST_EVAL_STEPS = 100
+LEAST_EVAL_STEPS_FROM_MODEL = 10  # a trained model may be at its best on a small text after few steps
 
 
 @dataclass(frozen=True)
@@ -75,4 +76,5 @@ class StepClock:
 def default_eval_every(config: TrainConfig, val_characters: int, parallel_in_time: bool) -> int:
     """The steps between evaluations, by the size of the validation split."""
     chars = config.seq_len * config.batch_size
-    return max(LEAST_EVAL_STEPS, math.ceil(TRAIN_PER_VAL[parallel_in_time] * val_characters / chars))
+    least = LEAST_EVAL_STEPS_FROM_MODEL if config.init_from else LEAST_EVAL_STEPS
+    return max(least, math.ceil(TRAIN_PER_VAL[parallel_in_time] * val_characters / chars))

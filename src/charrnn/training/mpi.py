@@ -83,7 +83,8 @@ def _follow(team: MpiTeam) -> None:
             if what == END:
                 return
             if what == SETUP:
-                trainer = new_trainer(*team.receive_setup(), team)
+                config, characters, ids, old = team.receive_setup()
+                trainer = new_trainer(config, characters, ids, team, old=old)
             elif what == BROADCAST:
                 trainer.broadcast()
             elif what == GATHER:

@@ -25,7 +25,12 @@ class ResolvedSettings(NamedTuple):
     remarks: tuple[str, ...]  # what the recipe and the length of the text have changed
 
 
-def resolve(chosen: Mapping[str, Any], recipe: str | None, characters: int | None = None) -> ResolvedSettings:
+def resolve(
+    chosen: Mapping[str, Any],
+    recipe: str | None,
+    characters: int | None = None,
+    start: Mapping[str, Any] | None = None,
+) -> ResolvedSettings:
     """The settings for a text with `characters` to train on; without them, those that hold for every text.
 
     Parameters
@@ -34,12 +39,18 @@ def resolve(chosen: Mapping[str, Any], recipe: str | None, characters: int | Non
         The user's settings, which override all others.
     recipe : str, optional
         The name of a recipe, or its file; by default the recipe that fits what is chosen.
+    start : mapping, optional
+        The settings of a run that starts from a model, with those that are chosen: they take the place of a recipe.
 
     Raises
     ------
     ConfigError
         The recipe or a setting is not known, is out of range, or contradicts another.
     """
+    if start is not None:
+        if recipe is not None:
+            raise ConfigError(f"recipe {recipe} and init_from both decide the settings: leave one of them out")
+        return _fitted(make_config(start), chosen, characters, None, [])
     if chosen.get("documents") is not None:
         chosen = {**OF_DOCUMENTS, **chosen}
     recipe = recipe or default_recipe(chosen)
@@ -59,7 +70,14 @@ def resolve(chosen: Mapping[str, Any], recipe: str | None, characters: int | Non
     if recipe:
         words = ", ".join(f"{name} {value}" for name, value in sized.items())
         remarks = [f"recipe {recipe}" + (f"; for {characters:,} characters to train on: {words}" if words else "")]
-    fitted = _fit_to_text(config, chosen, characters)
+    return _fitted(config, chosen, characters, recipe, remarks)
+
+
+def _fitted(
+    config: TrainConfig, chosen: Mapping[str, Any], characters: int | None, recipe: str | None, remarks: list[str]
+) -> ResolvedSettings:
+    """The settings with batches that the text can fill, and a remark if they had to change."""
+    fitted = config if characters is None else _fit_to_text(config, chosen, characters)
     if fitted != config:
         remarks.append(
             f"the training split has only {characters:,} characters: batch_size {config.batch_size} → "

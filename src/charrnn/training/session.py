@@ -18,14 +18,13 @@ from charrnn.randomness import stream
 from charrnn.runs.folder import RunFolder
 from charrnn.runs.training_state import Progress, TrainingState, read_latest_state, write_state
 from charrnn.text.corpus import Corpus
-from charrnn.text.documents import DocumentCorpus, count_documents
-from charrnn.training.announce import sample_text
+from charrnn.training.announce import provenance, sample_text
 from charrnn.training.budget import Budget, StepClock, default_eval_every
 from charrnn.training.callback import Callback, Evaluated, ProgressReport
+from charrnn.training.forgetting import OldText
 from charrnn.training.guessing import NEAR, guessing, is_far_beyond, refuse_far_beyond
 from charrnn.training.trainer import StepRecord, Trainer
 from charrnn.training.workers import Pace
-from charrnn.version import __version__
 
 REPORT_SECONDS = 0.1  # between progress reports
 SAMPLE_LENGTH = 200
@@ -43,25 +42,18 @@ class Session:
         self.trainer, self.splits, self.folder, self.callback = trainer, splits, folder, callback
         self.config = config = trainer.config
         self.vocabulary, self.val_ids = corpus.vocabulary, splits["val"]
-        self.provenance: dict[str, Any] = {
-            "charrnn": __version__,
-            "settings": {name: value for name, value in config.as_dict().items() if name != "workers"},
-            "text": corpus.name,
-            "text_sha256": corpus.sha256,
-            "characters": len(corpus.ids),
-            "splits": {name: len(ids) for name, ids in splits.items()},
-            **({"documents": {n: count_documents(ids) for n, ids in splits.items()}} if config.documents else {}),
-            **({"labels": list(corpus.labels)} if isinstance(corpus, DocumentCorpus) and corpus.labels else {}),
-        }
+        self.provenance = provenance(config, corpus, splits)
         self.batches_per_epoch = trainer.batcher.batches_per_epoch
         self.budget = Budget.of(config, self.batches_per_epoch)
         parallel = trainer.model.layers[0].parallel_in_time
         self.eval_every = config.eval_every or default_eval_every(config, len(self.val_ids), parallel)
         self.sample_every = config.sample_every or self._default_sample_every()
         self.progress = Progress()
+        self.old_text: OldText | None = None  # of the model that it starts from, where it was found
         self.best = trainer.params.vector.copy()  # by validation loss; without a validation split, the latest
         # Steps and their parameters: the last to give a finite loss; and the last record's, which the next step tests.
         self._good = self._candidate = (0, self.best.copy())
+        self._start = self._good if config.init_from else None
         self._smoothed, self._clock = math.nan, StepClock()
         self._pace = Pace(trainer.model.kernels.crew, fixed=config.workers != AUTO)
         self._in_step = False  # while True, the trainer's values are between two states
@@ -87,6 +79,8 @@ class Session:
         try:
             with StopRequest() as stop:
                 if self.progress.step == 0:
+                    if self._start and len(self.val_ids):  # the model that it starts from may be the best
+                        self._keep_if_best(*self._start)
                     self.save_checkpoint()
                 while (ended := self.ended()) is None:
                     self._step()
@@ -157,6 +151,7 @@ class Session:
         self.progress = state.progress
         self.trainer.step_count = self.trainer.optimizer.t = state.progress.step
         self._good = self._candidate = (state.progress.step, self.trainer.params.vector.copy())
+        self._start = self._good if self.config.init_from else None
         self._logged_seconds = state.progress.seconds
         self.folder.clean(state.progress.step)
         self.language_model().save(self.folder.model)  # a kill may have left one that is newer than the checkpoint
@@ -228,7 +223,7 @@ class Session:
             entry["val_loss"] = self._evaluate(entry["train_loss"])
         self.folder.append(entry)
         if far:
-            self._good = (0, self._initial())
+            self._good = self._initial()
             refuse_far_beyond(progress.step, entry["train_loss"], len(self.vocabulary))
         self._logged_chars, self._logged_seconds = 0, progress.seconds
         if end_of_interval:
@@ -241,7 +236,7 @@ class Session:
         if not math.isfinite(val_loss):
             raise DivergenceError(f"training diverged by step {progress.step:,}: the validation loss is {val_loss}")
         if progress.best_val_loss is None and val_loss > NEAR * guessing(len(self.vocabulary)):
-            self._keep_if_best(0, self._initial())
+            self._keep_if_best(*self._initial())
         progress.evaluations_since_best += 1
         is_best = self._keep_if_best(progress.step, self.trainer.params.vector, val_loss)
         self.callback.on_evaluation(Evaluated(progress.step, self.epoch, train_loss, val_loss, is_best))
@@ -262,9 +257,12 @@ class Session:
         model = LanguageModel(self.trainer.model, params, self.vocabulary, experts=self.trainer.experts)
         return model.evaluate_ids(self.val_ids).nats_per_char
 
-    def _initial(self) -> Array:
-        """The parameters before the first step."""
-        return self.trainer.model.init_parameters(stream(self.config.seed, "initialisation"), self.config.dtype).vector
+    def _initial(self) -> tuple[int, Array]:
+        """A step and its parameters: before the first step, or, of a run that started from a model, the first known."""
+        config = self.config
+        return self._start or (
+            0, self.trainer.model.init_parameters(stream(config.seed, "initialisation"), config.dtype).vector
+        )  # fmt: skip
 
     def _sample(self) -> None:
         """Write a sample with the latest parameters. Its randomness depends on seed and step alone."""
@@ -285,7 +283,7 @@ class Session:
         """After a divergence, save the last good parameters unless better ones are saved; returns where they are."""
         if self.progress.best_val_loss is None:
             self.progress.best_step, self.best[...] = self._good
-            for step, vector in ((0, self._initial()), self._good) if len(self.val_ids) else ():
+            for step, vector in (self._initial(), self._good) if len(self.val_ids) else ():
                 self._keep_if_best(step, vector)
             self.language_model().save(self.folder.model)
         return f"the parameters of step {self.progress.best_step:,} are saved in '{self.folder.model}'"

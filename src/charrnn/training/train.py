@@ -6,7 +6,7 @@ import platform
 import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,58 +15,29 @@ import numpy as np
 from charrnn.arrays import Array
 from charrnn.config import TrainConfig, known_settings, make_config
 from charrnn.errors import ConfigError, RunError, TextError
-from charrnn.figures.learning_curve import draw_learning_curves
 from charrnn.interrupts import Interrupted
-from charrnn.language_model import LanguageModel
-from charrnn.ngrams.blocks import Blocks
 from charrnn.nn.kernels import Kernels
 from charrnn.parallel.team import ALONE, Team
 from charrnn.runs.files import write_atomic
 from charrnn.runs.folder import RunFolder
-from charrnn.runs.records import Record
-from charrnn.scoring import Evaluation, longest_copy
+from charrnn.scoring import Evaluation
 from charrnn.settings import check_path, check_values
 from charrnn.text.corpus import Corpus
 from charrnn.text.documents import LIST, LIST_LABEL, DocumentCorpus, kept
 from charrnn.text.opening import Plan, document_corpus, list_of_documents, open_corpus, source_list
 from charrnn.text.reading import STDIN
-from charrnn.text.vocabulary import BOUNDARY
+from charrnn.text.vocabulary import BOUNDARY, Vocabulary
 from charrnn.threads import blas_threads
-from charrnn.training.announce import complaint, described
+from charrnn.training.announce import complaint, described, draw_curve, network
 from charrnn.training.callback import Callback, check_callback
+from charrnn.training.forgetting import OldText, find_again, find_old_text, mixed_in
+from charrnn.training.init_from import Parent, freeze, in_vocabulary
 from charrnn.training.own_text import open_own_text, remember
 from charrnn.training.resolve import resolve, resumed_config
+from charrnn.training.run import Run
 from charrnn.training.session import Session
 from charrnn.training.trainer import Trainer, new_trainer
 from charrnn.training.workers import kernels_of_resumed, make_kernels
-
-HOLDS_TEXT = "which holds nearly all of the training text (--ngrams none: a model without it)"
-LONGEST_SEARCHED = 5_000_000  # characters: a second or two
-
-
-@dataclass(frozen=True)
-class Run:
-    """A finished run. `model` has the parameters of the best validation loss."""
-
-    path: Path
-    config: TrainConfig
-    model: LanguageModel
-    metrics: list[Record]
-    ended: str  # "budget" or "patience"
-    step: int
-    epoch: float
-    seconds: float  # of training alone
-    best_step: int
-    val: Evaluation | None  # of the whole validation split, with the best parameters
-    test: Evaluation | None  # of the whole test split, with the best parameters
-    train_ids: Array = field(repr=False)
-    warning: str | None = None  # the loss at the end is worse than that of guessing
-
-    def longest_copy(self, text: str) -> str | None:
-        """The longest piece of a text that occurs in the training split; None if the split is too long to search."""
-        if len(self.train_ids) > LONGEST_SEARCHED:
-            return None
-        return longest_copy(text, self.model.vocabulary.decode(np.asarray(self.train_ids)))
 
 
 def train(
@@ -100,7 +71,8 @@ def train(
     team : Team, optional
         The processes that share the work: see `charrnn.training.mpi.mpi_team`.
     **settings
-        The fields of `charrnn.config.TrainConfig`, which are also the flags of `charrnn train`.
+        `init_from` is a run folder or a model file to start from; its own settings stand in the place of a recipe. The
+        others are the fields of `charrnn.config.TrainConfig`, which are also the flags of `charrnn train`.
 
     Returns
     -------
@@ -118,6 +90,8 @@ def train(
     callback = check_callback(callback)
     out = None if out is None else check_path("out", out)
     resume = None if resume is None else check_path("resume", resume)
+    if isinstance(settings.get("init_from"), Path):
+        settings["init_from"] = str(settings["init_from"])
     settings = check_values(known_settings(), settings)
     texts = list_of_documents(text)
     sources = [] if texts else source_list(text)
@@ -136,7 +110,7 @@ def train(
             stack.enter_context(blas_threads(session.config.threads))
             callback.on_begin(session.folder.path)
             ended = session.run()
-            _draw_curve(session)
+            draw_curve(session.folder, session.provenance, callback)
             if ended.startswith("signal"):
                 hint = f"resume with: charrnn train --resume {shlex.quote(str(session.folder.path))}"
                 raise Interrupted(f"saved at step {session.progress.step:,}; {hint}", int(ended.split()[1]))
@@ -167,43 +141,49 @@ def _begin(
                 f"documents {settings['documents']!r} is for files; a list of strings is documents already"
             )
         settings = {**settings, "documents": LIST, "label": LIST_LABEL if BOUNDARY in texts[0] else None}
-    config = resolve(settings, recipe).config
-    corpus, text = _open(sources, texts, config, callback)
+    parent, start = None, None
+    if settings.get("init_from") is not None:
+        parent = Parent.read(settings["init_from"])
+        settings = {**settings, "init_from": str(Path(settings["init_from"]).resolve())}
+        start = parent.settings(settings)
+    config = resolve(settings, recipe, start=start).config
+    own, text = _open(sources, texts, config, callback)
+    corpus = parent.joined(own) if parent else own
     splits = corpus.split(config.val_fraction, config.test_fraction)
-    config, recipe, remarks = resolve(settings, recipe, len(splits["train"]))
+    config, recipe, remarks = resolve(settings, recipe, len(splits["train"]), start)
     keeps_copy = sources == [STDIN] or texts is not None  # it cannot be read again
     if keeps_copy and config.documents:
         config = replace(config, documents=LIST, label=config.label and LIST_LABEL)  # as the copy is
     kernels = make_kernels(config, team)
-    trainer = _trainer(config, corpus, splits["train"], sources, team, kernels)
+    old = find_old_text(parent, corpus.vocabulary, callback.on_reading) if parent else None
+    trainer = _trainer(config, corpus, splits["train"], sources, team, kernels, old)
+    if parent:
+        parent.begin(trainer, corpus.vocabulary)
     folder = stack.enter_context(RunFolder.begin(out, f"{corpus.name.removesuffix('.txt')[:60]}-{config.cell}"))
     session = Session(trainer, corpus, splits, folder, callback)
+    if parent:
+        freeze(trainer, corpus.vocabulary, parent.new(corpus.vocabulary))
+        session.provenance["parents"] = parent.remembered()
+        session.old_text = old
     parameters = len(trainer.params.vector)
     origin = {
         "recipe": recipe,
         "kernels": kernels.name,
         **remember([str(folder.text)] if keeps_copy else sources, folder.path),
     }
+    if parent:
+        origin |= {"vocabulary": corpus.vocabulary.characters, "new_characters": parent.new(corpus.vocabulary)}
     versions = {"python": platform.python_version(), "numpy": np.__version__}
     about = {**session.provenance, "settings": config.as_dict(), "parameters": parameters, "versions": versions}
     folder.write_config({**origin, **about})
     if keeps_copy:  # after config.json, which shows that the folder is a run's
         write_atomic(folder.text, kept(corpus.of_the_list) if isinstance(corpus, DocumentCorpus) else text.encode())
     messages = [
-        *described(corpus, text, splits, config),
+        *described(own, text, splits, config),
+        *(parent.remarks(corpus) if parent else ()),
         *remarks,
-        *([f"{team.size} processes share the {config.batch_size} lanes of each batch"] if team.size > 1 else []),
-        f"model: {config.num_layers} × {config.hidden_size} {config.cell}, {parameters:,} parameters; "
-        f"{config.batching} batches of {config.batch_size} × {config.seq_len} characters; run folder {folder.path}",
+        *network(trainer, len(splits["train"]), folder.path),
     ]
-    if (experts := trainer.experts) is not None:
-        messages.append(
-            f"it knows the counts of {' and '.join(experts.names)}: {len(experts.tables.keys):,} contexts, "
-            f"{experts.megabytes:.1f} MB in the model file, {HOLDS_TEXT}"
-        )
-        counted, characters = int(Blocks(len(splits["train"])).times[-1]) + 1, len(splits["train"])
-        if counted < characters:
-            messages.append(f"the counts are those of {counted:,} of its {characters:,} characters, evenly spread")
     del text  # as large as the ids, and no longer needed
     for message in messages:
         callback.on_message(message)
@@ -240,10 +220,21 @@ def _reopen(
     if corpus.sha256 != sha256:
         raise RunError(f"{corpus.name} is not the text that the run was trained on: its SHA-256 differs")
     corpus = replace(corpus, name=saved.get("text", corpus.name))
+    if "vocabulary" in saved:  # which is larger than the text's own, since the run started from a model
+        corpus = in_vocabulary(corpus, Vocabulary(saved["vocabulary"], corpus.vocabulary.documents))
     splits = corpus.split(config.val_fraction, config.test_fraction)
     kernels, remark = kernels_of_resumed(config, saved.get("kernels", "numpy"), "kernels" in changes, team)
-    trainer = _trainer(config, corpus, splits["train"], sources, team, kernels)
+    old = None
+    if config.init_from and saved.get("parents"):
+        old = find_again(config.init_from, saved["parents"], corpus.vocabulary, callback.on_reading)
+    trainer = _trainer(config, corpus, splits["train"], sources, team, kernels, old)
+    if config.init_from and folder.never_began():
+        Parent.again(config.init_from, saved["parents"]).begin(trainer, corpus.vocabulary)
     session = Session(trainer, corpus, splits, folder, callback)
+    if config.init_from and saved.get("parents"):
+        freeze(trainer, corpus.vocabulary, saved["new_characters"])
+        session.provenance["parents"] = saved["parents"]
+        session.old_text = old
     if folder.never_began():
         folder.clean(0)
     else:
@@ -259,24 +250,18 @@ def _reopen(
 
 
 def _trainer(
-    config: TrainConfig, corpus: Corpus, train_ids: Array, sources: Sequence[str], team: Team, kernels: Kernels
+    config: TrainConfig,
+    corpus: Corpus,
+    train_ids: Array,
+    sources: Sequence[str],
+    team: Team,
+    kernels: Kernels,
+    old_text: OldText | None,
 ) -> Trainer:
-    trainer = new_trainer(config, corpus.vocabulary.characters, train_ids, team, kernels)
-    team.send_setup(config, corpus.vocabulary.characters, train_ids, sources, corpus.sha256)
+    ids, old = mixed_in(config, train_ids, old_text)
+    trainer = new_trainer(config, corpus.vocabulary.characters, ids, team, kernels, old)
+    team.send_setup(config, corpus.vocabulary.characters, ids, sources, corpus.sha256, old)
     return trainer
-
-
-def _draw_curve(session: Session) -> None:
-    """Draw curve.png. A run without matplotlib, or too short for a record, has none: no figure is worth a run."""
-    folder, sizes = session.folder, session.provenance["splits"]
-    title = f"{session.provenance['text']}: first {sizes['train']:,} characters train"
-    if sizes["val"]:
-        title += f", next {sizes['val']:,} validate"
-    records = folder.read_metrics()
-    try:
-        write_atomic(folder.curve, draw_learning_curves({folder.path.name: records}, title))
-    except Exception as error:
-        session.callback.on_message(f"no curve.png: {error}")
 
 
 def _finished(session: Session, ended: str) -> Run:
@@ -284,7 +269,9 @@ def _finished(session: Session, ended: str) -> Run:
     if session.config.documents and len(splits["val"]):
         model.remember_held_out(splits["val"])
         model.save(session.folder.model)
-    val = progress.best_val_loss
+    val, parent_val = progress.best_val_loss, session.old_text and session.old_text.forgotten(model)
+    if session.old_text and parent_val:
+        session.callback.on_message(session.old_text.says(*parent_val))
     assert progress.best_step is not None
     warning = complaint(session.folder.read_metrics(), val, len(splits["val"]), len(session.vocabulary), session.config)
     return Run(
@@ -292,5 +279,5 @@ def _finished(session: Session, ended: str) -> Run:
         ended=ended, step=progress.step, epoch=session.epoch, seconds=progress.seconds, best_step=progress.best_step,
         val=None if val is None else Evaluation(len(splits["val"]) - 1, val),
         test=model.evaluate_ids(splits["test"]) if len(splits["test"]) else None,
-        train_ids=splits["train"], warning=warning,
+        train_ids=splits["train"], warning=warning, parent_val=parent_val,
     )  # fmt: skip

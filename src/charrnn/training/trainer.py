@@ -62,6 +62,8 @@ class Trainer:
         self.workspace = model.workspace(config.seq_len, width, dtype)
         self.state = model.zero_state(config.batch_size, dtype)  # of all lanes, until `broadcast` scatters them
         self.step_count = 0
+        # (P,) 0 where a parameter stays as it is, else 1; where none does, None.
+        self.trainable = np.ones_like(params.vector) if config.freeze_layers else None
 
     @property
     def experts(self) -> Experts | None:
@@ -81,16 +83,22 @@ class Trainer:
         batch = self.team.share(self.batcher[step], progress)
         loss, state = self._loss_and_grads(batch)
         loss = self.team.reduce_(self.message, loss, self.share)
+        if self.trainable is not None:
+            self.grads.vector *= self.trainable
+            frozen = self.params.vector.copy()
         grad_norm = clip_by_global_norm_(self.grads.vector, config.grad_clip)
         _refuse_divergence(step, loss, grad_norm)
         rate = learning_rate_at(config.learning_rate, config.schedule, config.warmup_steps, step, progress)
         self.optimizer.step(self.params.vector, self.grads.vector, rate)
+        if self.trainable is not None:  # weight decay moves what no gradient does
+            np.copyto(self.params.vector, frozen, where=self.trainable == 0)
         self.state, self.step_count = state, step + 1
         return StepRecord(step + 1, loss, grad_norm, rate)
 
     def broadcast(self) -> None:
         """Before the first step: give the whole team the values of its rank 0, and each rank its lanes."""
         arrays = [self.params.vector, *self.optimizer.memory.values()]
+        arrays += [] if self.trainable is None else [self.trainable]
         self.step_count = self.optimizer.t = self.team.broadcast(arrays, self.step_count)
         self.state = self.team.scatter(self.state)
 
@@ -123,7 +131,12 @@ def _refuse_divergence(step: int, loss: float, grad_norm: float) -> None:
 
 
 def new_trainer(
-    config: TrainConfig, characters: str, ids: Array, team: Team = ALONE, kernels: Kernels | None = None
+    config: TrainConfig,
+    characters: str,
+    ids: Array,
+    team: Team = ALONE,
+    kernels: Kernels | None = None,
+    old: int = 0,
 ) -> Trainer:
     """A trainer at the beginning of training on ids (N,): the network, its initial parameters and its batches.
 
@@ -133,13 +146,16 @@ def new_trainer(
         The vocabulary: the character of each id, in order.
     kernels : Kernels, optional
         The code that computes the network, and its workers; by default what the configuration says, and one worker.
+    old : int
+        How many of the ids, the last, are those of an old text, with mix_old.
     """
     V, names = len(characters), choose_experts(config.ngrams, characters, ids)
     network = ModelConfig(
         V, config.cell, config.hidden_size, config.num_layers, config.dropout, len(names), config.documents is not None
     )
     model = CharModel(network, kernels or Kernels(config.kernels))
-    check_length(len(ids), config)
+    if not old:
+        check_length(len(ids), config)
     lanes = team.lanes(config.batch_size)
     check_memory(model, config, lanes.stop - lanes.start)
     params = model.init_parameters(stream(config.seed, "initialisation"), config.dtype)
@@ -147,4 +163,4 @@ def new_trainer(
     if names:
         prune = config.own.get("prune", RARE)
         said = KeptLogQ(held_out(Experts.of_no_text(names, characters), ids), prune)
-    return Trainer(model, params, make_batcher(ids, config), config, team, said)
+    return Trainer(model, params, make_batcher(ids, config, old), config, team, said)
