@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import threading
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,6 +21,7 @@ import charrnn
 from charrnn.errors import ConfigError
 from charrnn.gradcheck.case import Case, relative_error
 from charrnn.nn.kernels import Kernels, compile, kernels, library
+from charrnn.nn.kernels import crew as crew_module
 from charrnn.nn.kernels.crew import Crew
 from charrnn.nn.kernels.kernels import Matrix, ids_of
 from charrnn.nn.kernels.library import ARGUMENTS, functions, instructions, pointer
@@ -32,6 +34,14 @@ compiled = pytest.mark.skipif(not instructions(), reason="the kernels are not co
 SOURCES = Path(library.__file__).parent / "c"
 FLOATS = (np.float32, np.float64)
 CUTS = [[0, 53], [0, 1, 2, 5, 53], [0, 13, 26, 53], list(range(54))]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def everything_is_shared() -> Iterator[None]:
+    """Networks as small as these would be left to one worker."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(crew_module, "WORTH_SHARING", 0.0)
+        yield
 
 
 def kernel(name: str, dtype: type = np.float32) -> object:

@@ -6,6 +6,7 @@ tasks. The cut never changes a result: a tile writes numbers of its own, each su
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -13,6 +14,8 @@ from functools import partial
 from itertools import count, pairwise
 
 Tile = Callable[[], object]
+
+WORTH_SHARING = 2e7  # multiplications: about 0.2 ms, twice what it takes to wake a worker
 
 
 class Crew:
@@ -23,9 +26,12 @@ class Crew:
         self._threads: list[_Worker] = []
         self._process = os.getpid()
 
-    def over(self, size: int, function: Callable[[int, int], object], quantum: int = 1) -> None:
-        """Call function(first, end) for parts that make up 0 … size; all but the last are multiples of `quantum`."""
-        parts = min(self.workers, -(-size // quantum))
+    def over(self, size: int, function: Callable[[int, int], object], quantum: int = 1, work: float = math.inf) -> None:
+        """Call function(first, end) for parts that make up 0 … size; all but the last are multiples of `quantum`.
+
+        `work` is the number of multiplications, about. Too little of it is not shared: waking a worker takes longer.
+        """
+        parts = min(self.workers, -(-size // quantum)) if work > WORTH_SHARING else 1
         if parts <= 1:
             function(0, size)
             return

@@ -70,7 +70,7 @@ class Kernels:
         K = len(out)
         function = self.functions(rows.dtype)("sum_rows")
         N, source, target = rows.size // K, pointer(rows), pointer(out)
-        self.crew.over(K, lambda a, b: function(N, K, a, b, source, target), COLUMNS)
+        self.crew.over(K, lambda a, b: function(N, K, a, b, source, target), COLUMNS, 20 * rows.size)
 
     def sum_rows_by_id(self, rows: Array, ids: Array, out: Array) -> None:
         """out[v] (V, K) = the sum of the rows (…, K) whose id is v."""
@@ -78,7 +78,7 @@ class Kernels:
         function = self.functions(rows.dtype)("sum_rows_by_id")
         arguments = pointer(rows), pointer(ids), pointer(out)
         N = ids.size
-        self.crew.over(K, lambda a, b: function(N, V, K, a, b, *arguments), COLUMNS)
+        self.crew.over(K, lambda a, b: function(N, V, K, a, b, *arguments), COLUMNS, 20 * rows.size)
 
 
 class Matrix:
@@ -142,7 +142,7 @@ class Matrix:
                 d_matrix_at + first * size, columns, pointer(scratch),
             )  # fmt: skip
 
-        crew.over(N, part, COLUMNS)
+        crew.over(N, part, COLUMNS, x.size * N)
 
 
 def boundaries(fresh: Array | None) -> tuple[Array | None, int | None]:

@@ -23,6 +23,8 @@ from charrnn.nn.one_hot import gather_rows
 from charrnn.nn.parameters import Parameters
 from charrnn.randomness import Uniform
 
+ELEMENTWISE = 150  # the time of a unit's pooling in one step, in multiplications of a product, about
+
 
 class _Pooling(ctypes.Structure):
     """`pooling` in c/qrnn.h."""
@@ -116,6 +118,7 @@ class _CompiledLayer(QuasiRecurrentLayer):
         self.kernels.crew.over(
             ws.outputs.shape[1],
             lambda first, end: pool(ctypes.byref(ws.pooling), first, end),
+            work=ELEMENTWISE * ws.outputs.size,
         )
         ws.final_state[0] = ws.cells[-1]
         return np.asarray(ws.outputs)
@@ -128,6 +131,7 @@ class _CompiledLayer(QuasiRecurrentLayer):
         self.kernels.crew.over(
             ws.outputs.shape[1],
             lambda first, end: pool(ctypes.byref(ws.pooling), first, end),
+            work=ELEMENTWISE * ws.outputs.size,
         )
 
     def _normalise(self, params: Parameters, x: Array, u: Array, ws: Any) -> None:
@@ -139,6 +143,7 @@ class _CompiledLayer(QuasiRecurrentLayer):
             x.size // H,
             lambda first, end: norm(H, first, end, x_at, n, u_at, scales),
             ROWS,
+            20 * x.size,
         )
 
 
@@ -242,9 +247,9 @@ class CompiledTableLayer(_CompiledLayer):
         ws.left.pack_forward(weight[:H])
         ws.right.pack_forward(weight[H:])
         before = B if len(ws.index) == 1 and ws.fresh is None else B + R + 1  # a step needs what was before it only
-        crew.over(before, ws.left.forward(ws.u, ws.table_before), ROWS)
+        crew.over(before, ws.left.forward(ws.u, ws.table_before), ROWS, before * 3 * H * H)
         ws.table[...] = params[self.bias]
-        crew.over(R, ws.right.forward(ws.u[B:-1], ws.table, add=True), ROWS)
+        crew.over(R, ws.right.forward(ws.u[B:-1], ws.table, add=True), ROWS, R * 3 * H * H)
         ws.cells[0], ws.final_state[1] = state[0], ws.u[B + ws.index[-1]]
         ws.pooling.x = pointer(ws.rows)
         return self._pool(ws, dropout_rng)
@@ -262,8 +267,8 @@ class CompiledTableLayer(_CompiledLayer):
         k.sum_rows(ws.d_table, grads[self.bias])
         ws.left.pack_backward(weight[:H])
         ws.right.pack_backward(weight[H:])
-        crew.over(B + R + 1, ws.left.backward(ws.d_table_before, ws.d_u), ROWS)
-        crew.over(R, ws.right.backward(ws.d_table, ws.d_u[B:-1], add=True), ROWS)
+        crew.over(B + R + 1, ws.left.backward(ws.d_table_before, ws.d_u), ROWS, R * 3 * H * H)
+        crew.over(R, ws.right.backward(ws.d_table, ws.d_u[B:-1], add=True), ROWS, R * 3 * H * H)
         ws.d_initial_state[1] = ws.d_u[:B]
         norm, n, r, d_norm = (
             ws.f("norm_backward"),

@@ -84,7 +84,7 @@ class CompiledReadout(Readout):
             product(first, end)
             finish(*sizes, *part, bias, h, *trust, logits)
 
-        self.kernels.crew.over(N, rows, ROWS)
+        self.kernels.crew.over(N, rows, ROWS, N * V * (H + 20))
         return np.asarray(ws.logits)
 
     def nats(self, targets: Array, ws: Any) -> Array:
@@ -118,7 +118,7 @@ class CompiledReadout(Readout):
             if n is not None:
                 norm(sizes[2], *part, x, n, r, d_outputs, None, d_outputs, d_norm)
 
-        crew.over(N, rows, ROWS)
+        crew.over(N, rows, ROWS, N * V * (H + 20))
         ws.matrix.gradient(crew, ws.h, ws.logits, grads["readout.weight"].T)
         self.kernels.sum_rows(ws.logits, grads["readout.bias"])
         if ws.gates is not None:
@@ -166,7 +166,7 @@ class CompiledExpertInputs(ExpertInputs):
             roots(*sizes, first, end, *arrays)
             product(first, end)  # [src.4]
 
-        self.kernels.crew.over(N, rows, ROWS)
+        self.kernels.crew.over(N, rows, ROWS, ws.phi.size * (self.hidden_size + 50))
         return np.asarray(ws.x)
 
     def backward(self, d_x: Array, ws: Any, grads: Parameters) -> None:
