@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 FILES = Path(__file__).parent / "files"
 NAMES = ("cifg", "mingru", "shuffled", "lion", "typical_p", "columns")
 RUN = "trained"
-FOLDERS = ("src", "tests", "docs", "benchmarks")
+FOLDERS = ("src", "tests", "docs", "benchmarks", "editions", "course")
 
 LION = '''
 

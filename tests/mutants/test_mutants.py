@@ -236,8 +236,8 @@ BUGS = [
     # --- documents
     Bug("a network of documents remembers", CharModel, "forward", "begins if fresh is None else begins | fresh",
         "fresh", named(test_documents.test_a_network_of_documents_forgets_at_every_boundary, "lstm")),
-    Bug("a boundary stands twice between documents", Vocabulary, "encode_documents", "(boundary, self.encode",
-        "(boundary, boundary, self.encode",
+    Bug("a boundary stands twice between documents", Vocabulary, "encode_documents", "(begin, self.encode",
+        "(begin, begin, self.encode",
         named(test_documents.TestEncoding().test_a_boundary_stands_before_each_document_and_after_the_last)),
     Bug("contexts look across boundaries", experts.Experts, "_keys",
         "keys_by_document(chain.keys, codes) if self.documents else", "",
