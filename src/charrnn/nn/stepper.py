@@ -18,8 +18,6 @@ from charrnn.nn.parameters import Parameters
 class Stepper(Protocol):
     """Reads a character in each lane. The parameters must stay as they are while it is used."""
 
-    independent: bool  # a lane's numbers are the same bits whatever the other lanes read
-
     def step(self, ids: Array, log_q: Array | None = None) -> Array:
         """Read ids (B,), with what the experts say of what follows, (num_experts, 1, B, V); returns logits (B, V).
 
@@ -38,8 +36,6 @@ class Stepper(Protocol):
 
 class PlainStepper:
     """By the forward pass of the network, a window of one character at a time."""
-
-    independent = False  # NumPy's products let a row depend on the rows beside it
 
     def __init__(self, model: CharModel, params: Parameters, lanes: int) -> None:
         self.model, self.params = model, params
@@ -64,7 +60,11 @@ class PlainStepper:
             self._state[:, :, lane] = state
 
 
+def lanes_are_independent(model: CharModel) -> bool:
+    """Whether a lane has the same bits whatever the other lanes read, which NumPy's products do not promise."""
+    return model.kernels.compiled and can_step(model)
+
+
 def make_stepper(model: CharModel, params: Parameters, lanes: int) -> Stepper:
     """A stepper of the network, compiled where its kernels are."""
-    kind = CompiledStepper if model.kernels.compiled and can_step(model) else PlainStepper
-    return kind(model, params, lanes)
+    return (CompiledStepper if lanes_are_independent(model) else PlainStepper)(model, params, lanes)

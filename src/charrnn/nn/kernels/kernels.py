@@ -77,8 +77,7 @@ class Kernels:
         V, K = out.shape
         function = self.functions(rows.dtype)("sum_rows_by_id")
         arguments = pointer(rows), pointer(ids), pointer(out)
-        N = ids.size
-        self.crew.over(K, lambda a, b: function(N, V, K, a, b, *arguments), COLUMNS, 20 * rows.size)
+        self.crew.over(K, lambda a, b: function(ids.size, V, K, a, b, *arguments), COLUMNS, 20 * rows.size)
 
 
 class Matrix:
@@ -95,14 +94,12 @@ class Matrix:
         self._scratch: dict[int, Array] = {}
 
     def pack_forward(self, matrix: Array) -> None:
-        K, N = self.K, self.N
-        self.f("pack")(K, N, N, pointer(matrix), pointer(self.forward_panels))
+        self.f("pack")(self.K, self.N, self.N, pointer(matrix), pointer(self.forward_panels))
 
     def pack_backward(self, matrix: Array) -> None:
-        K, N = self.K, self.N
         if not len(self.backward_panels):
             self.backward_panels = self.f.panels(self.N, self.K, self.dtype)
-        self.f("pack_transposed")(N, K, N, pointer(matrix), pointer(self.backward_panels))
+        self.f("pack_transposed")(self.N, self.K, self.N, pointer(matrix), pointer(self.backward_panels))
 
     def forward(self, x: Array, out: Array, add: bool = False) -> Rows:
         """The function that writes, or adds, rows of x (…, K) matrix to rows of out (…, N)."""
@@ -114,20 +111,17 @@ class Matrix:
 
     def _product(self, K: int, N: int, x: Array, panels: Array, out: Array, add: bool) -> Rows:
         product, size = self.f("product"), self.dtype.itemsize
-        inner, columns, packed, x_at, out_at = K, N, pointer(panels), pointer(x), pointer(out)
+        packed, x_at, out_at = pointer(panels), pointer(x), pointer(out)
 
         def rows(first: int, end: int) -> None:
-            product(
-                end - first, inner, columns, x_at + first * K * size, inner, packed,
-                out_at + first * N * size, columns, int(add),
-            )  # fmt: skip
+            product(end - first, K, N, x_at + first * K * size, K, packed, out_at + first * N * size, N, add)
 
         return rows
 
     def gradient(self, crew: Crew, x: Array, d_out: Array, d_matrix: Array, skip: Array | None = None) -> None:
         """d_matrix (K, N) = Σ x d_outᵀ over the rows of x (…, K) and d_out (…, N)."""
         K, N, size = self.K, self.N, self.dtype.itemsize
-        outer, count, inner, columns = self.f("outer"), x.size // K, K, N
+        outer, count = self.f("outer"), x.size // K
         x_at, skip_at = pointer(x), None if skip is None else pointer(skip)
         d_out_at, d_matrix_at = pointer(d_out), pointer(d_matrix)
 
@@ -138,8 +132,8 @@ class Matrix:
             if scratch is None or scratch.size < needed:
                 scratch = self._scratch[first] = np.empty(needed, self.dtype)
             outer(
-                count, inner, width, x_at, inner, skip_at, d_out_at + first * size, columns,
-                d_matrix_at + first * size, columns, pointer(scratch),
+                count, K, width, x_at, K, skip_at, d_out_at + first * size, N,
+                d_matrix_at + first * size, N, pointer(scratch),
             )  # fmt: skip
 
         crew.over(N, part, COLUMNS, x.size * N)

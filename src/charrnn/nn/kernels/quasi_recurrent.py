@@ -114,12 +114,7 @@ class _CompiledLayer(QuasiRecurrentLayer):
     def _pool(self, ws: Any, dropout_rng: Uniform | None) -> Array:
         """[qrnn.3] to [qrnn.5]: the outputs (T, B, H), and the final cell."""
         ws.pooling.mask = pointer(ws.dropout.mask) if ws.dropout.draw(dropout_rng) else None
-        pool = ws.f("pool_forward")
-        self.kernels.crew.over(
-            ws.outputs.shape[1],
-            lambda first, end: pool(ctypes.byref(ws.pooling), first, end),
-            work=ELEMENTWISE * ws.outputs.size,
-        )
+        self._each_lane("pool_forward", ws)
         ws.final_state[0] = ws.cells[-1]
         return np.asarray(ws.outputs)
 
@@ -127,12 +122,12 @@ class _CompiledLayer(QuasiRecurrentLayer):
         """[qrnn.6] to [qrnn.8]: from d_outputs (T, B, H) to d_gates."""
         ws.d_outputs = np.ascontiguousarray(d_outputs, ws.dtype)
         ws.pooling.d_outputs = pointer(ws.d_outputs)
-        pool = ws.f("pool_backward")
-        self.kernels.crew.over(
-            ws.outputs.shape[1],
-            lambda first, end: pool(ctypes.byref(ws.pooling), first, end),
-            work=ELEMENTWISE * ws.outputs.size,
-        )
+        self._each_lane("pool_backward", ws)
+
+    def _each_lane(self, name: str, ws: Any) -> None:
+        pool, w = ws.f(name), ctypes.byref(ws.pooling)
+        work = ELEMENTWISE * ws.outputs.size
+        self.kernels.crew.over(ws.outputs.shape[1], lambda first, end: pool(w, first, end), work=work)
 
     def _normalise(self, params: Parameters, x: Array, u: Array, ws: Any) -> None:
         """[qrnn.1]: u of the rows x (…, H)."""

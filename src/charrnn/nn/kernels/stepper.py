@@ -69,8 +69,6 @@ def can_step(model: CharModel) -> bool:
 class CompiledStepper:
     """As `Stepper`, for a network whose layers are compiled."""
 
-    independent = True
-
     def __init__(self, model: CharModel, params: Parameters, lanes: int) -> None:
         dtype, S = params.vector.dtype, model.config.num_experts
         self.model, self.params, self.lanes, self.vocab_size = model, params, lanes, model.config.vocab_size

@@ -15,7 +15,7 @@ import numpy as np
 
 from charrnn.arrays import Array
 from charrnn.language_model import LanguageModel
-from charrnn.nn.stepper import make_stepper
+from charrnn.nn.stepper import lanes_are_independent, make_stepper
 
 if TYPE_CHECKING:
     from charrnn.serving.engine.text_request import TextRequest
@@ -51,13 +51,13 @@ class LaneGroup:
     def leave(self, lane: int) -> None:
         """Empty a lane; the last one moves to its place. Empty the lanes behind it first."""
         last = len(self.lanes) - 1
-        text, state, waits = self.lanes.pop(last), self.state_of(last), self.inputs[0, last]
+        text = self.lanes.pop(last)
+        if lane != last:
+            self._put(lane, text, self.state_of(last))
+            self.inputs[0, lane] = self.inputs[0, last]
         self.inputs[0, last] = 0
         if self._reader is not None:
             self._reader.begin(last)
-        if lane != last:
-            self._put(lane, text, state)
-            self.inputs[0, lane] = waits
 
     def state_of(self, lane: int) -> Array:
         """The state of a lane, (L, S, H), a copy."""
@@ -79,7 +79,7 @@ class LaneGroup:
 
 def largest_independent_batch(model: LanguageModel) -> int:
     """Return the largest size at which a lane computes the same bits in every place and beside any other texts."""
-    if make_stepper(model.network, model.params, 1).independent:
+    if lanes_are_independent(model.network):
         return LANES if model.experts is None else LANES_WITH_EXPERTS
     return next(size for size in SIZES if size == 1 or _independent(model, size))
 
