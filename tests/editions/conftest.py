@@ -1,12 +1,5 @@
 """An edition is compared with the NumPy code, which is the definition."""
 
-from __future__ import annotations
+from tests.kernels_in_use import numpy_kernels
 
-import pytest
-
-from charrnn.nn.kernels import kernels
-
-
-@pytest.fixture(autouse=True)
-def numpy_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(kernels.VARIABLE, "numpy")
+__all__ = ["numpy_kernels"]
