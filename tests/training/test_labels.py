@@ -167,3 +167,9 @@ def test_a_model_without_labels_says_so(tmp_path: Path) -> None:
         model.classify(["ab"])
     with pytest.raises(ConfigError, match="is for a model of labelled documents"):
         model.generate(label="low")
+
+
+def test_a_list_has_its_labels_in_pairs_and_no_setting(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"label 'tsv' is for files; a list has labels as pairs \(label, text\)"):
+        charrnn.train(["anna", "bert"] * 12, out=tmp_path / "run", label="tsv", steps=1)
+    assert not (tmp_path / "run").exists()

@@ -140,6 +140,8 @@ def _begin(
             raise ConfigError(
                 f"documents {settings['documents']!r} is for files; a list of strings is documents already"
             )
+        if settings.get("label") is not None:
+            raise ConfigError(f"label {settings['label']!r} is for files; a list has labels as pairs (label, text)")
         settings = {**settings, "documents": LIST, "label": LIST_LABEL if BOUNDARY in texts[0] else None}
     parent, start = None, None
     if settings.get("init_from") is not None:
