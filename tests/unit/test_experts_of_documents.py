@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from charrnn.ngrams import CHAINS, Experts, KeptLogQ, OnText, Reader, held_out
+from charrnn.ngrams import CHAINS, Experts, KeptLogQ, OnText, held_out
 from charrnn.ngrams.by_document import keys_by_document
 from charrnn.text.vocabulary import Vocabulary
+from tests.unit.test_expert_reader import both, reader_of
 
 RNG = np.random.default_rng(0)
 VOCABULARY = Vocabulary("abc' \n", documents=True)
@@ -35,10 +36,11 @@ def test_what_they_say_along_a_document_does_not_depend_on_those_before_it(chain
     np.testing.assert_array_equal(along(experts, ids_of(texts)), alone)
 
 
+@both
 @pytest.mark.parametrize("chain", EVERY_CHAIN)
-def test_a_reader_forgets_at_a_boundary(chain: str) -> None:
+def test_a_reader_forgets_at_a_boundary(chain: str, kernels: str) -> None:
     experts, ids = experts_of(chain), ids_of([*TEXTS[:9], TEXTS[-1]])
-    reader = Reader(experts, 2, np.float64)
+    reader = reader_of(experts, 2, kernels, np.float64)
     reader.begin(0)
     reader.begin(1, ids_of(["cab", "b"])[:-1])  # in a document, after another
     expected = along(experts, ids)

@@ -15,7 +15,7 @@ import numpy as np
 from charrnn.arrays import Array
 from charrnn.errors import RunError
 from charrnn.generation.sample import Writer
-from charrnn.ngrams import Reader
+from charrnn.ngrams import Reader, make_reader
 from charrnn.nn.stepper import Stepper, make_stepper
 from charrnn.settings import check_path, check_value
 from charrnn.text.vocabulary import BOUNDARY, Vocabulary
@@ -83,7 +83,7 @@ class TextState:
         if not len(ids):
             return self
         if self._reader is None and writer.experts is not None:
-            self._reader = Reader(writer.experts, 1, writer.dtype)
+            self._reader = make_reader(writer.experts, 1, writer.dtype, writer.model.kernels)
             self._reader.begin(0, self._history)
         self._logits, self._state = self._network.read(ids, self._state, self._reader)
         if self._reader is not None:

@@ -13,6 +13,7 @@ from charrnn.arrays import Array
 from charrnn.ngrams.blocks import MOST_COUNTED, Blocks
 from charrnn.ngrams.by_document import keys_by_document
 from charrnn.ngrams.chains import CHAINS, KEY_BITS, REACH, Chain, mixed
+from charrnn.ngrams.compiled_counts import CompiledCounts
 from charrnn.ngrams.distributions import Shares
 from charrnn.ngrams.packing import pack, unpack
 from charrnn.ngrams.rests import WithoutRests
@@ -79,6 +80,11 @@ class Experts:
     @cached_property
     def shares(self) -> Shares:
         return Shares(self.tables)
+
+    @cached_property
+    def compiled_counts(self) -> CompiledCounts:
+        """The counts as compiled code reads them."""
+        return CompiledCounts(self.shares, self.chains)
 
     def added(self, ids: Array) -> Experts:
         """These experts after they have counted another text, ids (N,), too."""

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from charrnn.arrays import Array
 from charrnn.ngrams.experts import Experts, OnText
 
-MOST_BYTES = 300_000_000  # kept; for a longer text, or a larger vocabulary, every epoch asks the tables
+MOST_BYTES = 400_000_000  # kept; for a longer text, or a larger vocabulary, every epoch asks the tables
 
 STRETCH = 64  # positions that are asked about together where a window is not one stretch
 
