@@ -124,10 +124,9 @@ def main() -> None:
         counts = [max(20, int(ROUND_S / seconds(side, 50))) for side in sides]
         times = np.array([[seconds(side, n) for side, n in zip(sides, counts, strict=True)] for _ in range(rounds)])
         low, middle, high = np.quantile(times[:, 1] / times[:, 0], [0.25, 0.5, 0.75])
-        print(
-            f"qrnn 128 × 3 with counts, {streams} stream(s): {streams / np.median(times[:, 0]):,.0f} characters per second; "
-            f"{middle:.2f} of the speed without ({low:.2f} to {high:.2f}); aim 0.6", flush=True,
-        )  # fmt: skip
+        name, speed = f"qrnn 128 × 3 with counts, {streams} stream(s)", streams / np.median(times[:, 0])
+        share = f"{middle:.2f} of the speed without ({low:.2f} to {high:.2f}); aim 0.6"
+        print(f"{name}: {speed:,.0f} characters per second; {share}", flush=True)
     print(f"rnn 200: {reading()}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from charrnn.ngrams.experts import Experts, OnText
 from charrnn.ngrams.reader import Reader
 from charrnn.nn.kernels import Kernels
 from charrnn.nn.kernels.library import instructions
+from tests.broken_kernels import a_bug, can_be_broken
 
 CHARACTERS = "".join(sorted("ab' \nB中文"))
 # Runs of a character: words and gaps that are longer than a context reaches are among them.
@@ -189,3 +191,25 @@ def test_the_compiled_reader_says_what_the_other_does_and_reads_no_unknown_id() 
 def test_a_vocabulary_beyond_the_compiled_types_is_read_by_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("charrnn.ngrams.compiled_counts.MOST_SYMBOLS", len(CHARACTERS) - 1)
     assert type(reader_of(some_experts(), 1, "auto")) is Reader
+
+
+# Bugs in the compiled code: file, right, wrong.
+BUGS = [
+    ("keys.h", "kind != ALONE && end > 0", "end > 0"),
+    ("keys.h", "sum += codes[REACH - k] * power;", "sum += codes[REACH - k];"),
+    ("keys.h", "end = word_end(c, codes, begin);", "end = begin;"),
+    ("experts.h", "weights[k] = above;", "weights[k] = 1;"),
+    ("experts.h", "if (rows[k] >= 0) above *= t->passed_on[rows[k]];", ""),
+]
+
+
+@can_be_broken
+@pytest.mark.parametrize(("file", "right", "wrong"), BUGS, ids=lambda each: str(each)[:20])
+def test_a_bug_in_the_compiled_reader_is_caught(file: str, right: str, wrong: str, tmp_path: Path) -> None:
+    ids = ids_of("ab 中文 Ba'b  aab\nab 中a " * 4)
+    with a_bug(file, right, wrong, tmp_path) as instructions_of_it:
+        kernels = Kernels("c")
+        kernels.instructions = instructions_of_it
+        reader = make_reader(some_experts(), 1, np.float32, kernels)
+        found = np.concatenate([reader.read(ids[t : t + 1]) for t in range(len(ids))], axis=1)
+    assert np.abs(found - expected(some_experts(), ids)).max() > 1e-3
