@@ -10,6 +10,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(Path(__file__).parent / "_ext"), str(ROOT / "src")]
 
+from reference import link_to_source as linkcode_resolve  # noqa: E402, F401
+
 from charrnn import __version__  # noqa: E402
 
 project = "charrnn"
@@ -18,7 +20,16 @@ copyright = author
 version = release = __version__
 root_doc = "docs/index"
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "contents", "links", "sources"]
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.linkcode",
+    "sphinx.ext.napoleon",
+    "contents",
+    "links",
+    "reference",
+    "sources",
+]
 include_patterns = [
     "*.md",
     "LICENSE",
@@ -37,10 +48,18 @@ nitpick_ignore_regex = [("py:.*", ".*")]  # types in signatures: most are NumPy'
 
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 6
+default_role = "py:obj"  # docstrings write names in single backticks: code, and a link where the name has a page
+autodoc_preserve_defaults = True
+autodoc_type_aliases = {"Array": "Array"}
+autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
+napoleon_google_docstring = False
 nb_execution_mode = "off"  # the notebooks are executed where they are built, and tested
 
 html_theme = "furo"
 html_title = "charrnn"
+html_static_path = ["_ext/static"]
+html_css_files = ["site.css"]
 html_extra_path = ["_ext/root"]  # the address of the whole site leads to the front page
 html_copy_source = False
 html_show_sourcelink = False

@@ -39,7 +39,7 @@ class SourceParser(Parser):
         env = document.settings.env
         path = Path(env.doc2path(env.docname, base=False))
         # It is reached by links, not through the contents; its words would bury the pages' in a search.
-        env.metadata[env.docname] |= {"orphan": "", "nosearch": ""}
+        env.metadata[env.docname] |= {"orphan": "", "nosearch": "", "hide-toc": ""}
         title = path.as_posix().removeprefix("src/")
         section = nodes.section("", nodes.title("", "", nodes.literal(title, title)), ids=["source"])
         block = nodes.literal_block(inputstring, inputstring, language=LANGUAGES[path.suffix], linenos=True)
