@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+import runpy
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), ROOT / "benchmarks" / "
 COLUMNS = ("equations", "code", "derivation", "specification", "proof", "benchmark", "study")
 MEASURED = ("benchmark", "study")  # a new cell may have none yet, and says so
 LINK = re.compile(r"\]\(([^)\s]+)\)")
+CONTENTS = runpy.run_path(str(DOCS / "_ext" / "contents.py"))  # how the site makes its contents from the lists of links
 
 
 def without_code(page: Path) -> str:
@@ -120,11 +122,19 @@ def test_a_derivation_ends_with_code_proof_and_measurement(cell: str) -> None:
 # The index, the tour, the glossary, the decisions.
 
 
-def test_the_index_leads_to_every_page() -> None:
-    index = (DOCS / "README.md").read_text()
-    listed = {(DOCS / link.partition("#")[0]).resolve() for link in LINK.findall(index)}
-    written = {page for page in DOCS.rglob("*.md") if "results" not in page.relative_to(DOCS).parts[:-1]}
-    assert written - listed - {DOCS / "README.md"} == set()
+def test_the_readme_of_the_folder_leads_to_the_front_page() -> None:
+    assert LINK.findall((DOCS / "README.md").read_text()) == ["index.md"]
+
+
+def test_the_front_page_leads_to_every_page() -> None:
+    front = CONTENTS["parts"]("docs/index", (DOCS / "index.md").read_text())
+    listed = [name for _, documents in front for name in documents]
+    assert len(listed) == len(set(listed)), "each page once"
+    for name in listed:  # grows: pages have pages below them
+        page = next(path for suffix in (".md", ".ipynb") if (path := ROOT / f"{name}{suffix}").exists())
+        listed += CONTENTS["below"](name, page.read_text())
+    written = {page.relative_to(ROOT).with_suffix("").as_posix() for page in DOCS.rglob("*.md")}
+    assert written - {*listed} == {"docs/index", "docs/README"}
 
 
 def module(name: str) -> Path | None:
@@ -174,7 +184,7 @@ def test_the_glossary_has_each_term_once() -> None:
 
 
 def test_decisions_are_numbered() -> None:
-    pages = sorted((DOCS / "decisions").glob("*.md"))
+    pages = sorted((DOCS / "decisions").glob("0*.md"))
     assert [int(page.name[:4]) for page in pages] == [*range(1, len(pages) + 1)]
     for number, page in enumerate(pages, 1):
         assert page.read_text().startswith(f"# {number}. ")
@@ -224,7 +234,7 @@ def test_every_run_command_on_a_page_is_known() -> None:
     from charrnn.cli import commands
 
     own = re.findall(r"^(\w+)\)", (ROOT / "run").read_text(), re.MULTILINE)
-    assert {"test", "check", "torture", "fuzz"} == set(own)
+    assert {"test", "check", "docs", "torture", "fuzz"} == set(own)
     for page in PAGES:
         for command in re.findall(r"\./run (\w+)", page.read_text()):
             assert command in {*own, *commands.commands}, f"{page.name}: ./run {command}"
