@@ -32,10 +32,13 @@ def anchors(page: Path) -> set[str]:
     text = without_code(page)
     found = set(re.findall(r'<a id="([^"]+)">', text))
     for heading in re.findall(r"^#+ (.*)$", text, re.MULTILINE):
-        words = re.sub(r"\]\([^)]*\)", "", heading).lower()
-        slug = re.sub(r"[^\w\- ]", "", words).replace(" ", "-")
-        found.add(next(s for k in range(100) if (s := f"{slug}-{k}" if k else slug) not in found))
+        found.add(next(s for k in range(100) if (s := f"{slug(heading)}-{k}" if k else slug(heading)) not in found))
     return found
+
+
+def slug(heading: str) -> str:
+    words = re.sub(r"\]\([^)]*\)", "", heading).lower()
+    return re.sub(r"[^\w\- ]", "", words).replace(" ", "-")
 
 
 def broken(page: Path, text: str) -> Iterator[str]:
