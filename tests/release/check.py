@@ -126,7 +126,7 @@ def look_at_sdist(sdist: Path, out: Path) -> Path:
 # Trying.
 
 
-def try_out(python: str, distribution: Path, folder: Path, numpy: str | None) -> dict[str, str]:
+def try_out(python: str, distribution: Path, folder: Path, numpy: str | None, types: bool) -> dict[str, str]:
     """Install a distribution where nothing else is, and use it."""
     pinned = [f"numpy=={numpy}"] if numpy else []
     commands = environment(python, folder / "venv", distribution, *pinned)
@@ -143,7 +143,7 @@ def try_out(python: str, distribution: Path, folder: Path, numpy: str | None) ->
     size = ("--hidden-size", "8", "--num-layers", "1", "--seq-len", "6", "--batch-size", "3")
     errors = json.loads(run(charrnn, "gradcheck", *size, "--json", cwd=work))
     must({e["against"] for e in errors} == {"complex-step", "finite-difference"}, "gradcheck used other methods")
-    if importlib.util.find_spec("mypy"):
+    if types:
         (work / "typed.py").write_text(TYPED)
         command = (sys.executable, "-m", "mypy", "--strict", "--python-executable", commands / "python", "typed.py")
         must('"str"' in (seen := run(*command, cwd=work).replace("builtins.", "")), f"mypy sees no types: {seen}")
@@ -196,7 +196,10 @@ def check(pythons: list[str], dist: Path | None, keep: Path | None, folder: Path
         look_at_wheel(wheel)
     tried = []
     for number, (python, distribution, numpy) in enumerate(trials(pythons, distributions)):
-        tried.append(try_out(python, distribution, folder / f"{number}", numpy))
+        types = number == 1 and bool(
+            importlib.util.find_spec("mypy")
+        )  # they are the same everywhere, and take a minute
+        tried.append(try_out(python, distribution, folder / f"{number}", numpy, types))
         print("works: " + ", ".join(f"{key} {value}" for key, value in tried[-1].items()), flush=True)
         shutil.rmtree(folder / f"{number}")
     sizes = {"sdist" if d.suffix == ".gz" else d.stem.split("-", 2)[2]: d.stat().st_size for d in distributions}
