@@ -1,0 +1,156 @@
+"""What pages state, and the result files that it comes from.
+
+Each function reads one file of `benchmarks/results/` and yields sentences of pages. A sentence has a hole, `{}`, for
+each number, with the format in which the page gives it; line ends of the page do not matter. After a new measurement
+
+    CHARRNN_WRITE_DOCS=1 python -m pytest tests/architecture/test_numbers.py
+
+writes the numbers of the files into the pages, and `git diff` shows which sentences to read again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+Sentence = tuple[str, str, tuple[Any, ...]]  # the page, the sentence with its holes, what belongs into them
+SOURCES: dict[str, Callable[[Any], Iterator[Sentence]]] = {}  # by the name of the file
+
+
+def of(file: str) -> Callable[[Callable[[Any], Iterator[Sentence]]], Callable[[Any], Iterator[Sentence]]]:
+    def register(sentences: Callable[[Any], Iterator[Sentence]]) -> Callable[[Any], Iterator[Sentence]]:
+        SOURCES[file] = sentences
+        return sentences
+
+    return register
+
+
+def processor(machine: str) -> str:
+    """The processor of a machine, as pages name it."""
+    return machine.partition(",")[0].replace("(R)", "").replace(" Processor", "")
+
+
+# benchmarks/step.py
+
+
+def milliseconds(value: float) -> str:
+    return f"{value:.{2 if value < 2 else 1 if value < 20 else 0}f}"
+
+
+def products(cell: str, hidden_size: int, seq_len: int, batch_size: int) -> float:
+    """Floating-point operations of a step's products, with 86 characters."""
+    gates = {"rnn": 1, "lstm": 4, "gru": 3}[cell]
+    return 6.0 * seq_len * batch_size * hidden_size * (gates * hidden_size + 86)
+
+
+def name(cell: str, hidden_size: int, num_layers: int, seq_len: int, batch_size: int) -> str:
+    size = f"{hidden_size} × {num_layers}" if num_layers > 1 else str(hidden_size)
+    return f"{cell.upper()} {size}, T {seq_len}, B {batch_size}"
+
+
+@of("step-avx512.json")
+def steps(found: Any) -> Iterator[Sentence]:
+    page, peak = "docs/performance.md", found["sgemm_768_gflops"]
+    yield page, "sgemm of 768 × 768: {:.0f} GF/s", (peak,)
+    for step in found["steps"]:
+        cell, hidden_size, _, seq_len, batch_size = step["network"]
+        cells = [milliseconds(step["ms"]), f"{1e3 * step['ms'] / seq_len / batch_size:.1f}"]
+        cells.append(
+            ""
+            if cell == "qrnn"
+            else f"{products(cell, hidden_size, seq_len, batch_size) / step['ms'] / 1e6 / peak:.0%}"
+        )
+        for peer, decimals in (("NumPy", 2), ("PyTorch", 2), ("textbook", 1)):
+            ratio = step.get(f"{peer} ÷ ours")
+            cells.append(f"{ratio['median']:.{decimals}f}" if ratio else "")
+        row = "".join(" {} |" if cell else " |" for cell in cells)
+        yield page, f"{name(*step['network'])} |{row}", tuple(cell for cell in cells if cell)
+
+
+# benchmarks/workers.py
+
+
+@of("workers-avx512.json")
+def workers(found: Any) -> Iterator[Sentence]:
+    busy = {tuple(s["network"]): s["one worker ÷ all"] for s in found["steps"] if s["beside a busy process"]}
+    rows, numbers = ["| --- | --: | --: | --: | --: |"], []
+    for step in found["steps"]:
+        if not step["beside a busy process"]:
+            rows.append(f"| {name(*step['network'])} | {{:.1f}} | {{:.2f}} | {{:.2f}} | {{:.2f}} |")
+            numbers += [step["ms"], step["one worker ÷ all"], step["NumPy ÷ all"], busy[tuple(step["network"])]]
+    yield "docs/performance.md", " ".join(rows), tuple(numbers)
+
+
+# benchmarks/time_to_loss.py
+
+
+def ends(found: Any, curve: str) -> list[float]:
+    """The best loss of each seed, which is what a run keeps."""
+    return [min(loss for _, loss in points) for points in found["curves"][curve]]
+
+
+@of("time-to-loss-tinyshakespeare.json")
+def time_to_loss(found: Any) -> Iterator[Sentence]:
+    quick, plain = ends(found, "quick, 60 s"), ends(found, "plain quick, 60 s")
+    bits = np.mean(quick) / math.log(2)
+    yield "README.md", "mean of {} seeds: {:.3f} nats per character ({:.3f} bits)", (len(quick), np.mean(quick), bits)
+    yield "README.md", "without counts {:.3f} on the same core", (np.mean(plain),)
+    yield (
+        "docs/ngrams.md",
+        "| tinyshakespeare | 1.4816 | {:.4f} (60 s) | **{:.4f}** (60 s; {:.4f} to {:.4f}) | {} |",
+        (np.mean(plain), np.mean(quick), min(quick), max(quick), len(quick)),
+    )
+
+
+# benchmarks/gradients.py
+
+
+@of("gradcheck.json")
+def gradients(found: Any) -> Iterator[Sentence]:
+    page, rows = "docs/gradients.md", [dict(zip(found["columns"], row, strict=True)) for row in found["rows"]]
+    yield page, "It ends with `all {} gradients and states agree`", (len(rows),)
+    torch = [row for row in rows if row["against"] == "torch"]
+    of_plain, of_experts = (max(r["relative_error"] for r in torch if bool(r["experts"]) == e) for e in (False, True))
+    yield page, "The largest error of a plain network against PyTorch is {:.1e}", (of_plain,)
+    yield page, "With experts it is {:.1e} ([other seeds]", (of_experts,)
+    methods = list(dict.fromkeys(row["against"] for row in rows))
+    shown = [("rnn", 0), ("lstm", 0), ("gru", 0), ("qrnn", 0), ("qrnn", 2)]
+    for cell, experts in shown:
+        title = f"{cell} with experts, 1 layer" if experts else f"{cell}, 1 layer"
+        errors: dict[str, dict[str, float]] = {}
+        for row in rows:
+            if (row["cell"], row["experts"], row["layers"]) == (cell, experts, 1):
+                errors.setdefault(row["parameter"], {})[row["against"]] = row["relative_error"]
+        lines = [f"{parameter} {' '.join('{:.1e}' for _ in each)}" for parameter, each in errors.items()]
+        numbers = tuple(each[method] for each in errors.values() for method in methods if method in each)
+        yield page, f"``` {title} {' '.join(methods)} {' '.join(lines)} ```", numbers
+
+
+# benchmarks/default_run.py
+
+
+@of("default-run.json")
+def default_run(found: Any) -> Iterator[Sentence]:
+    size, loss = found["bytes"]["page.html"] / 1e6, found["validation_nats_per_char"]
+    yield "docs/export.md", "| whole | {:.2f} MB | 1.58 MB | {:.4f} |", (size, loss)
+
+
+# What pages state with three decimals or more and no file keeps: a page, or a section of it, and why.
+WITHOUT_A_FILE = {
+    "README.md#what-to-expect": "of others: from the table of docs/recipes.md",
+    "benchmarks/README.md": "one line of a script that is not run again, with its machine and commit",
+    "docs/batching.md#the-reference-setting-on-the-novel": "`benchmarks/reference_setting.py`, with its machine",
+    "docs/decisions": "a decision gives the numbers of its day",
+    "docs/derivations": "constants of equations, and examples worked out on the page",
+    "docs/documents.md": "examples, each with its command and seed, on lists that are not part of the project",
+    "docs/export.md#counts": "the rows of --prune: `charrnn export --prune N` prints each",
+    "docs/fine-tuning.md#what-is-taken-over": "limits, which tests/training/test_init_from.py checks",
+    "docs/ngrams.md": "tables whose texts are not part of the project, each with its command",
+    "docs/playground.md#read": "the settings of the pictured page",
+    "docs/recipes.md#what-they-reach": "measured before files were kept; with its command and machine",
+    "docs/scaling.md#past-this-machine": "a limit",
+    "editions/README.md": "two runs on a busy machine",
+}
