@@ -15,7 +15,7 @@ from charrnn.ngrams.chains import CHAINS, REACH
 from charrnn.ngrams.experts import Experts, OnText
 from charrnn.ngrams.reader import Reader
 
-CHARACTERS = "".join(sorted("ab' \nB中文"))
+CHARACTERS = "".join(sorted("ab' \nB中文\U00100000\U00100003"))  # the last two stand for labels
 # Runs of a character: words and gaps that are longer than a context reaches are among them.
 runs = st.tuples(st.sampled_from(CHARACTERS), st.integers(1, 3) | st.integers(REACH - 2, REACH + 3))
 texts = st.lists(runs, min_size=1, max_size=12).map(lambda found: "".join(c * n for c, n in found))
@@ -43,7 +43,9 @@ def ids_of(text: str) -> Array:
 @cache
 def some_experts(*names: str) -> Experts:
     rng = np.random.default_rng(5)
-    text = "".join(rng.choice(["ab", "'", " ", "\n", "Ba", "中", "文", "a" * 70, " " * 70], 400))
+    text = "".join(
+        rng.choice(["ab", "'", " ", "\n", "Ba", "中", "文", "a" * 70, " " * 70, "\U00100000", "\U00100003"], 400)
+    )
     return Experts.count(names or tuple(CHAINS), CHARACTERS, ids_of(text))
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from charrnn.ngrams import CHAINS, Experts, KeptLogQ, OnText, Reader, held_out
+from charrnn.ngrams import CHAINS, Experts, KeptLogQ, OnText, Reader, choose_experts, held_out
 from charrnn.ngrams.by_document import keys_by_document
 from charrnn.text.vocabulary import Vocabulary
 
 RNG = np.random.default_rng(0)
-VOCABULARY = Vocabulary("abc' \n", documents=True)
+LOW, HIGH = "\U00100000", "\U00100001"  # two labels
+VOCABULARY = Vocabulary("abc' \n" + LOW + HIGH, documents=True)
 TEXTS = ["".join(RNG.choice(list("abc' "), n)) for n in (*RNG.integers(1, 12, 60), 90, 200)]
 EVERY_CHAIN = sorted(CHAINS)
 
@@ -59,6 +60,30 @@ def test_a_boundary_is_known_as_the_beginning(chain: str) -> None:
     said = np.exp(along(experts, vocabulary.encode_documents(["cabb"])))[0]
     assert said[0].argmax() == vocabulary.characters.index("c")
     np.testing.assert_allclose(said.sum(axis=1), 1.0, rtol=1e-6)
+
+
+def labelled_ids(texts: list[str], labels: list[str]) -> np.ndarray:
+    return VOCABULARY.encode_documents(texts, symbols=labels)
+
+
+def test_labels_are_remembered_as_far_as_a_context_reaches() -> None:
+    """Only the label tells what follows five a's."""
+    texts = [f"aaaaa{c}" * n for c in "bc" for n in range(1, 20)]
+    ids = labelled_ids(texts, [LOW] * 19 + [HIGH] * 19)
+    experts = Experts.count(["labels"], VOCABULARY.characters, ids)
+    for label, follows in ((LOW, "b"), (HIGH, "c")):
+        said = np.exp(along(experts, labelled_ids([f"aaaaa{follows}" * 19], [label])))[0]
+        after = said[6::6, VOCABULARY.characters.index(follows)]  # each five a's; the label stands 5, 11, … before
+        assert (after[:10] > 0.9).all()
+        assert (after[11:] < 0.6).all()
+
+
+def test_auto_counts_what_follows_a_label() -> None:
+    ids = labelled_ids(["ab", "cab"], [LOW, HIGH])
+    assert choose_experts("auto", VOCABULARY.characters, ids) == ("characters", "words", "labels")
+    assert choose_experts("adapting", VOCABULARY.characters, ids) == ("characters", "words", "recent", "labels")
+    for without in (Vocabulary("abc", documents=True), Vocabulary("abc" + LOW)):
+        assert choose_experts("auto", without.characters, np.arange(4)) == ("characters", "words")
 
 
 def test_contexts_of_one_text_do_not_change() -> None:
