@@ -10,19 +10,19 @@ import numpy as np
 import numpy.typing as npt
 
 from charrnn.arrays import Array
-from charrnn.ngrams.chains import Chain, Characters, Recent, Words
+from charrnn.ngrams.chains import Chain, Characters, Labels, Recent, Words
 from charrnn.ngrams.distributions import Shares
 from charrnn.ngrams.tables import Tables
 from charrnn.nn.kernels.library import pointer
 
-COMPILED_CHAINS: tuple[type[Chain], ...] = (Characters, Recent, Words)  # whose keys are in c/keys.h
+COMPILED_CHAINS: tuple[type[Chain], ...] = (Characters, Labels, Recent, Words)  # whose keys are in c/keys.h
 MOST_SYMBOLS, MOST_PAIRS = 1 << 16, 1 << 31  # that the types in c/keys.h hold
 
 
 class _Chain(ctypes.Structure):
     """`chain` in c/keys.h."""
 
-    _fields_ = [(name, ctypes.c_int64) for name in ("levels", "salt")] + [
+    _fields_ = [(name, ctypes.c_int64) for name in ("levels", "salt", "first_label")] + [
         (name, ctypes.c_void_p) for name in ("kinds", "folded")
     ]
 
@@ -64,6 +64,6 @@ class CompiledCounts:
     def _chain(self, chain: Chain) -> _Chain:
         if isinstance(chain, Words):
             tables = (self._address(np.array(numbers), np.int64) for numbers in (chain.kinds, chain.folded))
-            return _Chain(chain.levels, 0, *tables)
+            return _Chain(chain.levels, 0, 0, *tables)
         assert isinstance(chain, Characters)
-        return _Chain(chain.levels, chain.salt, None, None)
+        return _Chain(chain.levels, chain.salt, chain.first if isinstance(chain, Labels) else 0, None, None)

@@ -19,7 +19,6 @@ import numpy as np
 
 from charrnn.arrays import Array
 from charrnn.errors import ConfigError, TextError
-from charrnn.randomness import stream
 from charrnn.settings import shown
 from charrnn.text.corpus import SPLITS, Corpus, text_sha256
 from charrnn.text.labels import LabelledDocument, label_field, labelled, labels_of, symbol
@@ -200,7 +199,7 @@ class DocumentCorpus(Corpus):
         return [document for document, part in zip(self.documents, self.parts, strict=True) if not part]
 
     def split(self, val_fraction: float, test_fraction: float) -> dict[str, Array]:
-        """The ids of each part, copies in the order of the list; labelled documents are shuffled.
+        """The ids of each part, copies in the order of the list.
 
         Raises
         ------
@@ -221,8 +220,6 @@ class DocumentCorpus(Corpus):
                     f"{self.name} has {len(self.shares):,} documents, of which none falls into the {name} split: "
                     f"use a longer list, or --{'val' if name == 'train' else name}-fraction 0"
                 )
-            if self.labels:  # such lists are often sorted, and what count models learn depends on the order
-                inside = stream(0, "labels").permutation(inside)
             pieces = [self.ids[self.starts[k] : self.starts[k + 1]] for k in inside]
             parts[name] = np.concatenate([*pieces, self.ids[:1]]) if pieces else self.ids[:0]
         return parts

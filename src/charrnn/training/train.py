@@ -56,8 +56,8 @@ def train(
     ----------
     text : str, path or sequence of them
         UTF-8 files, "-" for standard input, or the name of a library text; the bundled novel by default. Or a list of
-        20 strings and more, none of which is a file: documents, each of which is read from a zero state; with labels, a
-        list of pairs (label, text).
+        20 strings and more, of which less than half are files: documents, each of which is read from a zero state; with
+        labels, a list of pairs (label, text).
     out : path, optional
         The run folder; `runs/TEXT-CELL` by default. An existing run is never overwritten.
     resume : path, optional

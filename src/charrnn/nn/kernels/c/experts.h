@@ -27,6 +27,7 @@ void NAME(experts_read)(int64_t S, int64_t V, int64_t B, int64_t boundary, const
             int64_t rows[MOST_LEVELS];
             float weights[MOST_LEVELS], above = 1; /* Π M / A of the levels above, [src.1] */
             if (c->kinds) keys_of_words(c, codes, keys);
+            else if (c->first_label) keys_of_labels(c, codes, keys);
             else keys_of_characters(c, codes, keys);
             for (int64_t k = c->levels - 2; k >= 0; k--) {
                 rows[k] = NAME(row_of)(t, keys[k]);

@@ -10,7 +10,7 @@
 enum { BETWEEN, IN_WORD, ALONE }; /* kinds of characters */
 
 typedef struct {
-    int64_t levels, salt;
+    int64_t levels, salt, first_label; /* the code of the first label, in a chain of labels, or 0 */
     const int64_t *kinds, *folded; /* of each code, in a chain of words: its kind, and the code of its lower case */
 } chain;
 
@@ -40,6 +40,16 @@ INLINE void keys_of_characters(const chain *c, const int64_t *codes, uint64_t *k
         sum += codes[REACH - k] * power;
         keys[k - 1] = mixed(sum, c->salt + k);
     }
+}
+
+INLINE void keys_of_labels(const chain *c, const int64_t *codes, uint64_t *keys)
+{
+    int place = REACH - 1;
+    while (place >= 0 && codes[place] < c->first_label) place--;
+    const uint64_t label = place < 0 ? 0 : codes[place];
+    keys_of_characters(c, codes, keys);
+    for (int64_t k = c->levels - 2; k > 0; k--) keys[k] = mixed(keys[k - 1], label);
+    keys[0] = mixed(mixed(0, c->salt), label);
 }
 
 /* Where the run of characters of one kind begins that ends before a place, end ≥ 1. */
