@@ -13,7 +13,6 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
 
 import numpy as np
 
@@ -254,7 +253,7 @@ def looks_like_a_list(text: str) -> int | None:
     if len(lines) < LEAST_LINES or not all(line.strip() for line in lines):
         return None
     lengths = [len(line) for line in lines]
-    middle, longest = median(lengths), max(lengths)
+    middle, longest = np.median(lengths), max(lengths)
     filled = sum(length > 0.8 * longest for length in lengths) > 0.7 * len(lines)
     if middle > LONGEST_LINE or (filled and " " in text[:SEEN] and middle > 40):
         return None

@@ -6,7 +6,8 @@ import os
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from statistics import median
+
+import numpy as np
 
 from charrnn.config import AUTO, TrainConfig
 from charrnn.errors import ConfigError
@@ -96,7 +97,7 @@ class Pace:
             self._kept = self.crew.workers
             self.crew.workers = self._candidate()
         if len(other) == EACH:
-            if not median(other) < GAIN * median(own):
+            if not np.median(other) < GAIN * np.median(own):
                 self.crew.workers = self._kept
             self._times, self._until_trial = ([], []), PERIOD
 
