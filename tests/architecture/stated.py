@@ -10,7 +10,7 @@ writes the numbers of the files into the pages, and `git diff` shows which sente
 
 from __future__ import annotations
 
-import math
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -53,6 +53,10 @@ def name(cell: str, hidden_size: int, num_layers: int, seq_len: int, batch_size:
 
 @of("step-avx512.json")
 def steps(found: Any) -> Iterator[Sentence]:
+    ratios = [step["PyTorch ÷ ours"]["median"] for step in found["steps"]]
+    sentence = "one training step is {:.1f} to {:.1f} times as fast as PyTorch's best eager version, for {} networks"
+    row = f"{sentence} | `benchmarks/step.py` | {{}}, one core |"
+    yield "README.md", row, (min(ratios), max(ratios), len(ratios), processor(found["machine"]))
     page, peak = "docs/performance.md", found["sgemm_768_gflops"]
     yield page, "sgemm of 768 × 768: {:.0f} GF/s", (peak,)
     for step in found["steps"]:
@@ -82,6 +86,10 @@ def workers(found: Any) -> Iterator[Sentence]:
             rows.append(f"| {name(*step['network'])} | {{:.1f}} | {{:.2f}} | {{:.2f}} | {{:.2f}} |")
             numbers += [step["ms"], step["one worker ÷ all"], step["NumPy ÷ all"], busy[tuple(step["network"])]]
     yield "docs/performance.md", " ".join(rows), tuple(numbers)
+    ratios = [step["one worker ÷ all"] for step in found["steps"] if not step["beside a busy process"]]
+    sentence = "{:.1f} to {:.1f} times as fast as one, and the model file is the same, byte for byte"
+    row = f"{sentence} | `benchmarks/workers.py` | {{}} |"
+    yield "README.md", row, (min(ratios), max(ratios), processor(found["machine"]))
 
 
 # benchmarks/time_to_loss.py
@@ -95,9 +103,15 @@ def ends(found: Any, curve: str) -> list[float]:
 @of("time-to-loss-tinyshakespeare.json")
 def time_to_loss(found: Any) -> Iterator[Sentence]:
     quick, plain = ends(found, "quick, 60 s"), ends(found, "plain quick, 60 s")
-    bits = np.mean(quick) / math.log(2)
-    yield "README.md", "mean of {} seeds: {:.3f} nats per character ({:.3f} bits)", (len(quick), np.mean(quick), bits)
-    yield "README.md", "without counts {:.3f} on the same core", (np.mean(plain),)
+    row = (
+        "| quality | tinyshakespeare, last 10 %: {:.3f} nats per character after 60 CPU seconds, counting included; "
+        "{:.3f} without counts (validation, whole split, mean of {} seeds) "
+        "| `benchmarks/time_to_loss.py` | {}, one core |"
+    )
+    machines = " and ".join(
+        dict.fromkeys(processor(found["measured"][f"{kind}, 60 s"]) for kind in ("quick", "plain quick"))
+    )
+    yield "README.md", row, (np.mean(quick), np.mean(plain), len(quick), machines)
     yield (
         "docs/ngrams.md",
         "| tinyshakespeare | 1.4816 | {:.4f} (60 s) | **{:.4f}** (60 s; {:.4f} to {:.4f}) | {} |",
@@ -112,6 +126,10 @@ def time_to_loss(found: Any) -> Iterator[Sentence]:
 def gradients(found: Any) -> Iterator[Sentence]:
     page, rows = "docs/gradients.md", [dict(zip(found["columns"], row, strict=True)) for row in found["rows"]]
     yield page, "It ends with `all {} gradients and states agree`", (len(rows),)
+    worst = max(row["relative_error"] for row in rows if row["against"] == "torch")
+    sentence = "{:,} gradients and states agree with independent methods; against PyTorch to {:.1e}"
+    row = f"| proof | {sentence} | `benchmarks/gradients.py` | {{}} |"
+    yield "README.md", row, (len(rows), worst, processor(found["machine"]))
     torch = [row for row in rows if row["against"] == "torch"]
     of_plain, of_experts = (max(r["relative_error"] for r in torch if bool(r["experts"]) == e) for e in (False, True))
     yield page, "The largest error of a plain network against PyTorch is {:.1e}", (of_plain,)
@@ -134,13 +152,19 @@ def gradients(found: Any) -> Iterator[Sentence]:
 
 @of("default-run.json")
 def default_run(found: Any) -> Iterator[Sentence]:
+    page, machine = "README.md", processor(found["machine"])
+    yield page, "The first takes {:.0f} CPU seconds ({}).", (found["cpu_seconds"], machine)
+    number = re.compile(r"\d[\d.,]*\d|\d")
+    last = found["evaluations"][-1]
+    yield page, number.sub("{}", last), tuple(number.findall(last))
+    for line in filter(None, found["sample"].strip().splitlines()[:3]):
+        yield page, line, ()
     size, loss = found["bytes"]["page.html"] / 1e6, found["validation_nats_per_char"]
     yield "docs/export.md", "| whole | {:.2f} MB | 1.58 MB | {:.4f} |", (size, loss)
 
 
 # What pages state with three decimals or more and no file keeps: a page, or a section of it, and why.
 WITHOUT_A_FILE = {
-    "README.md#what-to-expect": "of others: from the table of docs/recipes.md",
     "benchmarks/README.md": "one line of a script that is not run again, with its machine and commit",
     "docs/batching.md#the-reference-setting-on-the-novel": "`benchmarks/reference_setting.py`, with its machine",
     "docs/decisions": "a decision gives the numbers of its day",
@@ -153,4 +177,17 @@ WITHOUT_A_FILE = {
     "docs/recipes.md#what-they-reach": "measured before files were kept; with its command and machine",
     "docs/scaling.md#past-this-machine": "a limit",
     "editions/README.md": "two runs on a busy machine",
+}
+
+# Digits of the README that are no measurements, and why.
+README_WITHOUT_A_FILE = {
+    "Python 3.10": "what pyproject.toml asks for",
+    "more than 5,000 tests": "pytest counts them; the number changes with every commit",
+    "last 10 %": "the split",
+    "60 CPU seconds": "the budget, which is the name of the curve",
+    "Torch 7": "a name",
+    "a TensorFlow of 2020": "textgenrnn 2.0.0, its last release, is of July 2020",
+    "CC0 1.0": "a name",
+    "UTF-8": "a name",
+    "GPT-2": "a name",
 }

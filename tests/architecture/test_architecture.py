@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -74,30 +73,6 @@ def test_the_documents_link_to_what_exists() -> None:
         for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
             if "://" not in target:
                 assert (page.parent / target).exists(), f"{page.name} links to {target}"
-
-
-def test_the_readmes_python_runs(
-    book: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    monkeypatch.chdir(book.parent)
-    names: dict[str, object] = {}
-    exec(compile(code, "README.md", "exec"), names)
-    assert len(str(names["text"])) == 300
-    assert "[" in capsys.readouterr().out
-
-
-def test_the_readmes_commands_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    from charrnn.cli import commands
-
-    lines = re.findall(r"^\./run (.*?)(?:\s+#.*)?$", (ROOT / "README.md").read_text(), re.MULTILINE)
-    assert len(lines) > 7
-    for line in lines:
-        command, *arguments = shlex.split(line)
-        if command != "test":
-            known = commands.commands[command]
-            flags = {option for parameter in known.params for option in parameter.opts}
-            assert {a for a in arguments if a.startswith("--")} <= flags, line
 
 
 def test_no_page_holds_a_word_that_was_to_be_replaced() -> None:
