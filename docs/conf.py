@@ -4,6 +4,7 @@ The root of the site is the root of the repository, so that a relative link mean
 on the site. What is not Markdown becomes a page by the extensions in `_ext/`.
 """
 
+import hashlib
 import sys
 from pathlib import Path
 
@@ -26,6 +27,7 @@ extensions = [
     "sphinx.ext.linkcode",
     "sphinx.ext.napoleon",
     "contents",
+    "equations",
     "links",
     "reference",
     "sources",
@@ -42,7 +44,7 @@ include_patterns = [
     "tests/cli/bad-input.md",
     "tests/reference/**",
 ]
-exclude_patterns = ["docs/_build/**", "docs/_ext/**", "docs/conf.py", "**/__pycache__/**"]
+exclude_patterns = ["docs/_build/**", "docs/conf.py", "**/__pycache__/**"]
 nitpicky = True
 nitpick_ignore_regex = [("py:.*", ".*")]  # types in signatures: most are NumPy's, or belong to no page
 
@@ -56,6 +58,7 @@ autodoc_typehints_format = "short"
 napoleon_google_docstring = False
 nb_execution_mode = "off"  # the notebooks are executed where they are built, and tested
 
+html_math_renderer = "mathml"
 html_theme = "furo"
 html_title = "charrnn"
 html_static_path = ["_ext/static"]
@@ -67,3 +70,9 @@ html_show_sphinx = False
 templates_path = []
 pygments_style = "friendly"
 pygments_dark_style = "native"
+
+
+def setup(app):
+    """Read every page again when an extension has changed."""
+    extensions = b"".join(file.read_bytes() for file in sorted((Path(__file__).parent / "_ext").glob("*.py")))
+    app.add_config_value("extensions_digest", hashlib.sha256(extensions).hexdigest(), "env")

@@ -15,12 +15,15 @@ from importlib import import_module
 from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import click
-from sphinx.application import Sphinx
 
 import charrnn
 from charrnn.cli import commands
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
 
 ROOT = Path(__file__).parents[2]
 COMMANDS, PACKAGES = ROOT / "docs" / "commands", ROOT / "docs" / "api"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import re
 import runpy
@@ -18,15 +19,25 @@ from charrnn.nn.model import CharModel
 
 ROOT = Path(__file__).parents[2]
 SRC, DOCS = ROOT / "src", ROOT / "docs"
-PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), ROOT / "benchmarks" / "README.md"])
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *ROOT.glob("[bce]*/README.md")])
+NOTEBOOKS = sorted([*ROOT.glob("course/*.ipynb"), *ROOT.glob("notebooks/*.ipynb")])
 COLUMNS = ("equations", "code", "derivation", "specification", "proof", "benchmark", "study")
 MEASURED = ("benchmark", "study")  # a new cell may have none yet, and says so
 LINK = re.compile(r"\]\(([^)\s]+)\)")
+ADDRESS = re.compile(r"https?://[\w.-]+(?::\d+)?(?:/[^\s<>]*)?|mailto:\S+@\S+")
 CONTENTS = runpy.run_path(str(DOCS / "_ext" / "contents.py"))  # how the site makes its contents from the lists of links
 
 
+def written(page: Path) -> str:
+    """The Markdown of a page, or of a notebook's cells."""
+    if page.suffix != ".ipynb":
+        return page.read_text()
+    cells = json.loads(page.read_text())["cells"]
+    return "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+
+
 def without_code(page: Path) -> str:
-    return re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    return re.sub(r"^```.*?^```", "", written(page), flags=re.MULTILINE | re.DOTALL)
 
 
 def anchors(page: Path) -> set[str]:
@@ -49,6 +60,8 @@ def broken(page: Path, text: str) -> Iterator[str]:
         path, _, anchor = link.partition("#")
         target = (page.parent / path).resolve() if path else page
         if "://" in link or link.startswith("mailto:"):
+            if not ADDRESS.fullmatch(link):
+                yield link
             continue
         if not target.exists() or (anchor and anchor not in anchors(target)):
             yield link
@@ -67,7 +80,7 @@ def table(page: Path, first: str) -> dict[str, list[str]]:
     return rows
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+@pytest.mark.parametrize("page", [*PAGES, *NOTEBOOKS], ids=lambda p: str(p.relative_to(ROOT)))
 def test_every_link_and_its_anchor_resolve(page: Path) -> None:
     assert list(broken(page, without_code(page))) == []
 
