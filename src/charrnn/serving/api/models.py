@@ -49,7 +49,7 @@ MOST_READINGS = 5_000_000  # characters of texts that are read once with each la
 
 
 def _check_labels(model: LanguageModel, texts: Sequence[str]) -> None:
-    """Raise ApiError 400 where there are so many labels that a score would take minutes."""
+    """Raise ApiError 400 if the texts, read once with each label, are more than MOST_READINGS characters."""
     if (characters := sum(map(len, texts)) * len(model.labels)) > MOST_READINGS:
         message = f"text is read with each of {len(model.labels)} labels, {characters:,} characters in all"
         raise ApiError(400, f"{message}: at most {MOST_READINGS:,} are accepted", "text", "too_long")

@@ -21,7 +21,7 @@ export function listOf(text) {
   return parts.length > 1 || (parts.length && text.includes("\n") && !vocabulary.includes("\n")) ? parts : null;
 }
 
-// Shows the documents of a list, the most surprising first. Returns what there is to say of them all.
+// Shows the documents of a list, the most surprising first. Returns a sentence on the whole list.
 export async function rank(documents, signal) {
   const { data } = await api.score({ model: state.run.id, text: documents, on_unknown: onUnknown() }, signal);
   const rows = [...data].sort((a, b) => b.nats_per_char - a.nats_per_char).slice(0, SHOWN);
