@@ -86,7 +86,7 @@ def test_a_document_begins_with_the_name_of_its_label(browser: Any, tmp_path: Pa
     text = write(page, "", 2000, temperature=1, top_p=1, seed=7)
     label = text.partition(": ")[0]
     assert label in model.labels
-    for each in model.labels:  # an untrained network draws them in the midst of a text, too
+    for each in model.labels:  # an untrained network draws them inside a text, too
         text = text.replace(f"{each}: ", "")
     assert [(text, True)] == model.write([0], "", 2000, seed=7)
     page.hover("#text .c >> nth=0")
