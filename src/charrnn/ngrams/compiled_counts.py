@@ -16,7 +16,7 @@ from charrnn.ngrams.tables import Tables
 from charrnn.nn.kernels.library import pointer
 
 COMPILED_CHAINS: tuple[type[Chain], ...] = (Characters, Labels, Recent, Words)  # whose keys are in c/keys.h
-MOST_SYMBOLS, MOST_PAIRS = 1 << 16, 1 << 31  # that the types in c/keys.h hold
+MOST_SYMBOLS, MOST_PAIRS, MOST_LEVELS = 1 << 16, 1 << 31, 8  # that the types and arrays in c/keys.h hold
 
 
 class _Chain(ctypes.Structure):
@@ -38,7 +38,7 @@ class _Counts(ctypes.Structure):
 
 def can_be_compiled(tables: Tables, chains: Sequence[Chain]) -> bool:
     """Whether compiled code knows all chains, and its types hold the tables."""
-    small = tables.vocab_size <= MOST_SYMBOLS and len(tables.counts) < MOST_PAIRS
+    small = tables.vocab_size <= MOST_SYMBOLS and len(tables.counts) < MOST_PAIRS and max(tables.levels) <= MOST_LEVELS
     return small and all(type(chain) in COMPILED_CHAINS for chain in chains)
 
 
