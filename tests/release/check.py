@@ -160,7 +160,7 @@ def try_out(python: str, distribution: Path, folder: Path, pins: list[str], type
     }  # fmt: skip
 
 
-def trials(pythons: list[str], distributions: list[Path]) -> Iterator[tuple[str, Path, list[str]]]:
+def trials(pythons: list[str], distributions: list[Path], with_oldest: bool) -> Iterator[tuple[str, Path, list[str]]]:
     """Every distribution with every Python and the newest requirements; the first Python also with the oldest."""
     for python in pythons:
         yield from ((python, distribution, []) for distribution in distributions)
@@ -168,27 +168,33 @@ def trials(pythons: list[str], distributions: list[Path]) -> Iterator[tuple[str,
         r"^dependencies = \[(.*?)^\]", (ROOT / "pyproject.toml").read_text(), re.MULTILINE | re.DOTALL
     )
     oldest = [requirement.replace(">=", "==") for requirement in re.findall(r'"(.+?)"', listed)]
-    yield from ((pythons[0], wheel, oldest) for wheel in distributions[1:])
+    if with_oldest:
+        yield from ((pythons[0], wheel, oldest) for wheel in distributions[1:])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--python", action="append", help="an interpreter to try [default: this one]; may be repeated")
     parser.add_argument("--dist", type=Path, help="distributions that are built already; nothing is built or unpacked")
+    parser.add_argument(
+        "--newest", action="store_true", help="leave out the oldest packages, which a new Python may lack"
+    )
     parser.add_argument("--keep", type=Path, help="a folder that receives the distributions")
     parser.add_argument("--out", type=Path, help="a JSON file for the record; what it holds of other Pythons is kept")
     options = parser.parse_args()
     pythons = options.python or [sys.executable]
     try:
         with tempfile.TemporaryDirectory() as name:
-            record = check(pythons, options.dist, options.keep, Path(name))
+            record = check(pythons, options.dist, options.keep, Path(name), not options.newest)
     except FailedError as failed:
         raise SystemExit(f"release-check: {failed}") from None
     if options.out:
         write(record, options.out)
 
 
-def check(pythons: list[str], dist: Path | None, keep: Path | None, folder: Path) -> dict[str, object]:
+def check(
+    pythons: list[str], dist: Path | None, keep: Path | None, folder: Path, with_oldest: bool
+) -> dict[str, object]:
     if not dist:
         dist = keep or folder / "dist"
         tools = environment(pythons[0], folder / "tools", *TOOLS)
@@ -205,7 +211,7 @@ def check(pythons: list[str], dist: Path | None, keep: Path | None, folder: Path
     for wheel in distributions[1:]:
         look_at_wheel(wheel)
     tried = []
-    for number, (python, distribution, pins) in enumerate(trials(pythons, distributions)):
+    for number, (python, distribution, pins) in enumerate(trials(pythons, distributions, with_oldest)):
         types = number == 1 and bool(importlib.util.find_spec("mypy"))  # once: they are the same everywhere
         tried.append(try_out(python, distribution, folder / f"{number}", pins, types))
         print("works: " + ", ".join(f"{key} {value}" for key, value in tried[-1].items()), flush=True)
