@@ -1,7 +1,8 @@
 """Characters per second of sampling beside a loop over a module of PyTorch, on one core; and of reading.
 
-PyTorch's loop: one-hot input, the module, `nn.Linear`, softmax, `torch.multinomial`, in inference mode. Interleaved;
-ratios are medians over rounds, with quartiles.
+PyTorch's loop: one-hot input, the module, `nn.Linear`, softmax, `torch.multinomial`, in inference mode. A network with
+counts, those of the bundled novel, stands beside the same network without. Interleaved; ratios are medians over rounds,
+with quartiles.
 
     python benchmarks/generation.py [--rounds 9]
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import machine
 
@@ -19,11 +20,15 @@ import machine
 import numpy as np
 import torch
 
+from charrnn.arrays import Array
 from charrnn.config import ModelConfig
 from charrnn.generation.filters import SamplingConfig
 from charrnn.generation.sample import Writer
+from charrnn.ngrams import Experts
 from charrnn.nn.model import CharModel
 from charrnn.randomness import stream
+from charrnn.text.corpus import Corpus
+from charrnn.text.library import read_text
 
 VOCAB_SIZE = 86
 WORKLOADS = [("rnn", 200, 1), ("rnn", 200, 64), ("lstm", 200, 1), ("gru", 200, 1), ("qrnn", 192, 1), ("qrnn", 192, 64)]
@@ -37,12 +42,12 @@ def ours(cell: str, hidden_size: int, streams: int) -> Callable[[int], None]:
     model = CharModel(ModelConfig(VOCAB_SIZE, cell, hidden_size, 3 if cell == "qrnn" else 1))
     params = model.init_parameters(stream(0, "initialisation"))
     writer = iter(Writer(model, params, np.array([1]), SamplingConfig(temperature=0.8), 0, range(streams)))
+    return lambda count: drawn(writer, count)
 
-    def write(characters: int) -> None:
-        for _ in itertools.islice(writer, characters):
-            pass
 
-    return write
+def drawn(writer: Iterator[Array], count: int) -> None:
+    for _ in itertools.islice(writer, count):
+        pass
 
 
 def theirs(cell: str, hidden_size: int, streams: int) -> Callable[[int], None]:
@@ -64,6 +69,24 @@ def seconds(write: Callable[[int], None], characters: int) -> float:
     begun = time.process_time()
     write(characters)
     return (time.process_time() - begun) / characters
+
+
+def with_counts(streams: int) -> tuple[Callable[[int], None], Callable[[int], None]]:
+    """The default network with counts, and without."""
+    corpus = Corpus.from_reading(read_text([], "utf-8"))
+    characters = corpus.vocabulary.characters
+    experts = Experts.count(("characters", "words"), characters, corpus.split(0.1, 0.0)["train"])
+
+    def write_by(experts: Experts | None) -> Callable[[int], None]:
+        model = CharModel(
+            ModelConfig(len(characters), "qrnn", 128, 3, num_experts=len(experts.names) if experts else 0)
+        )
+        params = model.init_parameters(stream(0, "initialisation"))
+        sampling = SamplingConfig(temperature=0.8)
+        writer = iter(Writer(model, params, np.array([1]), sampling, 0, range(streams), experts))
+        return lambda count: drawn(writer, count)
+
+    return write_by(experts), write_by(None)
 
 
 def reading() -> str:
@@ -96,6 +119,14 @@ def main() -> None:
             line += f"; {middle:.1f} times PyTorch ({low:.1f} to {high:.1f})"
         hold = HOLDS.get((cell, streams))
         print(line + (f"; aim {hold:g}" if hold else ""), flush=True)
+    for streams in (1, 8, 64):
+        sides = list(with_counts(streams))
+        counts = [max(20, int(ROUND_S / seconds(side, 50))) for side in sides]
+        times = np.array([[seconds(side, n) for side, n in zip(sides, counts, strict=True)] for _ in range(rounds)])
+        low, middle, high = np.quantile(times[:, 1] / times[:, 0], [0.25, 0.5, 0.75])
+        name, speed = f"qrnn 128 × 3 with counts, {streams} stream(s)", streams / np.median(times[:, 0])
+        share = f"{middle:.2f} of the speed without ({low:.2f} to {high:.2f}); aim 0.6"
+        print(f"{name}: {speed:,.0f} characters per second; {share}", flush=True)
     print(f"rnn 200: {reading()}")
 
 

@@ -12,6 +12,12 @@ ROOT = Path(__file__).parents[1]
 # Let every library choose its own kernels for the processor, whatever the environment says.
 for forced in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
     os.environ.pop(forced, None)
+AVX2 = "--avx2" in sys.argv  # no library may use what only newer processors have
+if AVX2:
+    os.environ.update(
+        OPENBLAS_CORETYPE="Haswell", NPY_DISABLE_CPU_FEATURES="X86_V4 AVX512_ICL AVX512_SPR",
+        ATEN_CPU_CAPABILITY="avx2", ONEDNN_MAX_CPU_ISA="AVX2", MKL_ENABLE_INSTRUCTIONS="AVX2",
+    )  # fmt: skip
 
 
 def _threads_from_arguments() -> int:
@@ -21,7 +27,8 @@ def _threads_from_arguments() -> int:
     for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[variable] = str(threads)
     if threads == 1:
-        os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+        avx2 = " --xla_cpu_max_isa=AVX2" if AVX2 else ""
+        os.environ["XLA_FLAGS"] = f"--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1{avx2}"
         core = int(os.environ.get("CORE", os.environ.get("PMI_RANK", 0)))
         os.sched_setaffinity(0, {core % (os.cpu_count() or 1)})
     return threads
@@ -34,6 +41,14 @@ def limit_torch(threads: int) -> None:
     import torch
 
     torch.set_num_threads(threads)
+
+
+def limit_kernels() -> None:
+    """With --avx2, let our own kernels use no newer instructions either."""
+    from charrnn.nn.kernels import kernels
+
+    if AVX2:
+        kernels.instructions = lambda: "v3"
 
 
 def describe() -> str:
@@ -53,7 +68,8 @@ def describe() -> str:
     blas = f"OpenBLAS {found[0]['version']}, kernels {found[0]['architecture']}" if found else "no OpenBLAS"
     installed = {d.name: d.version for d in importlib.metadata.distributions() if d.name in ("torch", "jax")}
     peers = [f"{name} {version}" for name, version in sorted(installed.items())]
+    limited = ", restricted to AVX2" if AVX2 else ""
     return (
-        f"{reports.machine()}, {os.cpu_count()} cores; Python {platform.python_version()}, "
+        f"{reports.machine()}, {os.cpu_count()} cores{limited}; Python {platform.python_version()}, "
         f"NumPy {np.__version__} ({blas}), {', '.join(peers)}; charrnn {charrnn.__version__} ({commit})"
     )

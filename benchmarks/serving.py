@@ -35,6 +35,7 @@ from charrnn.text.vocabulary import Vocabulary
 PROMPT = "The clock struck and "
 ALONE = 20  # streams in a row in each round
 FIRST = 50  # requests whose first character is timed
+LONG = 4000  # characters of a request alone
 HOLDS_RATIO, HOLDS_FIRST_S = 3.0, 0.1
 CHARACTERS = "".join(map(chr, range(32, 127))) + "\n"
 
@@ -43,6 +44,10 @@ class Server(NamedTuple):
     host: str
     port: int
     pid: int
+
+    def cpu_s(self) -> float:
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def resident_kb(self) -> int:
         return int(re.findall(r"VmRSS:\s+(\d+)", Path(f"/proc/{self.pid}/status").read_text())[0])
@@ -153,6 +158,12 @@ def main() -> None:
                 f"{HOLDS_RATIO:g}); first character after {statistics.median(waits) * 1000:.0f} ms (median), "
                 f"{max(waits) * 1000:.0f} ms (longest)"
             )
+        spent = []
+        for k in range(options.rounds):
+            begun = server.cpu_s()
+            asyncio.run(request(server, LONG, k))
+            spent.append(server.cpu_s() - begun)
+        print(f"a request alone: {statistics.median(spent) / LONG * 1e6:.0f} µs of the server's processor a character")
         first = [asyncio.run(request(server, 20, k)).first_s for k in range(FIRST)]
         print(
             f"first character of a request alone: {statistics.median(first) * 1000:.1f} ms (median), "

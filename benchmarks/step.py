@@ -4,7 +4,8 @@ Process CPU times on one thread, interleaved; ratios are medians over rounds, an
 Every program reads the same windows from a fresh state. Ours runs on the compiled kernels where they are built; NumPy
 is the same step with `--kernels numpy`. PyTorch is the best of its eager variants.
 
-    python benchmarks/step.py [--rounds 9] [--smoke] [--threads 1] [--out benchmarks/results/step-PROCESSOR.json]
+    python benchmarks/step.py [--rounds 9] [--smoke] [--threads 1] [--avx2]
+        [--out benchmarks/results/step-PROCESSOR.json]
 """
 
 from __future__ import annotations
@@ -166,10 +167,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--threads", type=int, default=1, help="of every library; times are then wall times")
+    parser.add_argument("--avx2", action="store_true", help="on a newer processor: let no library use AVX-512")
     parser.add_argument("--smoke", action="store_true", help="two small workloads; fails only far below the ratios")
     parser.add_argument("--out", type=Path, help="a JSON file for the ratios")
     options = parser.parse_args()
     machine.limit_torch(THREADS)
+    machine.limit_kernels()
     records = []
     with blas_threads(THREADS):
         print(f"{machine.describe()}; {THREADS} thread(s); vocabulary {VOCAB_SIZE}; {options.rounds} rounds")

@@ -21,6 +21,8 @@ What is public:
 - `__version__`: the version of the installed package
 """
 
+from typing import TYPE_CHECKING, Any
+
 from charrnn.errors import (
     CharRNNError,
     ConfigError,
@@ -30,11 +32,13 @@ from charrnn.errors import (
     UnknownCharacterError,
 )
 from charrnn.language_model import LanguageModel, load
-from charrnn.learning.check import check
 from charrnn.training.evaluate import evaluate
 from charrnn.training.run import Run
 from charrnn.training.train import train
 from charrnn.version import __version__
+
+if TYPE_CHECKING:
+    from charrnn.learning.check import check
 
 __all__ = [
     "CharRNNError",
@@ -51,3 +55,13 @@ __all__ = [
     "load",
     "train",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import `check` when it is first asked for: few programs need it, and it takes a ninth of all imports."""
+    if name == "check":
+        from charrnn.learning.check import check
+
+        globals()[name] = check
+        return check
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

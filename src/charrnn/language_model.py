@@ -15,7 +15,7 @@ from charrnn.config import ModelConfig
 from charrnn.errors import ConfigError, RunError
 from charrnn.generation import TextState, Writer, make_sampling
 from charrnn.generation.stop import StopMatcher, stop_strings
-from charrnn.ngrams import Experts, Reader
+from charrnn.ngrams import Experts, Reader, make_reader
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
 from charrnn.runs.model_file import MODEL_FILE, ModelFile, from_torch, read_model, to_torch, write_model
@@ -200,7 +200,9 @@ class LanguageModel(ScoresTexts):
 
     def reader(self, lanes: int) -> Reader | None:
         """What the network's experts say along several texts that grow; None if it has no experts."""
-        return None if self.experts is None else Reader(self.experts, lanes, self.params.vector.dtype)
+        if self.experts is None:
+            return None
+        return make_reader(self.experts, lanes, self.params.vector.dtype, self.network.kernels)
 
     def save(self, path: str | Path) -> None:
         """Write the model into one file, which `charrnn.load` and PyTorch can read."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import re
+import runpy
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,14 +19,25 @@ from charrnn.nn.model import CharModel
 
 ROOT = Path(__file__).parents[2]
 SRC, DOCS = ROOT / "src", ROOT / "docs"
-PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), ROOT / "benchmarks" / "README.md"])
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *ROOT.glob("[bce]*/README.md")])
+NOTEBOOKS = sorted([*ROOT.glob("course/*.ipynb"), *ROOT.glob("notebooks/*.ipynb")])
 COLUMNS = ("equations", "code", "derivation", "specification", "proof", "benchmark", "study")
 MEASURED = ("benchmark", "study")  # a new cell may have none yet, and says so
 LINK = re.compile(r"\]\(([^)\s]+)\)")
+ADDRESS = re.compile(r"https?://[\w.-]+(?::\d+)?(?:/[^\s<>]*)?|mailto:\S+@\S+")
+CONTENTS = runpy.run_path(str(DOCS / "_ext" / "contents.py"))  # how the site makes its contents from the lists of links
+
+
+def written(page: Path) -> str:
+    """The Markdown of a page, or of a notebook's cells."""
+    if page.suffix != ".ipynb":
+        return page.read_text()
+    cells = json.loads(page.read_text())["cells"]
+    return "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
 
 
 def without_code(page: Path) -> str:
-    return re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    return re.sub(r"^```.*?^```", "", written(page), flags=re.MULTILINE | re.DOTALL)
 
 
 def anchors(page: Path) -> set[str]:
@@ -47,6 +60,8 @@ def broken(page: Path, text: str) -> Iterator[str]:
         path, _, anchor = link.partition("#")
         target = (page.parent / path).resolve() if path else page
         if "://" in link or link.startswith("mailto:"):
+            if not ADDRESS.fullmatch(link):
+                yield link
             continue
         if not target.exists() or (anchor and anchor not in anchors(target)):
             yield link
@@ -65,7 +80,7 @@ def table(page: Path, first: str) -> dict[str, list[str]]:
     return rows
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+@pytest.mark.parametrize("page", [*PAGES, *NOTEBOOKS], ids=lambda p: str(p.relative_to(ROOT)))
 def test_every_link_and_its_anchor_resolve(page: Path) -> None:
     assert list(broken(page, without_code(page))) == []
 
@@ -123,11 +138,19 @@ def test_a_derivation_ends_with_code_proof_and_measurement(cell: str) -> None:
 # The index, the tour, the glossary, the decisions.
 
 
-def test_the_index_leads_to_every_page() -> None:
-    index = (DOCS / "README.md").read_text()
-    listed = {(DOCS / link.partition("#")[0]).resolve() for link in LINK.findall(index)}
-    written = {page for page in DOCS.rglob("*.md") if "results" not in page.relative_to(DOCS).parts[:-1]}
-    assert written - listed - {DOCS / "README.md"} == set()
+def test_the_readme_of_the_folder_leads_to_the_front_page() -> None:
+    assert LINK.findall((DOCS / "README.md").read_text()) == ["index.md"]
+
+
+def test_the_front_page_leads_to_every_page() -> None:
+    front = CONTENTS["parts"]("docs/index", (DOCS / "index.md").read_text())
+    listed = [name for _, documents in front for name in documents]
+    assert len(listed) == len(set(listed)), "each page once"
+    for name in listed:  # grows: pages have pages below them
+        page = next(path for suffix in (".md", ".ipynb") if (path := ROOT / f"{name}{suffix}").exists())
+        listed += CONTENTS["below"](name, page.read_text())
+    written = {page.relative_to(ROOT).with_suffix("").as_posix() for page in DOCS.rglob("*.md")}
+    assert written - {*listed} == {"docs/index", "docs/README"}
 
 
 def module(name: str) -> Path | None:
@@ -177,7 +200,7 @@ def test_the_glossary_has_each_term_once() -> None:
 
 
 def test_decisions_are_numbered() -> None:
-    pages = sorted((DOCS / "decisions").glob("*.md"))
+    pages = sorted((DOCS / "decisions").glob("0*.md"))
     assert [int(page.name[:4]) for page in pages] == [*range(1, len(pages) + 1)]
     for number, page in enumerate(pages, 1):
         assert page.read_text().startswith(f"# {number}. ")
@@ -227,10 +250,10 @@ def test_every_run_command_on_a_page_is_known() -> None:
     from charrnn.cli import commands
 
     own = re.findall(r"^([\w-]+)\)", (ROOT / "run").read_text(), re.MULTILINE)
-    assert {"test", "check", "torture", "fuzz", "release-check"} == set(own)
+    assert {"test", "check", "docs", "torture", "fuzz", "release-check"} == set(own)
     for page in PAGES:
         for command in re.findall(r"\./run (\w[\w-]*)", page.read_text()):
-            assert command in {*own, *commands.commands}, f"{page.name}: ./run {command}"
+            assert command in {*own, *commands.commands, "COMMAND"}, f"{page.name}: ./run {command}"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell")

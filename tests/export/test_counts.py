@@ -28,6 +28,7 @@ LINES = (
     "Ǆe İstanbul’daki ΣΊΣΥΦΟΣ went... ไทย ภาษา 漢字かなカナ 々〆 한국어 e\u0301\u0308A\r\t''d",
     "".join(map(chr, range(0x100, 0x300))),  # ids of two bytes
 )
+LABELS = "\U00100000ab\U00100003ab" + "a" * 70 + "\U00100000a"  # the characters that stand for labels
 
 
 def said(model: LanguageModel, ids: Array) -> Array:
@@ -46,6 +47,7 @@ def said_in_node(folder: Path, ids: Array) -> Array:
 @pytest.mark.parametrize("documents", [False, True])
 @pytest.mark.parametrize("text", [TEXT, (" ".join(LINES) + "\n") * 3], ids=["English", "many scripts"])
 def test_every_chain_says_what_numpy_says(text: str, documents: bool, tmp_path: Path) -> None:
+    text = text if documents else LABELS + text
     folder, model = shipped(make_model("rnn", 1, chains=tuple(CHAINS), documents=documents, text=text), tmp_path)
     rng = np.random.default_rng(0)
     read = model.vocabulary.encode_documents(text.split("\n")) if documents else model.vocabulary.encode(text)

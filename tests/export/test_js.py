@@ -60,6 +60,26 @@ def test_logits_and_texts_are_those_of_numpy(cell: str, layers: int, quantise: s
     assert found["texts"] == [model.generate("The “", **{"length": 200, **each}) for each in WRITING]
 
 
+@pytest.mark.parametrize("chains", [(), ("characters", "labels")])
+def test_labels_are_those_of_numpy(chains: tuple[str, ...], tmp_path: Path) -> None:
+    made = make_model("qrnn", 1, documents=True, labels=("high", "low", "middle"), chains=chains)
+    folder, model = shipped(made, tmp_path)
+    lines = [*TEXT.split("\n")[:3], "", "T"]
+    found = run_in_node(
+        folder,
+        "const texts = ['low', 'high', undefined].map((label) => model.generate('', { seed: 3, length: 60, label }));"
+        "return { labels: model.labels, texts, prompted: model.generate('The', { seed: 3, length: 60 }),"
+        " nats: given.lines.map((line) => model.score(line).per_char), size: model.start().next_probs().size };",
+        lines=lines,
+    )  # fmt: skip
+    assert found["labels"] == list(model.labels)
+    assert found["texts"] == [model.generate("", 60, seed=3, label=label) for label in ("low", "high", None)]
+    assert found["prompted"] == model.generate("The", 60, seed=3)
+    assert found["size"] == len(model.start().next_probs())
+    for line, nats in zip(lines, found["nats"], strict=True):
+        np.testing.assert_allclose(nats, model.score(line).per_char, atol=1e-4)
+
+
 @pytest.mark.parametrize("layers", [1, 2])
 @pytest.mark.parametrize("cell", CELLS)
 def test_documents_are_those_of_numpy(cell: str, layers: int, tmp_path: Path) -> None:

@@ -43,6 +43,14 @@ def test_no_right_program_is_accused(path: Path, styled: bool) -> None:
     assert {w.name for w in report.warnings} <= {"softmax-overflow"}
 
 
+def test_a_function_of_something_else_is_not_checked_and_said_so() -> None:
+    report = check_file(RIGHT / "cs231n_modules.py", seconds=60)
+    assert [f.function for f in report.functions] == ["rnn_step_backward", "rnn_backward", "loss"]
+    assert [name for name, _ in report.not_checked] == ["temporal_affine_backward", "temporal_softmax_loss"]
+    assert "temporal_affine_backward: not checked: " in str(report)
+    assert report.as_dict()["not_checked"][0]["function"] == "temporal_affine_backward"
+
+
 @pytest.mark.parametrize("mistake", PLANTED, ids=lambda p: f"{p.file}-{p.name or 'novel'}")
 def test_a_planted_mistake_is_named_with_its_equation(mistake: Planted) -> None:
     report = check_program(Program(mistake.program, "mine.py"), mistake.function or None, None, 60)
@@ -131,6 +139,12 @@ def test_a_program_that_ends_its_process_is_reported(body: str) -> None:
 def test_a_program_that_raises_is_reported_with_its_line(body: str) -> None:
     with pytest.raises(ConfigError, match="'loss_and_grads' could not be run: line "):
         check_program(program(body), None, None, 20.0)
+
+
+def test_a_thread_that_goes_on_is_not_waited_for() -> None:
+    body = "import threading, time; threading.Thread(target=time.sleep, args=(99,)).start()"
+    source = (RIGHT / "plain_batched.py").read_text().replace("    T, B = inp", f"    {body}\n    T, B = inp")
+    assert check_program(Program(source, "mine.py"), None, None, 60).verdict == "right"
 
 
 def test_a_program_cannot_write_outside_its_folder(tmp_path: Path) -> None:

@@ -547,7 +547,7 @@ def test_a_run_that_died_before_its_first_save_stops_no_other(
             assert str(tmp_path) not in error["message"]
         assert complete(client, model="cat")
     assert caplog.text.count("there is no model at") == 1
-    assert cat["limits"] == {"max_prompt": 20_000, "max_length": 10_000, "max_text": 20_000}
+    assert cat["limits"] == {"max_prompt": 20_000, "max_length": 10_000, "max_text": 20_000, "max_choices": 64}
 
 
 def test_products_have_one_thread_as_long_as_the_server_lives(run_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,7 @@ from charrnn.language_model import LanguageModel
 from charrnn.nn.model import CharModel
 from charrnn.runs.folder import RunFolder
 from charrnn.text.vocabulary import Vocabulary
+from charrnn.training.callback import Callback
 from tests.serving.browser import SIZES, Visit, chromium, slide, until, write, written
 from tests.serving.conftest import Process
 
@@ -347,7 +348,7 @@ def test_the_strip_is_put_away(visit: Open) -> None:
 def test_the_limits_of_the_server_are_kept(visit: Open) -> None:
     opened = visit()
     page = opened.page
-    limits = {"max_prompt": 30, "max_length": 130, "max_text": 50}
+    limits = {"max_prompt": 30, "max_length": 130, "max_text": 50, "max_choices": 3}
 
     def limited(route: Any) -> None:
         told = route.fetch().json()
@@ -629,3 +630,83 @@ TEXT_OF_THE_FIGURE = (
     '"It is a tall oak case," said Ada, "with no works inside it." The cat went in and out by the little door.\n\n'
     '"Who are you?" asked the Bishop. "I am the clock," it said, and struck eleven. Nobody in the shop was surprised.'
 )
+
+
+@pytest.fixture(scope="module")
+def listed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    """A model of names with labels, and one without labels whose documents may have line ends."""
+    folder, rng = tmp_path_factory.mktemp("lists"), np.random.default_rng(0)
+    names = ["".join(rng.choice(list("abcdeno"), rng.integers(2, 9))) for _ in range(300)]
+    sizes = {"cell": "rnn", "hidden_size": 16, "seq_len": 8, "batch_size": 4, "steps": 150, "callback": Callback()}
+    charrnn.train([("low" if "a" in name else "high", name) for name in names], out=folder / "names", **sizes)
+    charrnn.train([f"{name}\n{name}" for name in names], out=folder / "pairs", **sizes)
+    process = Process(folder / "names", folder / "pairs")
+    process.told["names"] = folder / "names"
+    yield process
+    assert process.stop() == (0, "")
+
+
+@pytest.fixture
+def visit_lists(browser: Any, listed: Process) -> Iterator[Visit]:
+    opened = Visit(browser, listed.url)
+    yield opened
+    opened.close()
+
+
+def test_documents_are_written_as_cards(visit_lists: Visit, listed: Process) -> None:
+    page = visit_lists.open()
+    model = charrnn.load(listed.told["names"])
+    for label in ("low", "high"):
+        page.select_option("#label", label)
+        page.click("#many")
+        expected = model.generate_many(20, length=400, seed=1, label=label, temperature=0.8, top_p=0.95)
+        until(
+            page, f"[...document.querySelectorAll('#cards li')].map((card) => card.textContent)[0] === {expected[0]!r}"
+        )
+        assert page.locator("#cards li").all_text_contents() == expected
+    page.fill("#prompt", "no")
+    slide(page, "max_tokens", 50)
+    page.click("#many")
+    until(page, "[...document.querySelectorAll('#cards li')].every((card) => card.textContent.startsWith('no'))")
+    page.click("#go")  # a single document, character by character, has the label, too
+    page.wait_for_selector("#continue:enabled")
+    assert written(page) == model.generate("no", 50, seed=1, label="high", temperature=0.8, top_p=0.95)
+    page.fill("#prompt", "xyz")
+    page.click("#many")
+    until(page, "document.getElementById('message').textContent.includes('“x”') || "
+                "document.getElementById('message').textContent.includes(\"'x'\")")  # fmt: skip
+    page.click("text=Leave unknown characters out")
+    until(page, "document.querySelectorAll('#cards li').length === 20 && document.getElementById('message').hidden")
+    page.select_option("#model", "pairs")
+    assert page.locator("#cards").is_hidden()
+    assert page.locator("#labels").is_hidden()
+
+
+def test_a_pasted_list_is_ranked(visit_lists: Visit, listed: Process) -> None:
+    page = visit_lists.open("read")
+    model = charrnn.load(listed.told["names"])
+    texts = ["nano", "ccccdddd", "", "bea", "o"]
+    page.fill("#text", "\n".join(texts))
+    known = [text for text in texts if text]
+    scores = sorted(zip(model.score_many(known), known, strict=True), key=lambda pair: -pair[0].nats_per_char)
+    rows = [[f"{s.nats_per_char:.3f}", f"{s.percentile:.1f}", text] for s, text in scores]
+    until(page, "document.querySelectorAll('#ranked tbody tr').length === 4")
+    found = [row.locator("td").all_text_contents() for row in page.locator("#ranked tbody tr").all()]
+    assert found == rows
+    symbols = sum(len(s.per_char) for s, _ in scores)
+    mean = sum(s.nats for s, _ in scores) / symbols
+    assert page.text_content("#score") == f"4 documents, {mean:.3f} nats per symbol, ends included."
+    page.fill("#text", "nano")  # a single document is read character by character
+    until(page, "document.querySelectorAll('#reading .c').length === 4")
+    assert page.locator("#ranked").is_hidden()
+    page.select_option("#model", "pairs")  # whose documents have line ends: empty lines stand between them
+    page.fill("#text", "bea\nbea")
+    until(page, "document.querySelectorAll('#reading .c').length === 7")
+    page.fill("#text", "bea\nbea\n\nda\nno")
+    until(page, "document.querySelectorAll('#ranked tbody tr').length === 2")
+
+
+def test_a_model_of_one_text_has_neither(visit: Open) -> None:
+    page = visit().open()
+    assert page.locator("#many").is_hidden()
+    assert page.locator("#labels").is_hidden()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,13 @@ import numpy as np
 import pytest
 
 import charrnn
+from charrnn.text.vocabulary import BOUNDARY
 from charrnn.training.callback import Callback
 from tests.serving.conftest import Process
 
 RNG = np.random.default_rng(0)
 NAMES = ["".join(RNG.choice(list("abcdeno"), RNG.integers(2, 9))) for _ in range(300)]
-Ask = Callable[[str, dict[str, Any]], Any]
+Ask = Callable[..., Any]
 
 
 @pytest.fixture(scope="module", params=["none", "characters"])
@@ -27,17 +29,22 @@ def run_path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     return charrnn.train(NAMES, out=out, ngrams=request.param, callback=Callback(), **sizes).path
 
 
-@pytest.fixture(scope="module")
-def ask(run_path: Path) -> Any:
-    process = Process(run_path)
+def serve(path: Path) -> Iterator[Ask]:
+    """A function that posts a body to a server of a run, or gets an address without one."""
+    process = Process(path)
 
-    def post(path: str, body: dict[str, Any]) -> Any:
-        data, headers = json.dumps(body).encode(), {"Content-Type": "application/json"}
+    def ask(path: str, body: dict[str, Any] | None = None) -> Any:
+        data, headers = None if body is None else json.dumps(body).encode(), {"Content-Type": "application/json"}
         with urllib.request.urlopen(urllib.request.Request(process.url + path, data, headers), timeout=30) as response:
             return json.load(response)
 
-    yield post
+    yield ask
     assert process.stop() == (0, "")
+
+
+@pytest.fixture(scope="module")
+def ask(run_path: Path) -> Iterator[Ask]:
+    yield from serve(run_path)
 
 
 def test_a_completion_stops_at_the_boundary(run_path: Path, ask: Ask) -> None:
@@ -62,3 +69,88 @@ def test_score_and_inspection_include_the_first_character(run_path: Path, ask: A
     expected = charrnn.load(run_path).score("anno").per_char
     np.testing.assert_allclose(ask("/v1/score", {"text": "anno"})["per_char"], expected, rtol=1e-4)
     np.testing.assert_allclose(ask("/api/inspect", {"model": "run", "text": "anno"})["nats"], expected[:4], rtol=1e-4)
+
+
+def test_a_list_is_scored_document_by_document(run_path: Path, ask: Ask) -> None:
+    texts = ["anno", "zz", "b"]
+    model = charrnn.load(run_path)
+    answer = ask("/v1/score", {"text": texts, "on_unknown": "skip"})
+    assert (answer["object"], answer["model"]) == ("list", "run")
+    for index, (given, expected) in enumerate(zip(answer["data"], model.score_many(texts, "skip"), strict=True)):
+        assert (given["index"], given["characters"]) == (index, len(expected.per_char))
+        assert given["percentile"] == expected.percentile is not None
+        np.testing.assert_allclose([given["nats"], given["nats_per_char"]], [expected.nats, expected.nats_per_char])
+
+
+@pytest.mark.parametrize(
+    ("text", "param", "complaint"),
+    [
+        ([], "text", "text has 0 strings: it must have 1 to 100,000"),
+        (["anno", "zo"], "text.1", "character 'z' (U+007A, LATIN SMALL LETTER Z) at position 0"),
+        (["a" * 60_000] * 2, "text", "text has 120,000 characters in all: at most 100,000 are accepted"),
+        (["a", 1], "text", "text must be a string or a list of strings"),
+        ("a", "text", "text is too short: it must have at least 2 characters"),
+    ],
+)
+def test_a_list_that_cannot_be_scored_is_named(text: Any, param: str, complaint: str, ask: Ask) -> None:
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        ask("/v1/score", {"text": text})
+    error = json.load(refused.value)["error"]
+    assert (refused.value.code, error["param"]) == (400, param)
+    assert error["message"].startswith(complaint)
+
+
+@pytest.fixture(scope="module")
+def labelled_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("labelled") / "run"
+    pairs = [("low" if "a" in name else "high", name) for name in NAMES]
+    sizes = {"cell": "qrnn", "hidden_size": 16, "num_layers": 2, "seq_len": 8, "batch_size": 4, "steps": 150}
+    return charrnn.train(pairs, out=out, ngrams="auto", callback=Callback(), **sizes).path
+
+
+@pytest.fixture(scope="module")
+def ask_labelled(labelled_path: Path) -> Iterator[Ask]:
+    yield from serve(labelled_path)
+
+
+def test_a_completion_has_the_label_that_is_named_or_drawn(labelled_path: Path, ask_labelled: Ask) -> None:
+    model = charrnn.load(labelled_path)
+    for label in ("low", "high", None):
+        body = {"prompt": "", "max_tokens": 60, "seed": 1, "n": 8, "label": label}
+        expected = model.generate_many(8, "", 60, seed=1, label=label)
+        assert [choice["text"] for choice in ask_labelled("/v1/completions", body)["choices"]] == expected
+        logprobs = ask_labelled("/v1/completions", {**body, "logprobs": 5})["choices"]
+        assert ["".join(choice["logprobs"]["tokens"]) for choice in logprobs] == expected
+        shown = {c for choice in logprobs for top in choice["logprobs"]["top_logprobs"] for c in top}
+        assert shown <= {*"abcdeno", BOUNDARY}
+    prompted = ask_labelled("/v1/completions", {"prompt": "ab", "max_tokens": 60, "seed": 1})["choices"][0]["text"]
+    assert prompted == model.generate("ab", 60, seed=1)
+
+
+def test_an_echoed_prompt_is_scored_after_its_label(labelled_path: Path, ask_labelled: Ask) -> None:
+    body = {"prompt": "nb", "max_tokens": 0, "echo": True, "logprobs": 1, "label": "high"}
+    given = ask_labelled("/v1/completions", body)["choices"][0]["logprobs"]
+    model = charrnn.load(labelled_path)
+    (nats,) = model.nats_by_label(["nb"])
+    assert given["tokens"] == ["n", "b"]
+    np.testing.assert_allclose(given["token_logprobs"], -nats[model.labels.index("high"), 1:3], rtol=1e-4)
+
+
+def test_an_unknown_label_is_named(ask_labelled: Ask) -> None:
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        ask_labelled("/v1/completions", {"prompt": "", "label": "lo"})
+    error = json.load(refused.value)["error"]
+    assert (refused.value.code, error["param"]) == (400, "label")
+    assert error["message"] == "label 'lo' is not known: did you mean 'low'?"
+
+
+def test_scores_and_inspections_know_labels(labelled_path: Path, ask_labelled: Ask) -> None:
+    model = charrnn.load(labelled_path)
+    (score,) = ask_labelled("/v1/score", {"text": ["nab"]})["data"]
+    np.testing.assert_allclose(score["nats"], model.score_many(["nab"])[0].nats)
+    seen = ask_labelled("/api/inspect", {"model": "run", "text": "nab"})
+    label, nats = model.classify(["nab"])[0].label, next(model.nats_by_label(["nab"]))
+    np.testing.assert_allclose(seen["nats"], nats[model.labels.index(label), 1:4], rtol=1e-4)
+    assert len(seen["gates"]) == len(seen["ranks"]) == len(seen["alternatives"]) == 3
+    run = ask_labelled("/api/runs")["runs"][0]
+    assert (run["documents"], run["labels"]) == (True, ["high", "low"])

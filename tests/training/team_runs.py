@@ -20,6 +20,7 @@ STEPS = 200
 KINDS: dict[str, dict[str, Any]] = {  # an odd number of units in a window of the last one: masks are drawn in pairs
     **{batching: {"batching": batching} for batching in BATCHERS}, "qrnn": {"cell": "qrnn", "hidden_size": 9},
     "experts": {"cell": "qrnn", "hidden_size": 9, "ngrams": "auto"},
+    "list": {"cell": "qrnn", "hidden_size": 9, "ngrams": "auto", "documents": "lines"},
 }  # fmt: skip
 SETTINGS: dict[str, Any] = {
     "cell": "gru", "num_layers": 2, "dropout": 0.25, "hidden_size": 12, "seq_len": 7, "batch_size": 6, "seed": 5,
@@ -47,7 +48,8 @@ if __name__ == "__main__":
         fail_on_rank_1()
     with mpi_team() as team:
         for kind, changes in KINDS.items():
+            text = folder / ("list.txt" if "documents" in changes else "book.txt")
             charrnn.train(
-                folder / "book.txt", out=folder / f"{kind}-{dtype}-{team.size}", callback=Callback(), team=team,
+                text, out=folder / f"{kind}-{dtype}-{team.size}", callback=Callback(), team=team,
                 dtype=dtype, **{**SETTINGS, **changes},
             )  # fmt: skip

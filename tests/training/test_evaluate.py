@@ -56,6 +56,13 @@ def test_what_was_skipped_is_reported(run: charrnn.Run, tmp_path: Path) -> None:
         charrnn.evaluate(run.path, tmp_path / "other.txt", callback=Callback())
 
 
+def test_any_number_of_workers_gives_the_same_figures(run: charrnn.Run) -> None:
+    first, *others = (charrnn.evaluate(run.path, dynamic=True, workers=workers) for workers in (1, 3, "auto"))
+    assert all(other == first for other in others)
+    with pytest.raises(charrnn.ConfigError, match="workers 0 is too small: it must be at least 1"):
+        charrnn.evaluate(run.path, workers=0)
+
+
 def test_what_does_not_fit_is_refused(run: charrnn.Run, book: Path, tmp_path: Path) -> None:
     (tmp_path / "other.txt").write_text("the cat")
     for arguments, options, error, message in [

@@ -134,8 +134,8 @@ def test_texts_are_written_under_a_label_which_is_not_written(model: LanguageMod
     low = model.generate_many(50, length=20, seed=1, label="low")
     high = model.generate_many(50, length=20, seed=1, label="high")
     drawn = model.generate_many(50, length=20, seed=1)
-    assert sum("b" in text for text in low) > 35 > 5 > sum("c" in text for text in low)
-    assert sum("c" in text for text in high) > 35 > 5 > sum("b" in text for text in high)
+    assert sum("b" in text for text in low) > 35 > 8 > sum("c" in text for text in low)
+    assert sum("c" in text for text in high) > 35 > 8 > sum("b" in text for text in high)
     assert 10 < sum("b" in text for text in drawn) < 40
     assert set("".join([*low, *high, *drawn])) <= set("abc")
     assert "b" not in "".join(model.generate_many(20, "cacc", 10, seed=1))  # the prompt is like the high ones

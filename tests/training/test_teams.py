@@ -28,6 +28,7 @@ MPIEXEC = str(BESIDE) if BESIDE.exists() else shutil.which("mpiexec")
 needs_mpi = pytest.mark.skipif(
     importlib.util.find_spec("mpi4py") is None or MPIEXEC is None, reason="mpi4py and mpiexec are not installed"
 )
+WAYS = ("down", "up", "out", "away", "home", "by", "in", "off")
 CLI = [sys.executable, "-m", "charrnn"]
 Figures = list[dict[str, Any]]
 
@@ -63,6 +64,7 @@ def team_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("teams")
     text = "The clock struck one, and the cat ran down.\nThe clock struck two, and the cat ran up.\n" * 40
     (folder / "book.txt").write_text(text)
+    (folder / "list.txt").write_text("".join(f"the {a}{b}t ran {c}\n" for a in "bchmrs" for b in "aou" for c in WAYS))
     for dtype, counts in {"float64": (1, 2, 4), "float32": (1, 2)}.items():
         for processes in counts:
             done = mpiexec(processes, sys.executable, "-m", "tests.training.team_runs", folder, dtype)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import ctypes
 import os
 import re
-import shutil
-import subprocess
 import threading
 from collections.abc import Iterator
 from itertools import pairwise
@@ -28,6 +26,7 @@ from charrnn.nn.kernels.library import ARGUMENTS, functions, instructions, point
 from charrnn.nn.stepper import PlainStepper, make_stepper
 from charrnn.training.callback import Callback
 from charrnn.training.workers import EACH, PERIOD, Pace, usable_cores
+from tests.broken_kernels import a_bug, can_be_broken
 from tests.networks import EVERY_CELL, small_case
 
 compiled = pytest.mark.skipif(not instructions(), reason="the kernels are not compiled here")
@@ -332,29 +331,14 @@ def differs(case: Case, expected: Case) -> bool:
     return any(not relative_error(x, y) < 1e-12 for x, y in pairs)
 
 
-@compiled
-@pytest.mark.skipif(shutil.which("cc") is None, reason="no command cc")
+@can_be_broken
 @pytest.mark.parametrize(("file", "right", "wrong", "cell", "boundaries"), BUGS, ids=lambda each: str(each)[:20])
 def test_a_bug_in_the_compiled_code_is_caught(
-    file: str, right: str, wrong: str, cell: str, boundaries: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    file: str, right: str, wrong: str, cell: str, boundaries: bool, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "c"
-    shutil.copytree(SOURCES, folder)
-    source = (folder / file).read_text("utf-8")
-    assert source.count(right) == 1
-    (folder / file).write_text(source.replace(right, wrong), "utf-8")
-    name, (flags, size) = next(iter(compile.INSTRUCTIONS[os.uname().machine].items()))
-    target = tmp_path / library.PATH.name
-    defines = [f"-DVECTOR_BYTES={size}", f"-DINSTRUCTIONS={name}"]
-    command = ["cc", "-std=gnu11", "-O0", "-fPIC", "-shared", *flags, *defines, "kernels.c", "-o", target, "-lm"]
-    subprocess.run(command, cwd=folder, check=True)
     case, expected = (small_case(cell, 2, boundaries=boundaries, kernels=kind) for kind in ("c", "numpy"))
     assert not differs(case, expected)
-    monkeypatch.setattr(library, "PATH", target)
-    functions.cache_clear()
-    try:
+    with a_bug(file, right, wrong, tmp_path) as instructions_of_it:
         mutant = small_case(cell, 2, boundaries=boundaries, kernels="c")
-        mutant.model.kernels.instructions = name
+        mutant.model.kernels.instructions = instructions_of_it
         assert differs(mutant, expected)
-    finally:
-        functions.cache_clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,17 @@ def test_copies_go_their_own_ways(experts: bool) -> None:
     np.testing.assert_allclose(other.probs(), model.start("abcc").probs(), rtol=1e-6)
     np.testing.assert_allclose(third.probs(), model.start("abccd").probs(), rtol=1e-6)
     np.testing.assert_allclose(state.feed("e").probs(), model.start("abe").probs(), rtol=1e-6)
+
+
+def test_copies_may_read_at_the_same_time() -> None:
+    model = model_of("gru", experts=True)
+    state = model.start("ab")
+    texts = ["abc" * 40, "fed" * 40, "c b" * 40, "aaa" * 40]
+    with ThreadPoolExecutor(len(texts)) as threads:
+        fed = list(threads.map(lambda text: [state.copy().feed(text).probs() for _ in range(5)], texts))
+    for text, found in zip(texts, fed, strict=True):
+        for probs in found:
+            np.testing.assert_array_equal(probs, model.start("ab").feed(text).probs())
 
 
 def test_a_text_has_no_end_and_unknown_characters_change_nothing() -> None:

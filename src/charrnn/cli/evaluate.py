@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
-from charrnn.cli.options import json_option, on_unknown_option, quiet_option
+from charrnn.cli.options import config_options, given, json_option, on_unknown_option, quiet_option
 from charrnn.cli.output import echo, echo_json
 from charrnn.cli.progress import make_callback
+from charrnn.config import SETTINGS
 from charrnn.scoring import Evaluation
 from charrnn.text.corpus import SPLITS
 from charrnn.training.dynamic import ALONE, WITH_EXPERTS
@@ -41,6 +42,7 @@ Examples:
     f"{WITH_EXPERTS.learning_rate} for a model with counts].",
 )
 @on_unknown_option
+@config_options({"workers": SETTINGS["workers"]})
 @quiet_option
 @json_option
 def evaluate(run: Path, text: tuple[str, ...], quiet: bool, as_json: bool, **options: Any) -> None:
@@ -70,7 +72,7 @@ def evaluate(run: Path, text: tuple[str, ...], quiet: bool, as_json: bool, **opt
             for line in result.labels.words() if result.labels else ():
                 echo(line)
 
-    result = evaluate_run(run, text, callback=make_callback(quiet), on_result=show, **options)
+    result = evaluate_run(run, text, callback=make_callback(quiet), on_result=show, **given(options))
     if as_json:
         echo_json(result.as_dict())
 

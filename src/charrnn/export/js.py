@@ -16,7 +16,7 @@ from charrnn.arrays import Array
 from charrnn.errors import ConfigError, RunError
 from charrnn.export.contents import Contents
 from charrnn.language_model import LanguageModel
-from charrnn.ngrams.chains import Words
+from charrnn.ngrams.chains import Labels, Words
 from charrnn.runs.files import KEY, read_json, write_atomic
 from charrnn.runs.npz_file import SCALE
 from charrnn.version import __version__
@@ -81,6 +81,8 @@ def own_arrays(contents: Contents) -> dict[str, Array]:
         if isinstance(chain, Words):
             arrays["words.kinds"] = np.array(chain.kinds, np.uint8)
             arrays["words.lower"] = np.array(chain.folded, np.int64)
+        if isinstance(chain, Labels):
+            arrays["labels.first"] = np.array([chain.first], np.int64)
     return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
 
 

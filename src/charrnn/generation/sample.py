@@ -8,7 +8,7 @@ import numpy as np
 
 from charrnn.arrays import Array
 from charrnn.generation.filters import SamplingConfig, apply_filters
-from charrnn.ngrams import Experts, OnText, Reader
+from charrnn.ngrams import Experts, OnText, make_reader
 from charrnn.nn.kernels import Kernels
 from charrnn.nn.kernels.library import pointer
 from charrnn.nn.model import CharModel
@@ -52,7 +52,7 @@ class Writer:
         self.dtype = params.vector.dtype
         self.logits, self.state = self._read(prompt)  # (1, V), (L, S, 1, H); then (B, V), and the state as it was
         self.logits = np.repeat(self.logits, len(samples), axis=0)
-        self.reader = None if experts is None else Reader(experts, len(samples), self.dtype)
+        self.reader = None if experts is None else make_reader(experts, len(samples), self.dtype, model.kernels)
         if self.reader is not None:
             for lane in range(len(samples)):
                 self.reader.begin(lane, prompt)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import heapq
+import threading
 import zipfile
 import zlib
 from pathlib import Path
@@ -14,8 +15,8 @@ import numpy as np
 from charrnn.arrays import Array
 from charrnn.errors import RunError
 from charrnn.generation.sample import Writer
-from charrnn.ngrams import Reader
-from charrnn.nn.model import ModelWorkspace
+from charrnn.ngrams import Reader, make_reader
+from charrnn.nn.stepper import Stepper, make_stepper
 from charrnn.settings import check_path, check_value
 from charrnn.text.vocabulary import BOUNDARY, Vocabulary
 from charrnn.whole_file import whole_file
@@ -24,6 +25,23 @@ MOST_READ = 2000  # beginnings of a word that `completions` follows
 LONGEST_END = 40  # characters
 LARGEST_REST = 1 << 22  # bytes of a saved state besides the network's own
 END = ""  # the name of a document's end, which is no character
+
+
+class _Network:
+    """The network, its weights packed once, with which all copies of a state read, one at a time."""
+
+    def __init__(self, writer: Writer) -> None:
+        self.writer, self.lock = writer, threading.Lock()
+        self._stepper: Stepper | None = None  # until a state reads
+
+    def read(self, ids: Array, state: Array, reader: Reader | None) -> tuple[Array, Array]:
+        """The logits (1, V) and the state (L, S, 1, H) after ids (N,), N ≥ 1, from a state."""
+        with self.lock:
+            self._stepper = self._stepper or make_stepper(self.writer.model, self.writer.params, 1)
+            self._stepper.set_state(state)
+            for each in ids[:, None]:
+                logits = self._stepper.step(each, None if reader is None else reader.read(each))
+            return logits.copy(), self._stepper.state()
 
 
 class TextState:
@@ -37,7 +55,7 @@ class TextState:
         self._logits, self._state = writer.logits, writer.state  # (1, V), (L, S, 1, H); replaced, never written to
         self._history: list[int] = [] if writer.reader is None else writer.reader.history(0)
         self._reader: Reader | None = writer.reader
-        self._workspace: ModelWorkspace | None = None
+        self._network = _Network(writer)
 
     def probs(self) -> Array:
         """The probability of each id that may follow, (V,) float64."""
@@ -62,18 +80,12 @@ class TextState:
             The text holds a character that the vocabulary lacks; the state is as it was.
         """
         writer, ids = self._writer, self.vocabulary.encode(text, on_unknown)
-        if len(ids) and self._workspace is None:
-            self._workspace = writer.model.workspace(1, 1, writer.dtype)
-        if len(ids) and self._reader is None and writer.experts is not None:
-            self._reader = Reader(writer.experts, 1, writer.dtype)
+        if not len(ids):
+            return self
+        if self._reader is None and writer.experts is not None:
+            self._reader = make_reader(writer.experts, 1, writer.dtype, writer.model.kernels)
             self._reader.begin(0, self._history)
-        for each in ids:
-            log_q = None if self._reader is None else self._reader.read(np.array([each]))
-            assert self._workspace is not None
-            logits, self._state = writer.model.forward(
-                writer.params, np.array([[each]]), self._state, self._workspace, log_q=log_q
-            )
-            self._logits = logits[0].copy()
+        self._logits, self._state = self._network.read(ids, self._state, self._reader)
         if self._reader is not None:
             self._history = self._reader.history(0)
         return self
@@ -144,13 +156,13 @@ class TextState:
         except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile, NotImplementedError, zlib.error) as error:
             raise RunError(f"'{path}' is not a state of this model: {' '.join(str(error).split())}") from None
         self._logits, self._state, self._history = arrays["logits"], arrays["state"], history.tolist()
-        self._reader = self._workspace = None
+        self._reader = None
         return self
 
     def copy(self) -> TextState:
         """A state of its own at the same place."""
         other = copy.copy(self)
-        other._reader = other._workspace = None  # made again when they are needed
+        other._reader = None  # made again when it is needed
         return other
 
 

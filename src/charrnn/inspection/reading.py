@@ -42,7 +42,7 @@ class Alternative:
 class Inspection:
     """A text as a model reads it. Nothing predicts the first character: what belongs to it is None or an empty list.
 
-    Of a document the first character is predicted, too: it follows the boundary.
+    Of a document the first character is predicted, too: it follows the boundary, or the label that suits the text.
 
     The last three lists are empty for a network without experts.
     """
@@ -90,19 +90,27 @@ def inspect_text(model: LanguageModel, text: str, top: int = 5, on_unknown: str 
         seen = Inspection(seen.text, [*nothing], [*nothing], [*empty], names, [*empty], [*empty], [*nothing])
     if documents:
         ids, characters = np.append(np.array([BOUNDARY_ID], ids.dtype), ids), [END, *characters[1:]]
+    hidden = model.vocabulary.label_ids  # which are no characters
+    if len(hidden):
+        ids = model.prompt_ids(seen.text)  # with the label that suits the text
     with blas_threads(1):
         for start, ws in windows(model.network, model.params, ids[:-1], model.on_text(ids)):
             rows = ws.readout.flat_logits.astype(np.float64)
             came = ids[start + 1 : start + 1 + len(rows)]
             own = np.arange(len(rows)), came
             probs = probabilities(rows)
-            order = np.argsort(-rows, axis=1, kind="stable")
             seen.nats.extend((-log_softmax(rows)[own]).tolist())
+            rows[:, hidden] = -np.inf
+            order = np.argsort(-rows, axis=1, kind="stable")
             seen.ranks.extend((1 + (probs > probs[own][:, None]).sum(axis=1)).tolist())
             for p, best in zip(probs, order[:, :top], strict=True):
                 seen.alternatives.append([Alternative(characters[k], float(p[k])) for k in best])
             if ws.readout.gates is not None:
                 _add_experts(seen, ws.readout.gates, came)
+    if len(hidden):
+        for of_label in (seen.nats, seen.ranks, seen.alternatives, seen.expert_probabilities, seen.gates,
+                         seen.counts_probabilities):  # fmt: skip
+            del of_label[:1]
     return seen
 
 

@@ -20,14 +20,14 @@ from charrnn.learning.observed import STATES, Found, differs, observed
 from charrnn.learning.reading import read_functions
 from charrnn.learning.report import Checked, Report
 from charrnn.learning.source import program_of
-from charrnn.learning.tasks import Caller, Task, find_tasks
+from charrnn.learning.tasks import Caller, Task, UnknownNamesError, find_tasks
 from charrnn.settings import nearest
 
 Result = tuple[Diagnosis, Layout, dict[str, Found]]
 SECONDS = 10.0
-LONGEST = 1.0  # seconds for pairs of mistakes
+LONGEST = 1.5  # seconds for generated mistakes in a layout
 SHALLOW = 8  # layouts in which single mistakes are tried
-DEEP = 2  # layouts in which pairs of mistakes are tried
+DEEP = 2  # layouts in which generated mistakes and pairs are tried
 
 
 def check(function: Callable[..., Any], like: str | None = None, *, seconds: float = SECONDS) -> Report:
@@ -72,31 +72,52 @@ def check_program(program: Program, function: str | None, like: str | None, seco
     if like is not None and like not in STYLES:
         raise ConfigError(f"style '{like}' is not known{nearest(like, STYLES)}")
     tasks = find_tasks(read_functions(program.source, program.path), function, program.path)
-    return Report(program.path, tuple(_check_task(program, task, like, seconds) for task in tasks))
+    checked: list[Checked] = []
+    refused: list[tuple[str, ConfigError]] = []  # of something else than a recurrent network, perhaps
+    failed: list[tuple[str, ConfigError]] = []
+    for task in tasks:
+        found = _tried(program, task, like, seconds)
+        if isinstance(found, Checked):
+            checked.append(found)
+        else:
+            (refused if isinstance(found, UnknownNamesError) else failed).append((task.backward.name, found))
+    if not checked or (failed and not any(c.mistakes for c in checked)):
+        raise (failed or refused)[0][1]
+    return Report(program.path, tuple(checked), tuple((name, str(error)) for name, error in [*refused, *failed]))
+
+
+def _tried(program: Program, task: Task, like: str | None, seconds: float) -> Checked | ConfigError:
+    try:
+        return _check_task(program, task, like, seconds)
+    except ConfigError as error:
+        return error
 
 
 def _check_task(program: Program, task: Task, like: str | None, seconds: float) -> Checked:
     caller = Caller(task)
     tried = list(caller.layouts(like))
     if not tried:
-        raise ConfigError(
+        raise UnknownNamesError(
             f"'{task.backward.name}': the names of its parameters are not known: call them U, W, b, V, c, or Wxh, "
             "Whh, bh, Why, by, or as your course does"
         )
     outcomes = run_isolated(program, [caller.plan(layout) for layout in tried], caller.arrays, seconds)
     results = _compared(task, tried, outcomes)
-    if (not results or any(results[0][0].cost[:2])) and (turned := list(caller.layouts(like, turned=True))):
+    if (not results or not results[0][0].clean) and (turned := list(caller.layouts(like, turned=True))):
         again = run_isolated(program, [caller.plan(layout) for layout in turned], caller.arrays, seconds)
         results = sorted(results + _compared(task, turned, again), key=lambda r: r[0].cost)
     if not results:
         raise ConfigError(_cannot_run(program, task, outcomes))
-    if any(results[0][0].cost[:2]):
+    if not results[0][0].clean:
         shallow = [(diagnose(layout, found), layout, found) for _, layout, found in results[:SHALLOW]]
         results = sorted(shallow, key=lambda r: r[0].cost)
     best, layout, found = results[0]
     if best.unexplained:
-        end = time.monotonic() + LONGEST
-        deeper = [(diagnose(layout, found, end), layout, found) for _, layout, found in results[:DEEP]]
+        deeper = []
+        for _, layout, found in results[:DEEP]:
+            deeper.append((diagnose(layout, found, time.monotonic() + LONGEST), layout, found))
+            if not deeper[-1][0].unexplained:
+                break
         best, layout, found = min(deeper, key=lambda r: r[0].cost)
     named = list(best.mistakes)
     warnings: list[Named] = []
@@ -126,11 +147,15 @@ def _compared(task: Task, tried: list[Layout], outcomes: list[Outcome]) -> list[
 def _located(best: Diagnosis, layout: Layout, found: dict[str, Found], named: list[Named]) -> list[Named]:
     """Name the arrays that no mistake explains."""
     keys = {f.name: key for key, f in found.items()}
+    by_equation: dict[str, list[str]] = {}
+    for name in best.unexplained:
+        by_equation.setdefault(label(layout, keys.get(name, "")), []).append(name)
+    right = f"Right are {', '.join(best.right)}." if best.right else "No array is right."
     located = [
-        Named("not-identified", name, label(layout, keys.get(name, "")),
-              f"{name} is wrong, in a way that is not in the catalogue. "
-              + (f"Right are {', '.join(best.right)}." if best.right else "No array is right."))
-        for name in best.unexplained
+        Named("not-identified", ", ".join(names), equation,
+              f"{', '.join(names)} {'are' if len(names) > 1 else 'is'} wrong, in a way that no known mistake explains. "
+              + right)
+        for equation, names in by_equation.items()
     ]  # fmt: skip
     return [*(named if len(best.right) > len(best.unexplained) else []), *located]
 

@@ -7,7 +7,7 @@ one with the fewest parts that leaves nothing unexplained is the answer; what no
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from itertools import combinations
 from typing import Any, NamedTuple
@@ -16,10 +16,11 @@ import numpy as np
 
 from charrnn.learning.case import Case
 from charrnn.learning.layouts import Layout
-from charrnn.learning.mistakes import HEAD, MISTAKES, Mistake
+from charrnn.learning.mistakes import HEAD, MISTAKES, Mistake, generated
 from charrnn.learning.observed import STATES, Found, differs
 
 TOLERANCE = 2e-5  # a program may compute in float32, or add a small number inside a logarithm
+LONGEST_OF_PAIRS = 0.5  # seconds
 LOG_2 = float(np.log(2))
 
 
@@ -39,16 +40,26 @@ class Diagnosis(NamedTuple):
     mistakes: tuple[Named, ...]
     right: tuple[str, ...]  # arrays that are as they should be
     scale: float = 1.0
+    missing: int = 0  # parameters whose gradient was not found
 
     @property
     def cost(self) -> tuple[float, ...]:
-        return (len(self.unexplained), len(self.mistakes), -len(self.right))
+        off, fitting = len(self.unexplained) + self.missing, len(self.mistakes) + len(self.right)
+        return (off / max(1, off + fitting), len(self.mistakes), -fitting)
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing that was found is wrong."""
+        return not self.unexplained and not self.mistakes
 
 
 @lru_cache(4096)
 def outputs(case: Case, mistakes: tuple[Mistake, ...]) -> dict[str, Any] | None:
-    """The reference's loss, states and gradients with mistakes."""
-    return case.reference(mistakes)
+    """The reference's loss, states and gradients with mistakes; None if they exclude each other or cannot run."""
+    try:
+        return case.reference(mistakes)
+    except (LookupError, NameError, ValueError):  # a generated line that takes what is not there yet
+        return None
 
 
 def scales(case: Case) -> dict[float, str]:
@@ -84,24 +95,72 @@ def diagnose(layout: Layout, found: dict[str, Found], end: float | None = None) 
     case = layout.case
     known = [m for m in MISTAKES[case.network] if (case.kind == "loss" or m.where != HEAD) and not m.large]
     best = fits = compare(layout, found)
-    if not best.unexplained and not best.mistakes:
+    if best.clean:
         return best
+    fitting = _fitting(layout, found, ())
     for mistake in known:
-        best = _better(best, _with(layout, found, (mistake,)))
+        best = _better(best, _with(layout, found, (mistake,), fitting))
     if end is None or not best.unexplained:
         return best
+    for mistake in _possible(layout, found, fits):
+        if time.monotonic() > end:
+            break
+        best = _better(best, _with(layout, found, (mistake,), fitting))
+        if not best.unexplained:
+            return best
     # A mistake that changes an array which is right cannot be one of two.
     possible = [m for m in known if not set(fits.right) & set(_named(m, layout, found).array.split(", "))]
+    end = max(end, time.monotonic() + LONGEST_OF_PAIRS)
     for pair in combinations(possible, 2):
-        best = _better(best, _with(layout, found, pair))
+        best = _better(best, _with(layout, found, pair, fitting))
         if (not best.unexplained and len(best.mistakes) <= 2) or time.monotonic() > end:
             break
     return best
 
 
-def _with(layout: Layout, found: dict[str, Found], mistakes: tuple[Mistake, ...]) -> Diagnosis | None:
+def _possible(layout: Layout, found: dict[str, Found], fits: Diagnosis) -> Iterator[Mistake]:
+    """The generated mistakes that may explain what is wrong: by the arrays that a line reaches."""
+    names = {name: part.split(".")[0].replace("J", "U") for part, name in layout.naming.names}
+    of = {key: names.get(key, key.strip("$")) for key in found if key not in ("$loss", *STATES)}
+    wrong = {part for key, part in of.items() if found[key].name not in fits.right}
+    for mistake in generated(layout.case.network):
+        target = mistake.line.partition("=")[0].strip(" +").partition("[")[0]
+        own = target.removeprefix("d_")
+        if mistake.where == HEAD:
+            reached = {"V", "c"} if target == "d_o" else {own} & {"V", "c"}
+            possible = layout.case.kind == "loss" and reached <= wrong and (len(wrong) == 1 or own in ("o", "out"))
+        elif own in ("U", "W", "b", "bh", "x"):  # nothing else depends on it
+            possible = wrong in ({own}, {"U"} if layout.naming.joined else {own})
+        else:
+            possible = (not wrong & {"V", "c"} and len(wrong) > 1) or wrong == {"h0"}
+        if possible:
+            yield mistake
+
+
+def _with(layout: Layout, found: dict[str, Found], mistakes: tuple[Mistake, ...], fitting: int) -> Diagnosis | None:
+    """The explanation by mistakes; None if they explain no more arrays than fit without."""
     reference = outputs(layout.case, mistakes)
-    return None if reference is None else _explain(layout, found, reference, mistakes)
+    if reference is None or _fitting(layout, found, mistakes) <= fitting:
+        return None
+    return _explain(layout, found, reference, mistakes)
+
+
+def _fitting(layout: Layout, found: dict[str, Found], mistakes: tuple[Mistake, ...]) -> int:
+    """How many arrays are as the mistakes make them."""
+    reference = outputs(layout.case, mistakes)
+    assert reference is not None
+    expected = layout.expected(reference)
+    gradients = [k for k in found if k not in ("$loss", *STATES)]
+    largest = max((float(np.max(np.abs(found[k].value), initial=0)) for k in gradients), default=0.0)
+
+    def fits(key: str, scale: float) -> bool:
+        return differs(found[key].value, np.clip(scale * expected[key], -largest, largest)) <= TOLERANCE
+
+    if mistakes and not any(fits(k, s) for k in gradients[:3] for s in scales(layout.case)):
+        return 0
+    others = sum(differs(found[k].value, expected[k]) <= TOLERANCE for k in found if k in STATES)
+    loss = "$loss" in found and _scale_of_loss(found, expected, scales(layout.case)) is not None
+    return others + loss + max(sum(fits(k, s) for k in gradients) for s in scales(layout.case))
 
 
 def _better(a: Diagnosis, b: Diagnosis | None) -> Diagnosis:
@@ -127,7 +186,7 @@ def _explain(
         for scale in order
         if fits[scale] or scale in (of_loss, 1.0)
     ]
-    return min(explanations, key=lambda e: e.cost[:2])
+    return min(explanations, key=lambda e: (len(e.unexplained), len(e.mistakes)))
 
 
 def _at_scale(
@@ -161,7 +220,8 @@ def _at_scale(
                   f"{'large' if scale > of_loss else 'small'}.")
         )  # fmt: skip
     lines = [_named(m, layout, found) for m in mistakes]
-    return Diagnosis(tuple(unexplained), (*lines, *named), tuple(right), scale)
+    missing = sum(name not in found and name in expected for _, name in layout.naming.names)
+    return Diagnosis(tuple(unexplained), (*lines, *named), tuple(right), scale, missing)
 
 
 def _same(a: float, b: float) -> bool:

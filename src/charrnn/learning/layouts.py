@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from charrnn.learning.case import GATES, Case, K
-from charrnn.learning.names import BIASES, JOINED, PAIRS, PARTS, SINGLE, spelled
+from charrnn.learning.names import BIASES, JOINED, PAIRS, PARTS, SINGLE, spelled, spelled_part
 from charrnn.learning.names import GATES as LETTERS
 
 Arrays = dict[str, Any]
@@ -138,31 +138,44 @@ class Layout:
 
 def namings(tokens: set[str], network: str, reads_out: bool) -> Iterator[Naming]:
     """The ways in which a program with these names can have called its arrays."""
-    readout = [(part, name) for part in ("V", "c") if (name := spelled(tokens, PARTS[part]))]
+    readout = _readout(tokens)
     if reads_out and not any(part == "V" for part, _ in readout):
         return
-    found = {part: spelled(tokens, PARTS[part]) for part in ("U", "W", "b", "bh")}
+    found = {part: spelled_part(tokens, part) if part != "bh" else spelled(tokens, PARTS[part]) for part in
+             ("U", "W", "b", "bh")}  # fmt: skip
     used = {name for _, name in readout}
     if network == "gru_before":
         found["bh"] = None
         if (bh := spelled(tokens, "biashh bhh")) and bh != found["b"]:
             return
-    if found["U"] and found["W"] and found["U"] != found["W"]:
-        parts = ("U", "W", "b", "bh") if network == "gru" else ("U", "W", "b")
-        found["bh"] = found["bh"] if found["bh"] != found["b"] else None
-        yield Naming((*((k, name) for k in parts if (name := found[k]) and name not in used), *readout))
-    gates = GATES[network]
+    gates, separate = GATES[network], []
     if network != "rnn":
         for kinds in [*((("U", u), ("W", w)) for u, w in PAIRS), *((("J", j),) for j in SINGLE)]:
             for b, bh in BIASES:
                 patterns = [*kinds, ("b", b), *([("bh", bh)] if bh and network == "gru" else [])]
                 names = [(f"{kind}.{g}", _of_gate(tokens, pattern, g)) for kind, pattern in patterns for g in gates]
                 given = [name for _, name in names]
+                of_gates = {name for name in given if name}
+                readout = _readout(tokens - of_gates)
+                if reads_out and not any(part == "V" for part, _ in readout):
+                    continue
                 if all(given) and len(set(given)) == len(given) and (bh == "" or len(patterns) > len(kinds) + 1):
-                    yield Naming((*names, *readout), True, kinds[0][0] == "J")  # type: ignore[arg-type]
+                    separate.append(Naming((*names, *readout), True, kinds[0][0] == "J"))  # type: ignore[arg-type]
+    if separate:
+        yield from separate
+        return
+    readout = _readout(tokens)
+    if found["U"] and found["W"] and found["U"] != found["W"]:
+        parts = ("U", "W", "b", "bh") if network == "gru" else ("U", "W", "b")
+        found["bh"] = found["bh"] if found["bh"] != found["b"] else None
+        yield Naming((*((k, name) for k in parts if (name := found[k]) and name not in used), *readout))
     joined = spelled(tokens - {name for _, name in readout}, JOINED)
     if joined and found["b"] and not (found["U"] and found["W"] and found["U"] != found["W"]):
         yield Naming((("J", joined), ("b", found["b"]), *readout), joined=True)
+
+
+def _readout(tokens: set[str]) -> list[tuple[str, str]]:
+    return [(part, name) for part in ("V", "c") if (name := spelled_part(tokens, part))]
 
 
 def _of_gate(tokens: set[str], pattern: str, gate: str) -> str | None:

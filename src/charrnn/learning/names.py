@@ -7,6 +7,7 @@ are the biases of the state and the logits, and bh is the GRU's second.
 from __future__ import annotations
 
 import re
+from functools import cache
 
 PARTS = {
     "U": "U Wxh Whx Wax Wx weightih Wih Whx Win Winput Uh Wxhs Wx2h Wi2h Wxa",
@@ -16,7 +17,26 @@ PARTS = {
     "V": "V Why Wyh Wya Wy Who weightout Wout Wo Wha Wh2o Wr Woutput",
     "c": "c by bo bout cout biasout b2 boutput bV bias2",
 }
-JOINED = "W Wg Wgates Wlstm Wgru weight Wall Wx"  # one matrix over [h; x] or [x; h]
+# Names as they are composed: a matrix between two places, a bias of a place.
+_M, _B = r"(?:w|weights?|mat|theta|kernel)", r"(?:b|bias|biases)"
+_IN = r"(?:x|i|in|inp|inputs?|e|emb|embed|embedding)"
+_STATE = r"(?:h|a|s|hid|hidden|rec|recurrent|r|states?)"
+_OUT = r"(?:y|o|out|outputs?|v|vocab|logits?|dec|decoder|readout|fc|proj|q|pred|scores?)"
+
+
+def _between(source: str, target: str) -> str:
+    """A matrix from one place to another, under the names of both: Wxh, xhW, x2h."""
+    return rf"{_M}{source}(?:2|to)?{target}|{_M}{target}{source}|{source}(?:2|to)?{target}{_M}|{source}(?:2|to){target}"
+
+
+SHAPES = {
+    "U": _between(_IN, _STATE) + rf"|{_M}{_IN}|{_IN}{_M}",
+    "W": _between(_STATE, _STATE) + rf"|{_M}{_STATE}|{_STATE}{_M}",
+    "V": _between(_STATE, _OUT) + rf"|{_M}{_OUT}|{_OUT}{_M}",
+    "b": rf"{_B}{_STATE}|{_STATE}{_B}|{_B}rnn",
+    "c": rf"{_B}{_OUT}|{_OUT}{_B}",
+}
+JOINED = "W Wg Wgates Wlstm Wgru weight Wall Wx Wxh Wh Wrnn"  # one matrix over [h; x] or [x; h]
 GATES = {"i": "i", "f": "f", "g": "c g a ctilde", "o": "o", "r": "r", "z": "z u", "n": "n h c g htilde hhat"}
 # of a gate's matrices: over input and state, or over both at once; {} is its letter
 PAIRS = (("Wx{}", "Wh{}"), ("W{}x", "W{}h"), ("Wi{}", "Wh{}"), ("U{}", "W{}"), ("W{}", "U{}"), ("Ux{}", "Uh{}"))
@@ -29,17 +49,27 @@ ARGUMENTS = {
     "h0": "h0 hprev prevh h a0 aprev state hinit hidden inith hprevious prevhidden initialstate hstart s0 hin preva",
     "c0": "c0 cprev prevc cinit cellstate initc",
     "params": "params parameters p rnn model weights theta net param network lstm gru cell",
-    "d_out": "dh da dout dhs doutputs dhall dhout das",
-    "d_last": "dnexth danext dhnext dht dnexta dh",
+    "d_out": "dh da dout dhs doutputs dhall dhout das dstates dhidden",
+    "d_last": "dnexth danext dhnext dht dnexta dh dhcurr dhcur dhnew",
     "d_c_last": "dnextc dcnext dct dc",
     "cache": "cache caches saved memory",
-    "K": "vocabsize v k d nx inputsize vocab numclasses ny vocablen nchars outputsize",
-    "H": "hiddensize h m nh na nhidden hiddendim numhidden units",
-    "T": "seqlength seqlen t tau n timesteps tx length numsteps",
-    "B": "batchsize n batch",
+    "K": "vocab v k d nx ny",
+    "H": "h m na units",
+    "T": "t tau n tx length",
+    "B": "n batch",
+    "J": "",
     "rate": "learningrate lr eta alpha",
 }
-SIZES = ("K", "H", "T", "B")
+SIZES = ("K", "H", "T", "B", "J")  # J is H + K, of joined arrays
+# A size under a longer name: one of these, with size, dim, len, n, num … before or after it.
+CORES = {
+    "K": "vocab v k d x in input out output y char chars class classes embed feature features unique alphabet xdim",
+    "H": "h hid hidden m a units neurons state rnn cell hiddenlayer hiddenunits nodes",
+    "T": "seq sequence tau t steps time timesteps window unroll step",
+    "B": "batch b minibatch",
+    "J": "z concat joined stacked",
+}
+_SIZE_WORD = r"size|sz|dimension|dim|length|len|count|number|num|nr|no"
 OUTPUTS = {
     "loss": "loss cost l j lossvalue totalloss meanloss",
     "last": "h0 hprev h hs a last hlast hfinal hnext nexth hn ht hout anext hstate state",
@@ -56,6 +86,28 @@ def plain(name: str) -> str:
     return name.replace("_", "")
 
 
+@cache
+def size_of(name: str) -> str:
+    """The size that a name stands for, one of `SIZES`; "" if it is none."""
+    small = plain(name).lower()
+    for size in SIZES:
+        if is_one_of(name, ARGUMENTS[size]):
+            return size
+    affixed = re.fullmatch(rf"(?:{_SIZE_WORD}|n)(\w+)|(\w+)(?:{_SIZE_WORD})", small)
+    cores = [small] if len(small) > 4 else []
+    cores += [(affixed[1] or affixed[2]).removesuffix("s")] if affixed else []
+    return next(
+        (size for core in cores for size, known in CORES.items() if {core, core + "s"} & set(known.split())), ""
+    )
+
+
+@cache
+def part_of(name: str) -> str:
+    """The part that a name stands for by its shape, as U for W_input_to_hidden; "" if it has none of the shapes."""
+    small = plain(name).lower()
+    return next((part for part, shape in SHAPES.items() if re.fullmatch(shape, small)), "")
+
+
 def is_one_of(name: str, known: str) -> bool:
     """Whether a name, in small letters, is among those known."""
     return plain(name).lower() in known.split()
@@ -67,6 +119,11 @@ def spelled(tokens: set[str], wanted: str) -> str | None:
     by_small = {name.lower(): token for name, token in by_plain.items() if len(name) > 1}
     exact = next((by_plain[name] for name in wanted.split() if name in by_plain), None)
     return exact or next((by_small[name.lower()] for name in wanted.split() if name.lower() in by_small), None)
+
+
+def spelled_part(tokens: set[str], part: str) -> str | None:
+    """The token that names a part of the network: under one of its usual names, or in a name of that shape."""
+    return spelled(tokens, PARTS[part]) or next((t for t in sorted(tokens) if part_of(t) == part), None)
 
 
 def without_d(name: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -57,7 +58,8 @@ def observed(task: Task, layout: Layout, outcome: Outcome, expected: dict[str, A
             result[fits[0]] = Found(name, value)
         elif fits and len(fits) == sum(_same_shape(v, value) for _, v, _ in rest[k:]):
             result[fits[0]] = Found(name, value)  # as many as there are places: in the order of the parameters
-    return result
+    unnamed = {k: f for k, f in result.items() if f.name.isdigit() and not k.startswith("$")}
+    return result | {k: Found(f"d{k}", f.value) for k, f in unnamed.items()}
 
 
 def _role(name: str, inside: bool, value: Any, expected: dict[str, Any], forward_only: bool) -> str:
@@ -76,7 +78,7 @@ def _role(name: str, inside: bool, value: Any, expected: dict[str, Any], forward
             for key in ("x", "h0", "c0"):
                 if f"${key}" in expected and is_one_of(base, OUTPUTS[key]):
                     return f"${key}"
-            return ""
+            return "$h0" if "$c0" not in expected and "$h0" in expected and is_one_of(base, OUTPUTS["c0"]) else ""
     if "$loss" in expected and np.size(value) == 1 and (is_one_of(name, OUTPUTS["loss"]) or not inside):
         return "$loss"
     if inside:
@@ -100,9 +102,13 @@ def _same_shape(a: Any, b: Any) -> bool:
 
 def differs(a: Any, b: Any) -> float:
     """The relative difference of two arrays, whatever their axes of length 1; infinite where shapes differ."""
-    a, b = np.squeeze(np.asarray(a, float)), np.squeeze(np.asarray(b, float))
+    a, b = np.asarray(a, float), np.asarray(b, float)
     if a.shape != b.shape:
-        return float("inf")
-    scale = float(np.linalg.norm(a) + np.linalg.norm(b))
-    error = float(np.linalg.norm(a - b)) / scale if scale else 0.0
-    return error if np.isfinite(error) else float("inf")
+        a, b = np.squeeze(a), np.squeeze(b)
+        if a.shape != b.shape:
+            return float("inf")
+    a, b = a.ravel(), b.ravel()
+    d = a - b
+    scale = math.sqrt(a @ a) + math.sqrt(b @ b)
+    error = math.sqrt(d @ d) / scale if scale else 0.0
+    return error if math.isfinite(error) else float("inf")

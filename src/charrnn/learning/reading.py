@@ -43,9 +43,11 @@ def read_functions(source: str, path: str) -> dict[str, Function]:
     for owner in (node for node in tree.body if isinstance(node, ast.ClassDef)):
         methods = {node.name: node for node in owner.body if isinstance(node, ast.FunctionDef)}
         for name, node in methods.items():
-            if node.args.args and not node.decorator_list and name != "__init__":
+            if node.args.args and not node.decorator_list:
                 full = f"{owner.name}.{name}"
-                found[full] = _function(full, node, nodes | methods, imported, source)
+                made = set(_tokens(methods["__init__"])) if "__init__" in methods else set()
+                function = _function(full, node, nodes | methods, imported, source)
+                found[full] = function._replace(tokens=function.tokens | made)
     return found
 
 

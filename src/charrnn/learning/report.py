@@ -25,6 +25,9 @@ class Report(NamedTuple):
 
     program: str
     functions: tuple[Checked, ...]
+    not_checked: tuple[
+        tuple[str, str], ...
+    ] = ()  # functions that are no recurrent network's or cannot be called, and why
 
     @property
     def mistakes(self) -> list[Named]:
@@ -55,6 +58,7 @@ class Report(NamedTuple):
                 {"function": f.function, "network": f.network, "right": list(f.right), "missing": list(f.missing)}
                 for f in self.functions
             ],
+            "not_checked": [{"function": name, "why": why} for name, why in self.not_checked],
         }
 
     def as_gradescope(self, points: float = 1.0) -> dict[str, Any]:
@@ -67,7 +71,8 @@ class Report(NamedTuple):
         return {"score": sum(t["score"] for t in tests), "tests": tests}
 
     def __str__(self) -> str:
-        return "\n".join(line for f in self.functions for line in _lines(f))
+        lines = [line for f in self.functions for line in _lines(f)]
+        return "\n".join([*lines, *(f"{name}: not checked: {why}" for name, why in self.not_checked)])
 
     def __repr__(self) -> str:
         return str(self)

@@ -17,6 +17,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,20 @@ FORBIDDEN = ("os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.truncate", "o
              "os.symlink", "os.system", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.kill",
              "os.killpg", "subprocess.Popen", "socket.connect", "socket.bind", "shutil.rmtree", "ctypes.dlopen",
              "signal.pthread_kill", "os.putenv", "webbrowser.open")  # fmt: skip
+MAKES = re.compile("init|make|create|new_|build|param|^[A-Z]")  # what may run when a program is loaded
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+
+
+MADE = "$made"  # where a plan keeps its object
+BOXES = (
+    ("v", "d"),
+    ("value", "grad"),
+    ("data", "grad"),
+    ("val", "grad"),
+    ("w", "dw"),
+    ("value", "gradient"),
+    ("W", "dW"),
+)
 
 
 class Parameters(dict):  # type: ignore[type-arg]
@@ -72,7 +86,9 @@ def harmless(node: ast.stmt, own: set[str]) -> bool:
         return all(isinstance(n, (ast.Import, ast.ImportFrom, ast.Pass, ast.Assign)) for n in node.body)
     if isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)) and node.value is not None:
         called = {n.func.id for n in ast.walk(node.value) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
-        return not called & (own | {"input", "open"})
+        return not {name for name in called & (own | {"input"}) if not MAKES.search(name)}
+    if isinstance(node, ast.With):
+        return all(isinstance(n, (ast.Assign, ast.Expr)) for n in node.body) and "open" in ast.dump(node.items[0])
     return False
 
 
@@ -85,11 +101,18 @@ def compiled(source: str, path: str) -> list[Any]:
 
 def load(statements: list[Any], path: str) -> dict[str, Any]:
     """The names that a program defines."""
-    module: dict[str, Any] = {"__name__": "checked", "__file__": path}
+    module: dict[str, Any] = {"__name__": "checked", "__file__": path, "open": sample}
     for statement in statements:
         with contextlib.suppress(Exception):  # a name that is missing shows when it is used
             exec(statement, module)
+    if module["open"] is sample:
+        del module["open"]
     return module
+
+
+def sample(*_: Any, **__: Any) -> io.StringIO:
+    """What `open` gives while the program is loaded: a text with as many characters as the case has."""
+    return io.StringIO("abacadaeafag" * 9)
 
 
 def revived(value: Any, arrays: dict[str, Any], done: list[Any], module: dict[str, Any]) -> Any:
@@ -101,9 +124,7 @@ def revived(value: Any, arrays: dict[str, Any], done: list[Any], module: dict[st
             step, index = value["$result"]
             return done[step] if index is None else done[step][index]
         if "$object" in value:
-            made = object.__new__(module[value["$object"]])
-            vars(made).update({k: revived(v, arrays, done, module) for k, v in value["attributes"].items()})
-            return made
+            return the_object(value, arrays, done, module)
         if "$params" in value:
             return Parameters({k: revived(v, arrays, done, module) for k, v in value["$params"].items()})
         return {k: revived(v, arrays, done, module) for k, v in value.items()}
@@ -112,13 +133,54 @@ def revived(value: Any, arrays: dict[str, Any], done: list[Any], module: dict[st
     return value
 
 
+def the_object(value: dict[str, Any], arrays: dict[str, Any], done: list[Any], module: dict[str, Any]) -> Any:
+    """The object whose methods a plan calls, one for all of them, with the parameters of the case."""
+    made: Any = module.get(MADE)
+    if made is None:
+        kind = module[value["$object"]]
+        try:
+            made = kind(**value["given"])
+        except Exception:  # its constructor takes something else
+            made = object.__new__(kind)
+        for name, size in value["sizes"].items():
+            if isinstance(vars(made).get(name, 0), (int, np.integer)):
+                setattr(made, name, size)
+        for name, given in value["parameters"].items():
+            if not bound(made, name, revived(given, arrays, done, module)):
+                setattr(made, name, revived(given, arrays, done, module))
+        module[MADE] = made
+    return made
+
+
+def bound(owner: Any, name: str, array: Any, depth: int = 0) -> bool:
+    """Put an array in the place that has its name: in an object or a dictionary, or in those that they hold."""
+    places = owner if isinstance(owner, dict) else getattr(owner, "__dict__", {})
+    same = [key for key in places if isinstance(key, str) and key.replace("_", "") == name.replace("_", "")]
+    for key in same:
+        if isinstance(places[key], np.ndarray):
+            places[key] = array
+            return True
+        for value, gradient in BOXES:  # an object that holds an array and its gradient
+            if hasattr(places[key], value) and hasattr(places[key], gradient):
+                setattr(places[key], value, array)
+                setattr(places[key], gradient, np.zeros_like(array))
+                return True
+    inner = [v for k, v in places.items() if isinstance(k, str) and not k.startswith("__") and depth < 2
+             and (isinstance(v, dict) or type(v).__module__ == "checked")]  # fmt: skip
+    return any(bound(value, name, array, depth + 1) for value in inner)
+
+
 def flattened(value: Any, path: str = "", depth: int = 0) -> dict[str, Any]:
     """The numbers of a result, by their path: what is no number is left out."""
     found: dict[str, Any] = {}
     if isinstance(value, dict) or (hasattr(value, "__dict__") and not isinstance(value, np.ndarray)):
         items = value.items() if isinstance(value, dict) else vars(value).items()
         for key, each in items if depth < 4 else ():
-            found |= flattened(each, f"{path}/{key}", depth + 1)
+            box = next((g for v, g in BOXES if hasattr(each, v) and hasattr(each, g)), "")
+            if box and not isinstance(each, np.ndarray):
+                found |= flattened(getattr(each, box), f"{path}/d{key}", depth + 1)
+            else:
+                found |= flattened(each, f"{path}/{key}", depth + 1)
     elif isinstance(value, (tuple, list)) and depth < 4:
         with contextlib.suppress(Exception):
             if isinstance(value, list) and value and np.asarray(value).dtype.kind in "fiu" and path:
@@ -140,7 +202,12 @@ def run(
     done: list[Any] = []
     try:
         module = load(statements, path)
-        module.update({k: revived(v, arrays, done, module) for k, v in plan["globals"].items()})
+        for name, value in plan["globals"].items():
+            array = revived(value, arrays, done, module)
+            if not isinstance(array, np.ndarray) or not bound(module, name, array):
+                module[name] = array
+        for name, value in plan["boxed"].items():
+            bound(module, name, revived(value, arrays, done, module))
         for call in plan["calls"]:
             given = {k: revived(v, arrays, done, module) for k, v in call["arguments"].items()}
             owner, _, method = call["function"].rpartition(".")
@@ -148,6 +215,9 @@ def run(
             done.append(function(**given))
             if owner and done[-1] is None:  # the gradients are attributes of the object
                 done[-1] = next(iter(given.values()))
+            boxes = {k: v for k, v in module.items() if type(v).__module__ == "checked" and call is plan["calls"][-1]}
+            if boxes and not owner:  # … or of objects that hold the parameters
+                done[-1] = (*(done[-1] if isinstance(done[-1], tuple) else (done[-1],)), boxes)
     except BaseException as error:
         line = ""
         trace = error.__traceback__
@@ -190,6 +260,7 @@ def main(folder: str) -> None:
     os.chdir(folder)
     np.savez("results.npz", **kept)
     Path("results.json").write_text(json.dumps(outcomes))
+    os._exit(0)  # not waiting for threads that the program started
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import numpy as np
 from charrnn.errors import ConfigError
 from charrnn.learning.case import H, K
 from charrnn.learning.layouts import Layout, layouts, namings
-from charrnn.learning.names import ARGUMENTS, SIZES, is_one_of, plain
+from charrnn.learning.names import ARGUMENTS, SIZES, is_one_of, plain, size_of, without_d
 from charrnn.learning.reading import Function
 
 BACKWARD = re.compile(r"back_?ward|back_?prop|bptt|grad|loss_?fun|loss_?and|lossf|_bwd|^bwd", re.IGNORECASE)
@@ -23,6 +23,10 @@ FORWARD_FOR = (("backward_pass", "forward_pass"), ("backward", "forward"), ("Bac
                ("gradients", "forward"), ("grads", "forward"))  # fmt: skip
 
 
+class UnknownNamesError(ConfigError):
+    """The names of a function's arguments do not say which array is which."""
+
+
 @dataclass(frozen=True)
 class Task:
     """A backward pass, or a function that does both passes, and the forward pass that it needs."""
@@ -31,6 +35,7 @@ class Task:
     forward: Function | None
     kind: str  # loss, layer or step, as in a case
     networks: tuple[str, ...]
+    maker: Function | None = None  # `__init__` of the class that they belong to
 
     @property
     def tokens(self) -> set[str]:
@@ -50,8 +55,14 @@ def find_tasks(functions: dict[str, Function], wanted: str | None, path: str) ->
     if wanted and re.search("forward", wanted, re.IGNORECASE) and not BACKWARD.search(wanted):
         partner = wanted.replace("forward", "backward").replace("Forward", "Backward")
         wanted = partner if partner in functions else wanted
-    names = [wanted] if wanted else [name for name in functions if BACKWARD.search(name)]
-    tasks = [task for name in names if (task := _task(functions[name], functions))]
+    callable_ = {name: f for name, f in functions.items() if not name.endswith("__")}
+    names = [wanted] if wanted else [name for name in callable_ if BACKWARD.search(name.rpartition(".")[2])]
+    tasks = [task for name in names if (task := _task(functions[name], callable_))]
+    if not wanted and not any(task.kind == "loss" for task in tasks):  # under another name: it returns gradients
+        others = [f for name, f in callable_.items() if name not in names and any(map(_is_gradient, f.returns))]
+        tasks += [task for f in others if (task := _task(f, callable_)) and task.kind == "loss"]
+    tasks = [replace(t, maker=functions.get(t.backward.name.rpartition(".")[0] + ".__init__")) for t in tasks]
+    functions = callable_
     if not tasks:
         what = f"'{wanted}'" if wanted else "no function"
         raise ConfigError(
@@ -73,19 +84,25 @@ def _task(function: Function, functions: dict[str, Function]) -> Task | None:
         makers = [f for f in makers if "inputs" in {slot_of(p, "") for p in f.parameters}]
         forward = makers[0] if len(makers) == 1 else None
     upstream = [p for p in function.parameters if is_one_of(p, ARGUMENTS["d_out"]) or is_one_of(p, ARGUMENTS["d_last"])]
+    networks = _networks(function, forward)
+    if not upstream and "gru" in networks:  # whose state is called c by some
+        upstream = [p for p in function.parameters if is_one_of(p, ARGUMENTS["d_c_last"])]
     if upstream and "targets" not in slots:
         one = re.search("step|cell", function.name, re.IGNORECASE) or "next" in plain(upstream[0]).lower()
         cells = any(is_one_of(p, ARGUMENTS["d_c_last"]) for p in function.parameters)
         kind = "step" if one or cells else "layer"
-        return Task(function, forward, kind, _networks(function, forward)) if forward else None
+        return Task(function, forward, kind, networks) if forward else None
     if "targets" not in slots and not (forward and "targets" in {slot_of(p, "") for p in forward.parameters}):
         return None
     needs = {p for p in function.parameters if p not in function.optional and slot_of(p, "") in ("cache", "")}
     needs -= {p for p in needs if p in function.tokens and len(p) == 1 and p in "UWVbc"}
     returned = set(forward.returns) if forward else set()
-    return Task(
-        function, forward if needs & returned or "cache" in slots else None, "loss", _networks(function, forward)
-    )
+    split = forward and "inputs" not in slots and "inputs" in {slot_of(p, "") for p in forward.parameters}
+    return Task(function, forward if needs & returned or "cache" in slots or split else None, "loss", networks)
+
+
+def _is_gradient(name: str) -> bool:
+    return "grad" in name.lower() or any(without_d(n) for n in name.split("|"))
 
 
 def _keeps(f: Function) -> bool:
@@ -115,7 +132,7 @@ def slot_of(parameter: str, kind: str) -> str:
             continue
         if is_one_of(parameter, known):
             return slot
-    return ""
+    return size_of(parameter)
 
 
 class Caller:
@@ -129,6 +146,7 @@ class Caller:
     def layouts(self, style: str | None, turned: bool = False) -> Iterator[Layout]:
         """Every layout that the task's names allow."""
         taken = {slot_of(p, self.task.kind) for f in (self.task.forward, self.task.backward) if f for p in f.parameters}
+        taken |= {"h0"} if "c0" in taken and "gru" in self.task.networks else set()
         for network in self.task.networks:
             for naming in namings(self.task.tokens, network, self.task.kind == "loss"):
                 for layout in layouts(self.task.kind, network, naming, style, turned):
@@ -142,9 +160,10 @@ class Caller:
         functions = [f for f in (self.task.forward, self.task.backward) if f]
         free = set().union(*(f.free for f in functions))
         names: dict[str, Any] = {name: value for name, value in parameters.items() if name in free}
-        names |= {name: self._size(slot, layout) for name in free if (slot := _size_slot(name))}
+        names |= {name: self._size(slot, layout) for name in free if (slot := size_of(name))}
         calls = [{"function": f.name, "arguments": self._arguments(f, layout, d, parameters)} for f in functions]
-        return {"globals": names, "calls": calls}
+        boxed = {name: value for name, value in parameters.items() if name not in names}
+        return {"globals": names, "boxed": boxed, "calls": calls}
 
     def _arguments(self, f: Function, layout: Layout, d: dict[str, Any], parameters: dict[str, Any]) -> dict[str, Any]:
         given: dict[str, Any] = {}
@@ -152,11 +171,10 @@ class Caller:
         earlier = self.task.forward.returns if self.task.forward and f is self.task.backward else ()
         for name in f.parameters:
             slot = slot_of(name, layout.case.kind)
+            if "gru" in self.task.networks:
+                slot = {"c0": "h0", "d_c_last": "d_last"}.get(slot, slot)
             if "." in f.name and name == f.parameters[0]:
-                sizes = {
-                    n: self._size(slot, layout) for n in f.tokens if (slot := _size_slot(n)) and n not in parameters
-                }
-                given[name] = {"$object": f.name.partition(".")[0], "attributes": {**sizes, **parameters}}
+                given[name] = self._object(f, layout, parameters)
             elif self.task.forward and name in earlier and name not in self.task.forward.parameters:
                 given[name] = {"$result": [0, earlier.index(name) if len(earlier) > 1 else None]}
             elif name in parameters:
@@ -168,22 +186,31 @@ class Caller:
                 order = f.unpacked.get(name)
                 whole = {"$params": parameters}
                 given[name] = [parameters[n] for n in order] if order and set(order) <= parameters.keys() else whole
-            elif slot in SIZES and (name in f.optional or slot in used or slot == _size_slot(name)):
+            elif slot in SIZES and (name in f.optional or slot in used or slot == size_of(name)):
                 given[name] = self._size(slot, layout)
             elif slot in ("inputs", "targets", "h0", "c0", "d_out", "d_last", "d_c_last") and slot not in used:
                 given[name] = self._json(layout.argument(slot, d))
             elif slot == "rate" and name not in f.optional:
                 given[name] = 0.0
             elif name not in f.optional:
-                raise ConfigError(
+                raise UnknownNamesError(
                     f"'{f.name}' takes '{name}', a name that is not known: name it inputs, targets, h0, params, or as "
                     "the array that it is, such as Wxh"
                 )
             used.add(slot)
         return given
 
+    def _object(self, f: Function, layout: Layout, parameters: dict[str, Any]) -> dict[str, Any]:
+        """How to make the object of a method: what its constructor takes, and the attributes that it has then."""
+        sizes = {n: self._size(slot, layout) for n in f.tokens if (slot := size_of(n)) and n not in parameters}
+        given: dict[str, Any] = {}
+        if maker := self.task.maker:
+            wanted = [n for n in maker.parameters[1:] if size_of(n) or n not in maker.optional]
+            given = {n: self._size(slot, layout) if (slot := size_of(n)) else 0.1 for n in wanted}
+        return {"$object": f.name.partition(".")[0], "given": given, "sizes": sizes, "parameters": parameters}
+
     def _size(self, slot: str, layout: Layout) -> int:
-        return {"K": K, "H": H, "T": layout.case.steps, "B": layout.case.lanes}[slot]
+        return {"K": K, "H": H, "T": layout.case.steps, "B": layout.case.lanes, "J": H + K}[slot]
 
     def _json(self, value: Any) -> Any:
         """A value as JSON, with arrays kept aside."""
@@ -195,7 +222,3 @@ class Caller:
             self._known[key] = f"a{len(self._known)}"
             self.arrays[self._known[key]] = array
         return {"$array": self._known[key]}
-
-
-def _size_slot(name: str) -> str:
-    return next((slot for slot in SIZES if is_one_of(name, ARGUMENTS[slot])), "")

@@ -2,6 +2,7 @@
 
 from charrnn.ngrams.chains import CHAINS
 from charrnn.ngrams.choice import EXPERTS, RARE, choose_experts
+from charrnn.ngrams.compiled_reader import make_reader
 from charrnn.ngrams.experts import Experts, OnText, held_out, in_context
 from charrnn.ngrams.kept import KeptLogQ, Said
 from charrnn.ngrams.ngram import NGram, best_ngram, uniform_nats
@@ -23,5 +24,6 @@ __all__ = [
     "choose_experts",
     "held_out",
     "in_context",
+    "make_reader",
     "uniform_nats",
 ]  # fmt: skip

@@ -22,6 +22,7 @@ from typing import Protocol
 import numpy as np
 
 from charrnn.arrays import Array
+from charrnn.text.vocabulary import FIRST_LABEL
 
 REACH = 64  # characters
 ORDER = 7  # of the chain of characters: contexts of 0 to 6 characters. Orders 6 to 8 are equally good
@@ -100,6 +101,38 @@ class Recent(Characters):
 
     levels, of_block = 6, True
     salt = 200
+
+
+class Labels(Characters):
+    """Nothing; the label of the document; the same with the last 1, 2, …, 5 characters.
+
+    Of a label that is out of reach, nothing is known.
+    """
+
+    salt = 300
+
+    def __init__(self, characters: str) -> None:
+        self.first = 1 + sum(c < FIRST_LABEL for c in characters)  # the code of the first label
+
+    def keys(self, codes: Array) -> list[Array]:
+        columns = np.arange(codes.shape[1])
+        place = np.maximum.accumulate(np.where(codes >= self.first, columns, -REACH), axis=1)
+        label = np.take_along_axis(codes, np.maximum(place, 0), axis=1)
+        label[columns - place >= REACH] = 0
+        keys = super().keys(codes)
+        return [keys[0], *[mixed(key, label) for key in keys[:-1]]]
+
+    def along(self) -> Along:
+        keys: list[int] = []
+        characters, nothing = super().along(), mixed_number(0, self.salt)
+        next(characters)
+        label = age = 0
+        while True:
+            code = yield keys
+            label, age = (code, 0) if code >= self.first else (label, age + 1)
+            if age == REACH:
+                label = 0
+            keys = [mixed_number(key, label) for key in (nothing, *characters.send(code)[:-1])]
 
 
 class Words:
@@ -181,7 +214,7 @@ class Words:
                 keys.append(key)
 
 
-CHAINS: dict[str, type[Chain]] = {"characters": Characters, "words": Words, "recent": Recent}
+CHAINS: dict[str, type[Chain]] = {"characters": Characters, "words": Words, "recent": Recent, "labels": Labels}
 
 
 def along(chain: Chain) -> Callable[[int], list[int]]:

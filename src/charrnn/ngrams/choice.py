@@ -15,6 +15,7 @@ from charrnn.arrays import Array
 from charrnn.config import REGISTRIES
 from charrnn.ngrams.chains import CHAINS, is_letter, stands_alone
 from charrnn.settings import Setting
+from charrnn.text.vocabulary import BOUNDARY, FIRST_LABEL
 
 BEST = ("characters", "words")
 RARE = 2
@@ -48,11 +49,14 @@ SEEN = 1 << 20  # characters of a text that decide
 def choose_experts(choice: str, characters: str, ids: Array) -> tuple[str, ...]:
     """The chains that a choice means for a text, ids (N,), over a vocabulary.
 
-    `auto` and `adapting` leave the words out where more than half of the letters belong to a script without spaces.
+    `auto` and `adapting` leave the words out where more than half of the letters belong to a script without spaces. Of
+    labelled documents they count what follows each label, too.
     """
     chains = EXPERTS[choice].chains
     if chains[:2] != BEST:
         return chains
+    if characters.startswith(BOUNDARY) and characters[-1] >= FIRST_LABEL:
+        chains += ("labels",)
     counts = np.bincount(ids[:SEEN], minlength=len(characters))
     letters, alone = (counts @ np.array([test(c) for c in characters]) for test in (is_letter, stands_alone))
     return tuple(name for name in chains if name != "words") if alone > letters / 2 else chains

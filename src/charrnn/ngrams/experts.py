@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from charrnn.arrays import Array
 from charrnn.ngrams.blocks import MOST_COUNTED, Blocks
-from charrnn.ngrams.by_document import keys_by_document
+from charrnn.ngrams.by_document import Shuffled, keys_by_document
 from charrnn.ngrams.chains import CHAINS, KEY_BITS, REACH, Chain, mixed
+from charrnn.ngrams.compiled_counts import CompiledCounts
 from charrnn.ngrams.distributions import Shares
 from charrnn.ngrams.packing import pack, unpack
 from charrnn.ngrams.rests import WithoutRests
@@ -79,6 +80,11 @@ class Experts:
     @cached_property
     def shares(self) -> Shares:
         return Shares(self.tables)
+
+    @cached_property
+    def compiled_counts(self) -> CompiledCounts:
+        """The counts as compiled code reads them."""
+        return CompiledCounts(self.shares, self.chains)
 
     def added(self, ids: Array) -> Experts:
         """These experts after they have counted another text, ids (N,), too."""
@@ -147,12 +153,19 @@ class OnText:
     ----------
     events : Events, optional
         The counts that are taken out at each position: those of its own block of the text, from there on.
+    shuffled : Shuffled, optional
+        The documents whose shuffled ids are ids, if that is what they are.
     """
 
     def __init__(
-        self, experts: Experts, ids: Array, events: Events | None = None, blocks: Blocks | None = None
+        self,
+        experts: Experts,
+        ids: Array,
+        events: Events | None = None,
+        blocks: Blocks | None = None,
+        shuffled: Shuffled | None = None,
     ) -> None:
-        self.experts, self.ids, self.blocks = experts, ids, blocks
+        self.experts, self.ids, self.blocks, self.shuffled = experts, ids, blocks, shuffled
         self.events = None if events is None else WithoutRests(experts.tables, events)
 
     def log_q(self, starts: Array, seq_len: int, dtype: npt.DTypeLike = np.float32) -> Array:
@@ -179,10 +192,15 @@ class OnText:
 
 
 def held_out(experts: Experts, ids: Array, most_counted: int = MOST_COUNTED) -> OnText:
-    """Experts that have counted ids (N,), and what they say along it: each position's own block taken out."""
+    """Experts that have counted ids (N,), and what they say along it: each position's own block taken out.
+
+    Documents are shuffled before they are cut into blocks.
+    """
+    shuffled = Shuffled(ids) if experts.documents else None
+    ids = ids if shuffled is None else shuffled.ids
     blocks = Blocks(len(ids), most_counted)
     tables, events = experts.tables.read(experts.keyed_blocks(ids, blocks), blocks.times)
-    return OnText(replace(experts, tables=tables.with_discounts()), ids, events, blocks)
+    return OnText(replace(experts, tables=tables.with_discounts()), ids, events, blocks, shuffled)
 
 
 def in_context(experts: Experts, ids: Array) -> OnText:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from charrnn.arrays import Array
 from charrnn.ngrams.experts import Experts, OnText
 
-MOST_BYTES = 300_000_000  # kept; for a longer text, or a larger vocabulary, every epoch asks the tables
+MOST_BYTES = 400_000_000  # kept; for a longer text, or a larger vocabulary, every epoch asks the tables
 
 STRETCH = 64  # positions that are asked about together where a window is not one stretch
 
@@ -50,8 +50,10 @@ class KeptLogQ:
 
     def log_q(self, starts: Array, seq_len: int, dtype: npt.DTypeLike = np.float32) -> Array:
         rows, starts = self._rows, np.asarray(starts)
+        places = starts if starts.ndim == 2 else starts + np.arange(seq_len)[:, None]  # (T, B)
+        if self.on_text.shuffled is not None:
+            starts = places = self.on_text.shuffled.places_of(places)
         scattered = starts.ndim == 2
-        places = starts if scattered else starts + np.arange(seq_len)[:, None]  # (T, B)
         if rows is None:
             said = self.on_text.log_q(starts.ravel(), 1 if scattered else seq_len, np.float16)
             return said.reshape(len(said), *places.shape, -1).astype(dtype)

@@ -37,14 +37,18 @@ class Reader:
 
     def begin(self, lane: int, ids_before: Sequence[int] | Array = ()) -> None:
         """Begin a lane again, after a text of which only the last REACH characters matter."""
-        ids_before = list(ids_before)
-        if self.experts.documents and BOUNDARY_ID in ids_before:
-            ids_before = ids_before[-1 - ids_before[::-1].index(BOUNDARY_ID) :]
-        self.last[lane] = deque(map(int, ids_before), REACH)  # keys need Python's numbers, which do not overflow
+        self.last[lane] = deque(self.that_matter(ids_before), REACH)
         for texts, chain in zip(self.texts, self.experts.chains, strict=True):
             texts[lane] = along(chain)
             for id_before in self.last[lane]:
                 texts[lane](id_before + 1)
+
+    def that_matter(self, ids_before: Sequence[int] | Array) -> list[int]:
+        """The last ids of a text, at most REACH, and none from before its last boundary."""
+        last = list(map(int, ids_before[-REACH:]))  # keys need Python's numbers, which do not overflow
+        if self.experts.documents and BOUNDARY_ID in last:
+            last = last[-1 - last[::-1].index(BOUNDARY_ID) :]
+        return last
 
     def history(self, lane: int) -> list[int]:
         """The last characters of a lane, at most REACH: after them, `begin` continues it in any lane, bit for bit."""

@@ -1,9 +1,10 @@
 """A network over a larger vocabulary: the numbers of every character move to its new id, and new characters begin.
 
-    U'[:, j] = U[:, i] for the new id j of the character with the old id i;  U'[:, new] = mean_i U[:, i]     [growth.1]
+    U'[:, j] = U[:, i] for the new id j of the character with the old id i;  U'[:, new] = U[:, r] or mean U  [growth.1]
     V'[j] = V[i], c'_j = c_i;  V'[new] = 0, c'_new = b                                                      [growth.2]
 
-With V'[new] = 0 a new character has the logit b after every text, and K of them add to the surprise at each old one
+r is the *relative* of a new character: the same letter in the other case or without its accent. One that has none is
+read as the mean of all. With V'[new] = 0 a new character has the logit b after every text, and K of them add to the surprise at each old one
 log(1 + K exp(b) / Z), Z = Σ_i exp(o_i).                                                                    [growth.3]
 
 An axis of an array is indexed by ids if it grows with the vocabulary: no list of such arrays has to be kept, and a new
@@ -12,6 +13,7 @@ cell needs no line here.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -21,7 +23,7 @@ from charrnn.arrays import Array
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
 
-SILENT = ("readout.weight", "mixture.input_weight")  # new characters begin at zero in these, elsewhere at the mean
+SILENT = ("readout.weight", "mixture.input_weight")  # new characters begin at zero in these
 
 
 def id_axes(network: CharModel) -> dict[str, int]:
@@ -41,10 +43,21 @@ def places(characters: str, others: str) -> Array:
     return np.array([rank.get(character, -1) for character in characters], np.intp)
 
 
+def relative(character: str, known: str) -> str:
+    """The same letter in the other case, or without its accent, among `known` characters; "" if there is none."""
+    bare = unicodedata.normalize("NFD", character)[0]
+    forms = (character.lower(), character.upper(), bare, bare.lower(), bare.upper())
+    return next((form for form in forms if len(form) == 1 and form in known), "")
+
+
 def grown(
     network: CharModel, params: Parameters, characters: str, larger: CharModel, wanted: str, bias: float
 ) -> Parameters:
     """The parameters of a network over `characters`, for one over the characters `wanted`: [growth.1] and [growth.2].
+
+    If the larger network has S experts and this one none, it begins at the geometric mean of this one and theirs:
+
+        V' = V / 2, c' = c / 2, g_s = 1 / 2S, W_φ = 0                                                        [growth.4]
 
     Parameters
     ----------
@@ -54,6 +67,7 @@ def grown(
     after = Parameters.zeros(larger.layout, params.vector.dtype)
     axes, source = id_axes(network), places(wanted, characters)
     known = source >= 0
+    relatives = places("".join(relative(c, characters) or c for c in wanted), characters)  # −1: none
     for name, array in params.items():
         if name not in axes:
             after[name][...] = array
@@ -62,8 +76,15 @@ def grown(
         old = np.moveaxis(array, axes[name], 0).reshape(blocks, len(characters), -1)
         new = np.empty((blocks, len(wanted), old.shape[2]), old.dtype)
         new[:, known] = old[:, source[known]]
-        begin = bias if name == "readout.bias" else 0.0 if name in SILENT else old.mean(axis=1, keepdims=True)
-        new[:, ~known] = begin
+        if name == "readout.bias" or name in SILENT:
+            new[:, ~known] = bias if name == "readout.bias" else 0.0
+        else:
+            like = np.concatenate([old, old.mean(axis=1, keepdims=True)], axis=1)  # the last for those without relative
+            new[:, ~known] = like[:, relatives[~known]]
         shape = (len(wanted) * blocks, *np.delete(array.shape, axes[name]))
         after[name][...] = np.moveaxis(new.reshape(shape), 0, axes[name])
+    if larger.config.num_experts and not network.config.num_experts:  # [growth.4]
+        after["readout.weight"][...] /= 2
+        after["readout.bias"][...] /= 2
+        after["mixture.gate_bias"][...] = 0.5 / larger.config.num_experts
     return after

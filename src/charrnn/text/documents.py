@@ -13,13 +13,11 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
 
 import numpy as np
 
 from charrnn.arrays import Array
 from charrnn.errors import ConfigError, TextError
-from charrnn.randomness import stream
 from charrnn.settings import shown
 from charrnn.text.corpus import SPLITS, Corpus, text_sha256
 from charrnn.text.labels import LabelledDocument, label_field, labelled, labels_of, symbol
@@ -200,7 +198,7 @@ class DocumentCorpus(Corpus):
         return [document for document, part in zip(self.documents, self.parts, strict=True) if not part]
 
     def split(self, val_fraction: float, test_fraction: float) -> dict[str, Array]:
-        """The ids of each part, copies in the order of the list; labelled documents are shuffled.
+        """The ids of each part, copies in the order of the list.
 
         Raises
         ------
@@ -221,8 +219,6 @@ class DocumentCorpus(Corpus):
                     f"{self.name} has {len(self.shares):,} documents, of which none falls into the {name} split: "
                     f"use a longer list, or --{'val' if name == 'train' else name}-fraction 0"
                 )
-            if self.labels:  # such lists are often sorted, and what count models learn depends on the order
-                inside = stream(0, "labels").permutation(inside)
             pieces = [self.ids[self.starts[k] : self.starts[k + 1]] for k in inside]
             parts[name] = np.concatenate([*pieces, self.ids[:1]]) if pieces else self.ids[:0]
         return parts
@@ -257,7 +253,7 @@ def looks_like_a_list(text: str) -> int | None:
     if len(lines) < LEAST_LINES or not all(line.strip() for line in lines):
         return None
     lengths = [len(line) for line in lines]
-    middle, longest = median(lengths), max(lengths)
+    middle, longest = np.median(lengths), max(lengths)
     filled = sum(length > 0.8 * longest for length in lengths) > 0.7 * len(lines)
     if middle > LONGEST_LINE or (filled and " " in text[:SEEN] and middle > 40):
         return None

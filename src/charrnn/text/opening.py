@@ -126,7 +126,7 @@ def _with_named(reading: Reading, encoding: str, say: Say, plan: Plan) -> tuple[
 def list_of_documents(text: Any) -> list[str] | None:
     """The documents of a list that was given in Python, as strings or pairs of a label and a text; None for files.
 
-    A list of LEAST_DOCUMENTS or more strings of which none is a file or a library text is a list of documents.
+    A list of LEAST_DOCUMENTS or more strings is a list of documents, unless half of them are files or library texts.
 
     Raises
     ------
@@ -139,7 +139,7 @@ def list_of_documents(text: Any) -> list[str] | None:
     if len(entries) >= LEAST_DOCUMENTS and all(isinstance(e, tuple) and len(e) == 2 for e in entries):
         entries = [_pair(number, *entry) for number, entry in enumerate(entries)]
         return [entry for entry in entries if LabelledDocument.of(entry).text.strip()] or None
-    if len(entries) < LEAST_DOCUMENTS or any(map(_names_a_source, entries)):
+    if len(entries) < LEAST_DOCUMENTS or 2 * sum(map(_names_a_source, entries)) >= len(entries):
         return None
     for number, entry in enumerate(entries):
         check_value(f"document {number}", entry, "str")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from charrnn.arrays import Array
+from charrnn.config import AUTO, SETTINGS
 from charrnn.errors import ConfigError, RunError, TextError
 from charrnn.language_model import LanguageModel, load
 from charrnn.ngrams import in_context as counting
@@ -26,6 +27,7 @@ from charrnn.threads import blas_threads
 from charrnn.training.callback import Callback, check_callback
 from charrnn.training.dynamic import evaluate_dynamic
 from charrnn.training.own_text import open_own_text
+from charrnn.training.workers import share_work
 
 PARTS = {"train": "training split", "val": "validation split", "test": "test split", "text": "whole text"}
 
@@ -70,6 +72,7 @@ def evaluate(
     dynamic: bool = False,
     dynamic_rate: float | None = None,
     on_unknown: str = "error",
+    workers: int | str = AUTO,
     callback: Callback | None = None,
     on_result: Callable[[RunEvaluation], None] = lambda result: None,
 ) -> RunEvaluation:
@@ -93,6 +96,8 @@ def evaluate(
         The learning rate of `dynamic`.
     on_unknown : {"error", "skip"}
         What to do with characters that the model's vocabulary lacks.
+    workers : int or "auto"
+        Threads that share the work; they change how long it takes and nothing else.
     callback : Callback, optional
         Receives messages and the progress of reading a large text; by default they are printed on standard error.
     on_result : callable
@@ -112,9 +117,11 @@ def evaluate(
         raise ConfigError(f"--dynamic-rate {dynamic_rate:g} has no effect without --dynamic")
     if split is not None:
         check_value("split", split, "str", choices=SPLITS)
+    workers = SETTINGS["workers"].check(workers)
     callback, sources = check_callback(callback), source_list(text)
     with blas_threads(1):
         model = load(run)
+        share_work(model.network.kernels, workers)
         if in_context and model.experts is None:
             raise ConfigError(
                 f"'{run}' has no counts that could take in a text: leave out --in-context, or train with --ngrams auto"

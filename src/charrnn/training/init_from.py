@@ -47,6 +47,7 @@ OWN = {
 }  # what every text has for itself
 # What suits a little more training of a network that is trained, in place of the model's own numbers.
 SHARE_OF_RATE, WARMUP_STEPS, STEPS, PATIENCE = 0.3, 100, 1000, 10
+NEW_RATE = 10.0  # times the learning rate of what is trained: for what belongs to new characters
 MOST_PARENTS = 100
 
 
@@ -92,7 +93,8 @@ class Parent(NamedTuple):
             "ngrams": ngrams,
         }  # fmt: skip
         for name in FITS:
-            if chosen.get(name) is not None and chosen[name] != fixed[name]:
+            joins = name == "ngrams" and fixed[name] == "none"  # a network without counts may be given some
+            if chosen.get(name) is not None and chosen[name] != fixed[name] and not joins:
                 raise ConfigError(
                     f"{name} {chosen[name]} does not fit the model '{self.path}', which has {name} {fixed[name]}: "
                     "leave it out, or train without --init-from"
@@ -157,26 +159,23 @@ class Parent(NamedTuple):
         """
         names = () if trainer.experts is None else tuple(trainer.experts.names)
         known = () if self.model.experts is None else tuple(self.model.experts.names)
-        if names != known:
+        if names != known and known:
             raise ConfigError(
                 f"the model '{self.path}' knows counts of {' and '.join(known) or 'nothing'}, and this text would be "
                 f"counted by {' and '.join(names) or 'nothing'}: its script is another; train without --init-from"
             )
         own = self.model.vocabulary.characters
         new = len(self.new(vocabulary))
-        bias = self.new_bias(new) if new else 0.0
+        bias = 0.0
+        if new:  # experts know how likely each is
+            bias = self.new_bias(new) if trainer.experts is None else float(self.model.params["readout.bias"].mean())
         params = grown(self.model.network, self.model.params, own, trainer.model, vocabulary.characters, bias)
         trainer.params.vector[...] = params.vector
 
     @blas_threads(1)
     def new_bias(self, new: int) -> float:
-        """Where the readout's bias of `new` characters begins: each as likely as one that was seen once.
-
-        In a network with experts, they know how likely it is: the bias is the mean.
-        """
+        """Where the readout's bias of `new` characters begins: each as likely as one that was seen once."""
         model = self.model
-        if model.experts is not None:
-            return float(model.params["readout.bias"].mean())
         seen = model.provenance.get("splits", {}).get("train") or math.inf
         share = min(1 / seen, MOST_MASS / new) if seen < math.inf else MOST_MASS / new
         texts = model.generate_many(PROBE_SAMPLES, length=PROBE_LENGTH, seed=0)
@@ -215,18 +214,17 @@ class Parent(NamedTuple):
         return [words, *counts]
 
 
-def freeze(trainer: Trainer, vocabulary: Vocabulary, new: str) -> None:
-    """Keep the lowest layers as they are, as the settings ask, but for what the first reads of `new` characters."""
-    if trainer.trainable is None:
-        return
-    trainable = Parameters(trainer.params.layout, trainer.trainable)
-    axes = id_axes(trainer.model)
+def set_rates(trainer: Trainer, vocabulary: Vocabulary, new: str) -> None:
+    """Set how fast each parameter learns: nothing in frozen layers, and fast what belongs to `new` characters."""
+    assert trainer.rates is not None
+    rates, axes = Parameters(trainer.params.layout, trainer.rates), id_axes(trainer.model)
     is_new = np.array([character in set(new) for character in vocabulary.characters], bool)
     for layer in trainer.model.layers[: trainer.config.freeze_layers]:
         for name in layer.layout:
-            trainable[name][...] = 0.0
-            if name in axes:
-                np.moveaxis(trainable[name], axes[name], 0)[is_new] = 1.0
+            rates[name][...] = 0.0
+    for name, array in rates.items():
+        if name in axes and not name.startswith("mixture."):
+            np.moveaxis(array, axes[name], 0)[is_new] = NEW_RATE
 
 
 def in_vocabulary(corpus: Corpus, vocabulary: Vocabulary) -> Corpus:

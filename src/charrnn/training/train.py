@@ -31,7 +31,7 @@ from charrnn.threads import blas_threads
 from charrnn.training.announce import complaint, described, draw_curve, network
 from charrnn.training.callback import Callback, check_callback
 from charrnn.training.forgetting import OldText, find_again, find_old_text, mixed_in
-from charrnn.training.init_from import Parent, freeze, in_vocabulary
+from charrnn.training.init_from import Parent, in_vocabulary, set_rates
 from charrnn.training.own_text import open_own_text, remember
 from charrnn.training.resolve import resolve, resumed_config
 from charrnn.training.run import Run
@@ -56,8 +56,8 @@ def train(
     ----------
     text : str, path or sequence of them
         UTF-8 files, "-" for standard input, or the name of a library text; the bundled novel by default. Or a list of
-        20 strings and more, none of which is a file: documents, each of which is read from a zero state; with labels, a
-        list of pairs (label, text).
+        20 strings and more, of which less than half are files: documents, each of which is read from a zero state; with
+        labels, a list of pairs (label, text).
     out : path, optional
         The run folder; `runs/TEXT-CELL` by default. An existing run is never overwritten.
     resume : path, optional
@@ -164,7 +164,7 @@ def _begin(
     folder = stack.enter_context(RunFolder.begin(out, f"{corpus.name.removesuffix('.txt')[:60]}-{config.cell}"))
     session = Session(trainer, corpus, splits, folder, callback)
     if parent:
-        freeze(trainer, corpus.vocabulary, parent.new(corpus.vocabulary))
+        set_rates(trainer, corpus.vocabulary, parent.new(corpus.vocabulary))
         session.provenance["parents"] = parent.remembered()
         session.old_text = old
     parameters = len(trainer.params.vector)
@@ -234,7 +234,7 @@ def _reopen(
         Parent.again(config.init_from, saved["parents"]).begin(trainer, corpus.vocabulary)
     session = Session(trainer, corpus, splits, folder, callback)
     if config.init_from and saved.get("parents"):
-        freeze(trainer, corpus.vocabulary, saved["new_characters"])
+        set_rates(trainer, corpus.vocabulary, saved["new_characters"])
         session.provenance["parents"] = saved["parents"]
         session.old_text = old
     if folder.never_began():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -62,8 +63,8 @@ class Trainer:
         self.workspace = model.workspace(config.seq_len, width, dtype)
         self.state = model.zero_state(config.batch_size, dtype)  # of all lanes, until `broadcast` scatters them
         self.step_count = 0
-        # (P,) 0 where a parameter stays as it is, else 1; where none does, None.
-        self.trainable = np.ones_like(params.vector) if config.freeze_layers else None
+        # (P,) what the learning rate of each parameter is multiplied by, in a run that starts from a model; 0 freezes it.
+        self.rates = np.ones_like(params.vector) if config.init_from else None
 
     @property
     def experts(self) -> Experts | None:
@@ -83,24 +84,30 @@ class Trainer:
         batch = self.team.share(self.batcher[step], progress)
         loss, state = self._loss_and_grads(batch)
         loss = self.team.reduce_(self.message, loss, self.share)
-        if self.trainable is not None:
-            self.grads.vector *= self.trainable
-            frozen = self.params.vector.copy()
+        scaled = self._scaled
+        if self.rates is not None:
+            self.grads.vector[self.rates == 0] = 0.0
+        before = self.params.vector[scaled]
         grad_norm = clip_by_global_norm_(self.grads.vector, config.grad_clip)
         _refuse_divergence(step, loss, grad_norm)
         rate = learning_rate_at(config.learning_rate, config.schedule, config.warmup_steps, step, progress)
         self.optimizer.step(self.params.vector, self.grads.vector, rate)
-        if self.trainable is not None:  # weight decay moves what no gradient does
-            np.copyto(self.params.vector, frozen, where=self.trainable == 0)
+        if self.rates is not None:  # afterwards, since weight decay moves what no gradient does
+            self.params.vector[scaled] = before + self.rates[scaled] * (self.params.vector[scaled] - before)
         self.state, self.step_count = state, step + 1
         return StepRecord(step + 1, loss, grad_norm, rate)
 
     def broadcast(self) -> None:
         """Before the first step: give the whole team the values of its rank 0, and each rank its lanes."""
         arrays = [self.params.vector, *self.optimizer.memory.values()]
-        arrays += [] if self.trainable is None else [self.trainable]
+        arrays += [] if self.rates is None else [self.rates]
         self.step_count = self.optimizer.t = self.team.broadcast(arrays, self.step_count)
         self.state = self.team.scatter(self.state)
+
+    @cached_property
+    def _scaled(self) -> Array:
+        """Where the rates are not 1, once they are set; nowhere if there are none."""
+        return np.flatnonzero(self.rates != 1) if self.rates is not None else np.empty(0, np.intp)
 
     def whole_state(self) -> Array:
         """The state of the whole team's lanes, (L, S, B, H)."""

@@ -6,7 +6,8 @@ import os
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from statistics import median
+
+import numpy as np
 
 from charrnn.config import AUTO, TrainConfig
 from charrnn.errors import ConfigError
@@ -25,11 +26,15 @@ QUOTA = Path("/sys/fs/cgroup/cpu.max")
 def make_kernels(config: TrainConfig, team: Team, wanted: str | None = None) -> Kernels:
     """The kernels of a run, with the workers that it asks for, or as many as could help."""
     kernels = Kernels(wanted or config.kernels)
-    if not kernels.compiled or (team.size > 1 and config.workers == AUTO):
-        return kernels
-    workers = min(MOST, config.batch_size, usable_cores()) if config.workers == AUTO else int(config.workers)
-    kernels.crew.workers = workers
+    if team.size == 1 or config.workers != AUTO:
+        share_work(kernels, config.workers, config.batch_size)
     return kernels
+
+
+def share_work(kernels: Kernels, workers: int | str, most: int = MOST) -> None:
+    """Let a number of workers share the compiled code: the one asked for, or with AUTO as many as could help."""
+    if kernels.compiled:
+        kernels.crew.workers = min(MOST, most, usable_cores()) if workers == AUTO else int(workers)
 
 
 def kernels_of_resumed(config: TrainConfig, before: str, asked_for: bool, team: Team) -> tuple[Kernels, str]:
@@ -92,7 +97,7 @@ class Pace:
             self._kept = self.crew.workers
             self.crew.workers = self._candidate()
         if len(other) == EACH:
-            if not median(other) < GAIN * median(own):
+            if not np.median(other) < GAIN * np.median(own):
                 self.crew.workers = self._kept
             self._times, self._until_trial = ([], []), PERIOD
 

@@ -36,6 +36,21 @@ class Characters extends Text {
   }
 }
 
+// Nothing; the label of the document; the same with the last 1, 2, …, levels − 2 characters.
+class Labels extends Characters {
+  // The code of the first label.
+  constructor(levels, salt, first) {
+    super(levels, salt);
+    Object.assign(this, { first, label: 0, age: 0 });
+  }
+
+  read(code) {
+    [this.label, this.age] = code >= this.first ? [code, 0] : [this.label, this.age + 1];
+    if (this.age === REACH) this.label = 0;
+    return [mixed(0n, this.salt), ...super.read(code).slice(0, -1)].map((key) => mixed(key, this.label));
+  }
+}
+
 // Nothing; the word so far, as written; with the word before; and with the one before that, in lower case.
 class Words extends Text {
   // By code: the kind of each character, and the code of the same in lower case.
@@ -80,5 +95,6 @@ class Words extends Text {
 export const CHAINS = {
   characters: { levels: 7, begin: () => new Characters(7, 0) },
   recent: { levels: 6, begin: () => new Characters(6, 200) },
+  labels: { levels: 7, begin: (arrays) => new Labels(7, 300, Number(arrays.row("labels.first")[0])) },
   words: { levels: 4, begin: (arrays) => new Words(arrays.row("words.kinds"), arrays.row("words.lower")) },
 };

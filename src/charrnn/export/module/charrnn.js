@@ -7,6 +7,7 @@ import { BOUNDARY_ID, CharModel } from "./network.js";
 import { Experts, Reader } from "./ngrams.js";
 import { stream as random_stream } from "./randomness.js";
 
+const FIRST_LABEL = "\u{100000}"; // the characters from here on stand for labels of documents, and are never shown
 const MOST_BYTES = 1 << 30; // of a model that is unpacked
 const DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%.()*+-;,=:?@^_`{|}~";
 const TYPES = { F32: Float32Array, F64: Float64Array, I8: Int8Array, U8: Uint8Array, I64: BigInt64Array };
@@ -20,7 +21,8 @@ class State {
   // The probability of each character, and of the end of a document under the name "", the likeliest first.
   next_probs() {
     const probs = log_softmax(this.logits).map(Math.exp);
-    return new Map(by_likelihood(this.logits).map((id) => [this.model.characters[id], probs[id]]));
+    const ids = by_likelihood(this.logits).filter((id) => !this.model.label_ids.includes(id));
+    return new Map(ids.map((id) => [this.model.characters[id], probs[id]]));
   }
 
   feed(text, on_unknown = "error") {
@@ -30,6 +32,11 @@ class State {
   feed_ids(ids) {
     for (const id of ids) this.logits = this.model.network.forward(id, this.layers, this.reader?.read(id));
     return this;
+  }
+
+  // The surprise at each of ids, in nats, while they are read.
+  surprises(ids) {
+    return ids.map((id) => [-log_softmax(this.logits)[id], this.feed_ids([id])][0]);
   }
 
   copy() {
@@ -44,10 +51,17 @@ export class LanguageModel {
     this.id_of = new Map(this.characters.map((character, id) => [character, id]));
     if (this.id_of.size !== model.vocab_size) refuse("its sizes do not fit");
     this.documents = model.documents ?? false;
+    this.labels = provenance.labels ?? [];
+    this.label_ids = this.labels.map((_, k) => this.characters.length - this.labels.length + k);
     if (this.documents) {
       if (this.id_of.get("\0") !== BOUNDARY_ID) refuse("its vocabulary lacks the boundary between documents");
       this.id_of.delete("\0"); // which no text holds
       this.characters[BOUNDARY_ID] = "";
+    }
+    for (const id of this.label_ids) {
+      if (this.characters[id] < FIRST_LABEL) refuse("its labels do not fit");
+      this.id_of.delete(this.characters[id]);
+      this.characters[id] = "";
     }
     this.network = new CharModel(arrays, model);
     if (experts.length !== this.network.num_experts) refuse("its experts do not fit");
@@ -75,20 +89,33 @@ export class LanguageModel {
   }
 
   // The state after a prompt; without one, after a line end, a space, or the first character. A document begins after a
-  // boundary.
-  start(prompt = "", on_unknown = "error") {
+  // boundary, and its label: the one that is named, or the likeliest before the prompt.
+  start(prompt = "", on_unknown = "error", label = undefined) {
     const ids = this.encode(prompt, on_unknown);
+    const named = this.label_ids[this.labels.indexOf(label)];
+    if (label !== undefined && named === undefined)
+      refuse(`label '${label}' is not known: ${this.labels.length ? this.labels.join(", ") : "this model has none"}`);
+    if (named !== undefined) return new State(this).feed_ids([BOUNDARY_ID, named, ...ids]);
+    if (this.labels.length && ids.length) {
+      const nats = this.by_label(ids).map((surprises) => surprises.reduce((sum, each) => sum + each, 0));
+      return this.start(prompt, on_unknown, this.labels[nats.indexOf(Math.min(...nats))]);
+    }
     if (this.documents) return new State(this).feed_ids([BOUNDARY_ID, ...ids]);
     const usual = this.id_of.get("\n") ?? this.id_of.get(" ") ?? 0;
     return new State(this).feed_ids(ids.length ? ids : [usual]);
   }
 
+  // The surprise at the label and at each of ids, under each label.
+  by_label(ids) {
+    return this.label_ids.map((label) => new State(this).feed_ids([BOUNDARY_ID]).surprises([label, ...ids]));
+  }
+
   // The next character, the logits before it, and those that the filters have left: without end, or to the end of a
   // document, whose character is "".
-  *write(prompt = "", { seed, sample = 0, on_unknown = "error", ...given } = {}) {
+  *write(prompt = "", { seed, sample = 0, on_unknown = "error", label, ...given } = {}) {
     const config = make_sampling(given);
     const random = random_stream(seed ?? crypto.getRandomValues(new Uint32Array(1))[0], "sampling", sample);
-    for (const state = this.start(prompt, on_unknown); ; ) {
+    for (const state = this.start(prompt, on_unknown, label); ; ) {
       const { logits } = state;
       const filtered = apply_filters(logits, config);
       const id = pick(filtered, random());
@@ -115,16 +142,29 @@ export class LanguageModel {
     return [...this.stream(prompt, options)].join("");
   }
 
-  // The surprise at each character of a text after the first, or at each of a document and at its end, in nats.
+  // The surprise at each character of a text after the first, or at each of a document and at its end, in nats. Labels
+  // are weighed, at each character by those before it.
   score(text, on_unknown = "error") {
     const known = this.encode(text, on_unknown);
     const [first, ...ids] = this.documents ? [BOUNDARY_ID, ...known, BOUNDARY_ID] : known;
     if (!ids.length) refuse("a text of fewer than 2 known characters cannot be scored");
-    const state = new State(this).feed_ids([first]);
-    const per_char = ids.map((id) => [-log_softmax(state.logits)[id], state.feed_ids([id])][0]);
+    const per_char = this.labels.length
+      ? without_label(this.by_label(ids))
+      : new State(this).feed_ids([first]).surprises(ids);
     const nats_per_char = per_char.reduce((sum, nats) => sum + nats, 0) / per_char.length;
     return { per_char, nats_per_char, bits_per_char: nats_per_char / Math.LN2, perplexity: Math.exp(nats_per_char) };
   }
+}
+
+// The surprise at each symbol of a text whose label is not known, from that under each label.
+function without_label(rows) {
+  const log_p = rows.map(() => 0);
+  const totals = rows[0].map((_, t) => {
+    rows.forEach((nats, k) => (log_p[k] -= nats[t]));
+    const highest = Math.max(...log_p);
+    return highest + Math.log(log_p.reduce((sum, each) => sum + Math.exp(each - highest), 0));
+  });
+  return totals.slice(1).map((total, t) => totals[t] - total);
 }
 
 // The arrays of a safetensors file, each asked for by its name and shape.

@@ -23,6 +23,8 @@ export interface Writing extends Sampling {
   length?: number;
   /** Stop before any of these strings. */
   stop?: string | string[];
+  /** The label of the document, of a model that has labels; by default one is drawn, or suits the prompt. */
+  label?: string;
 }
 
 /** The surprise at each character of a text after the first, or of a document and at its end, in nats, and its mean. */
@@ -57,6 +59,8 @@ export declare class LanguageModel {
   readonly config: Record<string, string | number | boolean>;
   /** Whether it writes and scores documents, each from its beginning to its end. */
   readonly documents: boolean;
+  /** The labels that its documents may have. */
+  readonly labels: string[];
   /** Where the model comes from: its text, splits, settings and losses. */
   readonly provenance: Record<string, unknown>;
   /** The text that follows a prompt, which is not part of it. */
@@ -67,7 +71,7 @@ export declare class LanguageModel {
   write(prompt?: string, options?: Sampling): Generator<Drawn, void, void>;
   score(text: string, on_unknown?: "error" | "skip"): Score;
   /** The state after a prompt; without one, after a line end, or at the beginning of a document. */
-  start(prompt?: string, on_unknown?: "error" | "skip"): State;
+  start(prompt?: string, on_unknown?: "error" | "skip", label?: string): State;
 }
 
 /** The model of this package. */

@@ -10,6 +10,7 @@ let chosen = -1;
 let writing = null;
 
 const visible = (character) => ({ "": "∎", " ": "␣", "\n": "↵", "\t": "⇥" })[character] ?? character;
+const shown = (id) => model.labels[model.label_ids.indexOf(id)] ?? visible(model.characters[id]);
 
 function record({ id, character, logits, filtered }) {
   const logs = log_softmax(logits);
@@ -24,13 +25,13 @@ function show(index) {
   text.children[chosen + 1]?.classList.remove("chosen");
   chosen = index;
   text.children[chosen + 1].classList.add("chosen");
-  const { id, character, nats, alternatives } = records[index];
-  at("which").textContent = `“${visible(character)}”, character ${index + 1}: surprise ${nats.toFixed(2)} nats`;
+  const { id, nats, alternatives } = records[index];
+  at("which").textContent = `“${shown(id)}”, character ${index + 1}: surprise ${nats.toFixed(2)} nats`;
   at("bars").replaceChildren(
     ...alternatives.map((each) => {
       const [line, name, bar, share] = ["li", "b", "i", "span"].map((tag) => document.createElement(tag));
       line.className = `${each.id === id ? "own" : ""} ${each.cut ? "cut" : ""}`.trim();
-      name.textContent = visible(model.characters[each.id]);
+      name.textContent = shown(each.id);
       bar.style.setProperty("--share", each.probability.toFixed(4));
       share.textContent = `${(100 * each.probability).toFixed(1)} %`;
       line.append(name, bar, share);
@@ -41,10 +42,11 @@ function show(index) {
 
 function append(found) {
   text.append(
-    ...found.map(({ character, nats }) => {
+    ...found.map(({ id, character, nats }) => {
       const span = document.createElement("span");
-      span.className = character ? "c" : "c end";
-      span.textContent = character;
+      const label = model.label_ids.includes(id) ? `${shown(id)}: ` : "";
+      span.className = character || label ? "c" : "c end";
+      span.textContent = character || label;
       span.style.setProperty("--share", Math.min(1, nats / LARGEST).toFixed(3));
       return span;
     }),

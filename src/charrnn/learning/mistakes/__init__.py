@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from charrnn.learning.mistakes import gru, lstm, readout, recurrence, rnn
+from charrnn.learning.mistakes.generated import generated
 from charrnn.learning.mistakes.mistake import HEAD, Mistake, with_mistakes
 
 MISTAKES: dict[str, list[Mistake]] = {
@@ -12,4 +13,4 @@ MISTAKES: dict[str, list[Mistake]] = {
     "gru_before": [*gru.MISTAKES, *gru.BEFORE, *recurrence.around(), *readout.MISTAKES],
 }
 
-__all__ = ["HEAD", "MISTAKES", "Mistake", "with_mistakes"]
+__all__ = ["HEAD", "MISTAKES", "Mistake", "generated", "with_mistakes"]

@@ -62,6 +62,10 @@ BEFORE = [
             "h_prev also acts through the candidate: add its part."),
     Mistake("gate-paths-missing", "gru.5", " + d_a_r @ W_r.T + d_a_z @ W_z.T", "",
             "h_prev also acts through the products of both gates: add their parts."),
+    *(Mistake(f"gate-missing-in-recurrent-gradient-{k}", "gru.5", f" + d_a_{k} @ W_{k}.T", "",
+              f"What goes back to the state before and to the input lacks the part of gate {k}.",
+              also=(("d_x[t] = d_a @ U.T", f"d_x[t] = d_a @ U.T - d_a_{k} @ np.split(U, 3, axis=1)[{n}].T"),))
+      for n, k in enumerate("rz")),
     Mistake("candidate-weights-without-reset", "gru.7", "d_W_n = (r * h[t - 1]).T @ d_x_n",
             "d_W_n = h[t - 1].T @ d_x_n", 
             "The candidate's matrix multiplies r · h_prev; its gradient pairs with that."),

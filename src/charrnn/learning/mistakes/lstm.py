@@ -46,6 +46,11 @@ MISTAKES = [
               f"d_next = d_a @ W.T - d_a_{k} @ np.split(W, 4, axis=1)[{n}].T",
               f"What goes to the state before lacks the part of gate {k}: add that of all four gates.")
       for n, k in enumerate("ifgo")),
+    *(Mistake(f"gate-missing-in-recurrent-gradient-{k}", "rnn.4", "d_next = d_a @ W.T",
+              f"d_next = d_a @ W.T - d_a_{k} @ np.split(W, 4, axis=1)[{n}].T",
+              f"What goes back to the state before and to the input lacks the part of gate {k}: add that of all four.",
+              also=(("d_x[t] = d_a @ U.T", f"d_x[t] = d_a @ U.T - d_a_{k} @ np.split(U, 4, axis=1)[{n}].T"),))
+      for n, k in enumerate("ifgo")),
     Mistake("forget-gradient-paired-with-the-wrong-step", "lstm.6", "d_f = d_c * c[t - 1]", "d_f = d_c * c[t]",
             "The forget gate multiplies the memory before the step, c[t − 1]; this takes c[t]."),
     Mistake("input-gradient-wrong-factor", "lstm.6", "d_i = d_c * g", "d_i = d_c * i",
@@ -56,6 +61,12 @@ MISTAKES = [
             "memory: take d_c."),
     Mistake("forget-gate-missing", "lstm.7", "d_c_next = d_c * f", "d_c_next = d_c",
             "The memory's gradient is not multiplied by the forget gate on its way to the step before."),
+    Mistake("forget-gate-of-the-wrong-step", "lstm.7", _DC, "d_c = d_c_next * f + d_h * o * (1 - tanh_c**2)",
+            "What comes from step t + 1 is multiplied by the forget gate of step t. It passes that of step t + 1.",
+            also=(("d_c_next = d_c * f", "d_c_next = d_c"),)),
+    *(Mistake("forget-gate-of-the-wrong-step", "lstm.7", "d_c_next = d_c * f", f"d_c_next = d_c * gates[{place}][1]",
+              "What goes to the step before is multiplied by the forget gate of step t − 1. It passes that of step t.")
+      for place in ("max(t - 1, 0)", "(t - 1) % T")),
     Mistake("input-gate-for-forget-gate", "lstm.7", "d_c_next = d_c * f", "d_c_next = d_c * i",
             "The memory's gradient is multiplied by the input gate. It must be the forget gate."),
     Mistake("memory-gradient-only-the-new-part", "lstm.7", "d_c_next = d_c * f", "d_c_next = (d_c - d_c_next) * f",

@@ -26,12 +26,19 @@ class Mistake(NamedTuple):
     where: str = ""  # the function; by default the network of the catalogue
     large: bool = False  # shows only where gradients are large
     in_head: tuple[str, str] | None = None  # a line of the readout, and what is written instead, that belong to it
+    also: tuple[tuple[str, str], ...] = ()  # other lines of the function itself that belong to it
+
+
+@cache
+def source_of(where: str) -> str:
+    """The source of a reference function."""
+    return inspect.getsource(getattr(references, where))
 
 
 @cache
 def planted(where: str, changes: tuple[tuple[str, str], ...]) -> Callable[..., Any]:
     """The reference function `where` with lines replaced."""
-    source = inspect.getsource(getattr(references, where))
+    source = source_of(where)
     for line, wrong in changes:
         if source.count(line) != 1:
             raise LookupError(f"{line!r} occurs {source.count(line)} times in {where}")
@@ -45,6 +52,7 @@ def planted(where: str, changes: tuple[tuple[str, str], ...]) -> Callable[..., A
 def with_mistakes(where: str, network: str, mistakes: Sequence[Mistake]) -> Callable[..., Any] | None:
     """The function with those mistakes that are in it; None if two of them change the same line."""
     changes = tuple((m.line, m.wrong) for m in mistakes if (m.where or network) == where)
+    changes += tuple(pair for m in mistakes if (m.where or network) == where for pair in m.also)
     changes += tuple(m.in_head for m in mistakes if m.in_head and where == HEAD)
     try:
         return planted(where, changes) if changes else getattr(references, where)

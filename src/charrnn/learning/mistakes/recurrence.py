@@ -41,7 +41,14 @@ LOOP = [
             "Only the last step's output sends a gradient back. Add that of every step."),
 ]  # fmt: skip
 
+_OTHER_ORDER = ("dU pairs the gradients of (time step, lane) with the inputs of (lane, time step): one of the two was "
+                "flattened in the other order.")  # fmt: skip
 INPUTS = [
+    Mistake("input-gradient-paired-with-the-wrong-lane", "rnn.6", _U,
+            "d_U += x.swapaxes(0, 1).reshape(x.shape)[t].T @ d_a",
+            _OTHER_ORDER),
+    Mistake("input-gradient-paired-with-the-wrong-lane", "rnn.6", _U,
+            "d_U += x.reshape(x.swapaxes(0, 1).shape).swapaxes(0, 1)[t].T @ d_a", _OTHER_ORDER),
     Mistake("input-gradient-of-one-step", "rnn.6", _U, "d_U = x[t].T @ d_a",
             "dU is overwritten at every step of the loop. Contributions of all steps add: use +=."),
     Mistake("input-gradient-paired-with-the-wrong-step", "rnn.6", _U, "d_U += x[t - 1].T @ d_a * (t > 0)",
@@ -73,6 +80,12 @@ PRODUCT = [
     Mistake("recurrent-gradient-past-the-matrix", "rnn.4", _NEXT,
             "d_next = sum(np.split(d_a, W.shape[1] // len(W), axis=1))",
             "What goes to the step before is d_a itself. Multiply it by Wᵀ."),
+    Mistake("wrong-part-of-the-joined-matrix", "rnn.4", _NEXT, "d_next = d_a @ U[-len(W):].T",
+            "The gradient goes to the state before through rows that belong to the input. Cut W out where h was joined "
+            "to x."),
+    Mistake("wrong-part-of-the-joined-matrix", "rnn.4", _NEXT, "d_next = d_a @ U[:len(W)].T",
+            "The gradient goes to the state before through rows that belong to the input. Cut W out where h was joined "
+            "to x."),
     Mistake("recurrent-gradient-accumulates", "rnn.4", _NEXT, "d_next = d_next + d_a @ W.T",
             "What goes to the step before is added to what came from the step after. It replaces it: = instead of +=."),
     Mistake("state-gradient-paired-with-the-wrong-step", "rnn.5", _W, "d_W += h[t].T @ d_a",
@@ -87,17 +100,26 @@ PRODUCT = [
             "dW holds the last step only. Sum over all steps."),
     Mistake("state-gradient-clipped-before-summed", "rnn.5", _W, "d_W += clip_at(5.0, h[t - 1].T @ d_a)",
             "Each step's part of dW is clipped before it is added. Clip the sum.", large=True),
+    Mistake("joined-input-of-the-wrong-step", "rnn.5", _W, "d_W += h[t - 2 if t else T - 2].T @ d_a",
+            "The gradient of step t is paired with the input and the state of step t − 1. It belongs with x[t] and "
+            "h[t − 1].", also=((_U, "d_U += x[t - 1].T @ d_a"),)),
     Mistake("bias-missing", "rnn.1", _A, "a = x[t] @ U + h[t - 1] @ W", "The forward pass does not add the bias b."),
     Mistake("recurrent-matrix-transposed-forward", "rnn.1", _A,
             "a = x[t] @ U + h[t - 1] @ blocks_transposed(W) + b",
             "The forward pass multiplies the state by Wᵀ instead of W."),
     Mistake("state-not-carried", "rnn.1", _A, "a = x[t] @ U + h0 @ W + b",
             "Every step starts from the initial state. Step t must start from the state of step t − 1."),
+    Mistake("state-not-carried", "rnn.1", _A, "a = x[t] @ U + h0 @ W + b",
+            "Every step starts from the initial state. Step t must start from the state of step t − 1.",
+            also=((_W, "d_W += h0.T @ d_a"),)),
     Mistake("recurrence-missing", "rnn.1", _A, "a = x[t] @ U + b", "The forward pass does not use the state before."),
 ]  # fmt: skip
 
 # A network whose state is a gate away: the same with all rows that depend on d_h.
 RNN_ONLY = [
+    Mistake("cache-of-the-last-step", "rnn.3", "d_a = d_h * (1 - h[t] ** 2)", "d_a = d_h * (1 - h[T - 1] ** 2)",
+            "Every step of the backward loop takes what the last step kept. Step t takes its own: cache[t].",
+            also=((_U, "d_U += x[T - 1].T @ d_a"), (_W, "d_W += h[T - 2].T @ d_a"))),
     Mistake("recurrent-gradient-without-tanh-derivative", "rnn.4", _NEXT, "d_next = d_h @ W.T",
             "d_h goes back through W before tanh′ has been applied. Take d_a = d_h (1 − h²).", where="rnn"),
     Mistake("state-gradient-without-tanh-derivative", "rnn.5", _W, "d_W += h[t - 1].T @ d_h",
@@ -110,11 +132,15 @@ RNN_ONLY = [
             "db lacks what comes from later steps.", where="rnn"),
 ]  # fmt: skip
 
+NOT_FILLED_YET = Mistake("initial-state-ignored", "rnn.1", "{-1: h0}", "{-1: zeros(h0)}",
+                         "Step 0 starts from zero, not from the initial state: h[−1] is the last row, which is not yet "
+                         "filled. In the backward pass it is the last state.",
+                         also=((_W, "d_W += h[t - 1 if t else T - 1].T @ d_a"),))  # fmt: skip
 INITIAL_STATE = Mistake("initial-state-ignored", "rnn.1", "{-1: h0}", "{-1: zeros(h0)}",
                         "The initial state is ignored: step 0 starts from zero, so the state is not carried from one "
                         "window to the next.")  # fmt: skip
 
-MISTAKES = [INITIAL_STATE, *LOOP, *PRODUCT, *INPUTS]
+MISTAKES = [INITIAL_STATE, NOT_FILLED_YET, *LOOP, *PRODUCT, *INPUTS]
 
 
 def without_product() -> list[Mistake]:

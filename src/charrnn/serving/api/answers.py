@@ -56,20 +56,28 @@ Score = record(
     "Score", object=Literal["score"], model=str, characters=Count, nats_per_char=float, bits_per_char=float,
     perplexity=float, per_char=described(list[float], "nats at each character after the first"),
 )  # fmt: skip
+DocumentScore = record(
+    "DocumentScore", index=Count, nats=float, nats_per_char=float,
+    characters=described(Count, "the number of scored characters; the end of a document is one"),
+    percentile=described(float | None, "of held-out documents that surprise the model no more; null if none are known"),
+)  # fmt: skip
+ScoreList = record("ScoreList", object=Literal["list"], model=str, data=many(DocumentScore))
 Health = record("Health", status=Literal["ok"], models=list[str])
-PageLimits = record("PageLimits", max_prompt=Count, max_length=Count, max_text=Count)
+PageLimits = record("PageLimits", max_prompt=Count, max_length=Count, max_text=Count, max_choices=Count)
 EXPERTS = "the count models that the network knows, by name; empty if there are none"
 Run = record(
     "Run", id=str, cell=str | None, num_layers=Count | None, hidden_size=Count | None, parameters=Count | None,
     vocabulary=described(str | None, "all characters that the model knows"),
     text=described(str | None, "the name of the text it was trained on"), step=Count | None,
     nats_per_char=described(float | None, "the best loss on its validation split"),
+    documents=described(bool | None, "whether it writes documents, each to its end"),
+    labels=described(list[str] | None, "the labels that its documents may have"),
     begins_after=described(str | None, "the character that stands in for an empty prompt"),
     bits_per_char=float | None, split=Literal["validation"],
     training=described(bool, "whether a process is training in its folder now"),
     experts=described(list[str] | None, f"{EXPERTS}. Their counts hold nearly all of its training text"),
     has_folder=described(bool, "whether there can be a curve and samples"),
-    limits=described(PageLimits, "characters of a prompt, of a text to write, and of a text to inspect"),
+    limits=described(PageLimits, "characters of a prompt, of a text to write, of one to inspect; texts of a request"),
 )  # fmt: skip
 Point = Annotated[list[float], Field(min_length=3, max_length=3)]
 Curve = described(list[Point], "step, epoch and nats per character")
@@ -114,7 +122,7 @@ ANSWERS: dict[str, dict[str, Any]] = {  # id of an operation â†’ content type â†
     "createCompletion": {JSON: Completion, "text/event-stream": Event},
     "listModels": {JSON: ModelList},
     "getModel": {JSON: Model},
-    "createScore": {JSON: Score},
+    "createScore": {JSON: Score | ScoreList},
     "getHealth": {JSON: Health},
     "getMetrics": {"text/plain": str},
     "listSettings": {JSON: Settings},

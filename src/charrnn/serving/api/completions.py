@@ -34,10 +34,11 @@ def operations(service: Service) -> list[Operation]:
         def prepare() -> tuple[Engine, list[str], list[TextRequest]]:
             model, sampling = served.model, body.sampling
             prompts = body.prompts_in_vocabulary(model)
+            body.check_label(model)
             texts = [
                 TextRequest(
                     model, prompt, body.max_tokens, sampling, seed, sample, body.stop, body.logprobs, body.echo,
-                    limits.max_seconds, notifier,
+                    limits.max_seconds, notifier, body.label,
                 )
                 for prompt in prompts
                 for sample in range(body.n)

@@ -108,20 +108,29 @@ Number = Annotated[float, BeforeValidator(_representable)]
 Text = InstanceOf[str]
 
 
-def texts(fewest: int, most: int, min_length: int, max_length: int) -> Any:
-    """A string, or a list of `fewest` to `most`; the value is a list."""
+def texts(fewest: int, most: int, min_length: int, max_length: int, alone: int | None = None) -> Any:
+    """A string, or a list of `fewest` to `most`; the value is a list.
+
+    A string that is in no list has at least `alone` characters.
+    """
 
     def counted(value: list[str], info: ValidationInfo) -> list[str]:
         if not fewest <= len(value) <= most:
-            problem = f"has {len(value)} strings: it must have {fewest} to {most}"
+            problem = f"has {len(value)} strings: it must have {fewest} to {most:,}"
             raise ApiError(400, f"{info.field_name} {problem}", info.field_name)
         return value
 
+    def as_list(value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, str) and alone is not None and len(value) < alone:
+            problem = f"{info.field_name} is too short: it must have at least {alone} characters"
+            raise ApiError(400, problem, info.field_name)
+        return [value] if isinstance(value, str) else value
+
     one = {"type": "string", "minLength": min_length, "maxLength": max_length}
-    schema = {"anyOf": [one, {"type": "array", "items": one, "minItems": fewest, "maxItems": most}]}
+    many = {"type": "array", "items": one, "minItems": fewest, "maxItems": most}
+    schema = {"anyOf": [one if alone is None else {**one, "minLength": alone}, many]}
     item: Any = Annotated[Text, Field(min_length=min_length, max_length=max_length)]
-    as_list = BeforeValidator(lambda value: [value] if isinstance(value, str) else value)
-    return Annotated[list[item], as_list, AfterValidator(counted), WithJsonSchema(schema)]
+    return Annotated[list[item], BeforeValidator(as_list), AfterValidator(counted), WithJsonSchema(schema)]
 
 
 def unsupported(*values: Any) -> tuple[Any, Any]:

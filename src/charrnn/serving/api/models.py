@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from charrnn.language_model import LanguageModel
 from charrnn.serving.api.errors import characters_of
 from charrnn.serving.api.operations import Operation
+from charrnn.serving.http.errors import ApiError
 from charrnn.serving.models import Served
 from charrnn.serving.service import Service
 
 if TYPE_CHECKING:
-    from charrnn.serving.api.requests import TextBody
+    from charrnn.serving.api.requests import ScoreBody
 
 
 def operations(service: Service) -> list[Operation]:
@@ -25,15 +28,16 @@ def operations(service: Service) -> list[Operation]:
     async def get_model(request: Request) -> Response:
         return JSONResponse(_described(models.get(request.path_params["id"])))
 
-    async def score(request: Request, body: TextBody) -> Response:
-        served = models.get(body.model or models.ids[0])
-        return await service.compute(request, lambda: JSONResponse(_score(served, body.text, body.on_unknown)))
+    async def score(request: Request, body: ScoreBody) -> Response:
+        body.check_size(service.limits)
+        served, answer = models.get(body.model or models.ids[0]), _scores if body.is_list else _score
+        return await service.compute(request, lambda: JSONResponse(answer(served, body)))
 
     return [
         Operation("GET", "/v1/models", "listModels", "List the served models.", list_models, "All models."),
         Operation("GET", "/v1/models/{id}", "getModel", "Describe one model.", get_model, "The model."),
         Operation("POST", "/v1/score", "createScore", "Return the surprise at each character of a text, from the zero "
-                  "state.", score, "The score."),
+                  "state; or at each document of a list.", score, "The score, or the scores in order."),
     ]  # fmt: skip
 
 
@@ -41,10 +45,21 @@ def _described(served: Served) -> dict[str, Any]:
     return {"id": served.id, "object": "model", "created": served.created, "owned_by": "charrnn"}
 
 
-def _score(served: Served, text: str, on_unknown: str) -> dict[str, Any]:
+MOST_READINGS = 5_000_000  # characters of texts that are read once with each label
+
+
+def _check_labels(model: LanguageModel, texts: Sequence[str]) -> None:
+    """Raise ApiError 400 if the texts, read once with each label, are more than MOST_READINGS characters."""
+    if (characters := sum(map(len, texts)) * len(model.labels)) > MOST_READINGS:
+        message = f"text is read with each of {len(model.labels)} labels, {characters:,} characters in all"
+        raise ApiError(400, f"{message}: at most {MOST_READINGS:,} are accepted", "text", "too_long")
+
+
+def _score(served: Served, body: ScoreBody) -> dict[str, Any]:
     model = served.model
+    _check_labels(model, body.text)
     with characters_of("text"):
-        known = model.vocabulary.decode(model.vocabulary.encode(text, on_unknown))
+        known = model.vocabulary.decode(model.vocabulary.encode(body.text[0], body.on_unknown))
     result = model.score(known)
     return {
         "object": "score",
@@ -54,4 +69,26 @@ def _score(served: Served, text: str, on_unknown: str) -> dict[str, Any]:
         "bits_per_char": result.bits_per_char,
         "perplexity": result.perplexity,
         "per_char": result.per_char.tolist(),
+    }
+
+
+def _scores(served: Served, body: ScoreBody) -> dict[str, Any]:
+    model = served.model
+    _check_labels(model, body.text)
+    for index, text in enumerate(body.text):
+        with characters_of(f"text.{index}"):
+            model.vocabulary.encode(text, body.on_unknown)
+    return {
+        "object": "list",
+        "model": served.id,
+        "data": [
+            {
+                "index": index,
+                "nats": score.nats,
+                "nats_per_char": score.nats_per_char,
+                "characters": len(score.per_char),
+                "percentile": score.percentile,
+            }
+            for index, score in enumerate(model.score_stream(body.text, body.on_unknown))
+        ],
     }

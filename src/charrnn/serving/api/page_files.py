@@ -13,7 +13,10 @@ from starlette.routing import Route
 from charrnn.serving.http.errors import not_found
 
 KINDS = {"css": "text/css", "html": "text/html", "js": "text/javascript"}
-MODULES = ("api", "app", "colour", "curve", "read", "settings", "store", "strip", "text", "training", "trust", "write")
+MODULES = (
+    "api", "app", "colour", "curve", "documents", "read", "settings", "store", "strip", "text", "training", "trust",
+    "write",
+)  # fmt: skip
 FILES = ("style.css", "colours.css", *(f"{name}.js" for name in MODULES))
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field, create_model
+from pydantic import Field, PrivateAttr, create_model, model_validator
+from typing_extensions import Self
 
+from charrnn.errors import ConfigError
 from charrnn.generation import SamplingConfig, make_sampling
 from charrnn.generation.filters import sampling_settings
 from charrnn.inspection.units import LEAST
@@ -25,9 +28,11 @@ from charrnn.serving.api.fields import (
 )
 from charrnn.serving.http.errors import ApiError
 from charrnn.serving.limits import Limits
+from charrnn.text.labels import LONGEST_LABEL, symbol
 
 MOST_LIKELY = 5  # the largest value of logprobs
 LARGEST_SEED = (1 << 63) - 1
+MOST_READINGS = 500_000  # characters of prompts that are read once with each label
 LOGPROBS_WEIGHT = 10  # a character with log-probabilities takes this many times the memory of one without
 UNSUPPORTED: dict[str, tuple[Any, ...]] = {  # fields of OpenAI and other servers: the values that change nothing
     "suffix": ("",), "presence_penalty": (0,), "frequency_penalty": (0,), "logit_bias": ({},),
@@ -67,6 +72,9 @@ class CompletionRequest(Body):
         "one that stands there",
     )
     echo: bool = Field(False, description="begin the text with the prompt")
+    label: Annotated[Text, Field(max_length=LONGEST_LABEL)] | None = Field(
+        None, description="the label of the text, of a model with labels; by default it is drawn, or suits the prompt"
+    )
     on_unknown: str
     best_of: Annotated[int, Field(ge=1), WHOLE] | None = Field(None, description="not supported: only 1, or n")
 
@@ -105,6 +113,17 @@ class CompletionRequest(Body):
             )
             raise ApiError(400, message, "max_tokens", "too_long")
 
+    def check_label(self, model: LanguageModel) -> None:
+        """Raise ApiError 400 if the model does not know the label, or would have to look for it for too long."""
+        if self.label is not None:
+            try:
+                symbol(model.labels, self.label)
+            except ConfigError as error:
+                raise ApiError(400, str(error), "label") from None
+        elif (characters := sum(map(len, self.prompt)) * len(model.labels)) > MOST_READINGS:
+            message = f"prompt is read with each of {len(model.labels)} labels, {characters:,} characters in all"
+            raise ApiError(400, f"{message}: name a label, or shorten it to {MOST_READINGS:,}", "prompt", "too_long")
+
     def prompts_in_vocabulary(self, model: LanguageModel) -> list[str]:
         """Return the prompts, without unknown characters if these are to be skipped."""
         vocabulary = model.vocabulary
@@ -118,6 +137,33 @@ class TextBody(Body):
     model: str | None
     text: str
     on_unknown: str
+
+
+class ScoreBody(Body):
+    """A request for the score of a text, or of each of a list."""
+
+    model: str | None
+    text: list[str]
+    on_unknown: str
+    _is_list: bool = PrivateAttr(False)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _remember(cls, values: Any, check: Callable[[Any], Self]) -> Self:
+        body = check(values)
+        body._is_list = isinstance(values["text"], list)
+        return body
+
+    @property
+    def is_list(self) -> bool:
+        return self._is_list
+
+    def check_size(self, limits: Limits) -> None:
+        """Raise ApiError 400 if the texts are too long together."""
+        characters = sum(map(len, self.text))
+        if characters > limits.max_text:
+            message = f"text has {characters:,} characters in all: at most {limits.max_text:,} are accepted"
+            raise ApiError(400, message, "text", "too_long")
 
 
 class ActivationsBody(TextBody):
@@ -156,10 +202,14 @@ def request_bodies(ids: list[str], limits: Limits) -> dict[str, type[Body]]:
     text: dict[str, Any] = {"description": "the text to inspect"}
     words = f"the text to find units in, at least {LEAST} characters; if empty, the model writes one"
     most = limits.max_inspected
+    scored: Any = (
+        texts(1, limits.max_text, 1, limits.max_text, alone=2),
+        Field(description="the text to score, or a list of documents"),
+    )
     return {
         "createCompletion": _completion(ids, limits),
-        "createScore": _text_body(
-            "ScoreRequest", model_field(ids), 2, limits.max_text, description="the text to score"
+        "createScore": create_model(
+            "ScoreRequest", __base__=ScoreBody, model=model_field(ids), on_unknown=UNKNOWN_FIELD, text=scored
         ),
         "inspectText": _text_body("InspectRequest", named, 0, most, **text),
         "findUnits": _text_body("UnitsRequest", named, 0, most, default="", description=words),

@@ -24,7 +24,7 @@ SAMPLE_FILE = re.compile(r"step_(\d+)\.txt")
 
 MODEL_FACTS = (
     "cell", "num_layers", "hidden_size", "parameters", "vocabulary", "text", "step", "nats_per_char", "begins_after",
-    "experts",
+    "experts", "documents", "labels",
 )  # fmt: skip
 
 
@@ -45,7 +45,12 @@ def describe(served: Served, limits: Limits) -> dict[str, Any]:
         "split": "validation",
         "training": served.training,
         "has_folder": served.folder is not None,
-        "limits": {"max_prompt": limits.max_prompt, "max_length": limits.max_length, "max_text": limits.max_inspected},
+        "limits": {
+            "max_prompt": limits.max_prompt,
+            "max_length": limits.max_length,
+            "max_text": limits.max_inspected,
+            "max_choices": limits.max_choices,
+        },
     }
 
 
@@ -58,7 +63,7 @@ def _facts(model: LanguageModel) -> dict[str, Any]:
         printable(text) if isinstance(text, str) else None,
         step if type(step) is int and step >= 0 else None,
         _finite(provenance.get("val_nats_per_char")), model.default_prompt(),
-        list(model.experts.names) if model.experts else [],
+        list(model.experts.names) if model.experts else [], model.vocabulary.documents, list(model.labels),
     )  # fmt: skip
     return dict(zip(MODEL_FACTS, values, strict=True))
 

@@ -81,6 +81,8 @@ class TextRequest:
         Whether the characters of the prompt become tokens, too (with `logprobs` only).
     seconds : float
         The time limit, from now. The text then ends where it is.
+    label : str, optional
+        The label of the document; by default it is drawn, or suits the prompt.
     """
 
     def __init__(
@@ -96,9 +98,10 @@ class TextRequest:
         echo: bool = False,
         seconds: float = 3600.0,
         notifier: Notifier | None = None,
+        label: str | None = None,
     ) -> None:
         self.model, self.length, self.config, self.logprobs = model, length, config, logprobs
-        self.ids: list[int] = model.prompt_ids(prompt).tolist()
+        self.ids: list[int] = model.prompt_ids(prompt, label=label).tolist()
         self.echo = echo and bool(prompt) and logprobs is not None
         self.notifier = notifier or Notifier()
         self.begun = time.monotonic()
@@ -124,9 +127,9 @@ class TextRequest:
         return self._uniforms.pop()
 
     def add(self, token: Token) -> None:
-        """Append a drawn character, which may end the text."""
+        """Append a drawn character, which may end the text. A label is drawn, too, and not shown."""
         self.written += 1
-        if self._stop is None:
+        if self._stop is None or not token.character:
             self.show(token)
         else:
             self._pending.append(token)
@@ -140,7 +143,9 @@ class TextRequest:
             self.end("length")
 
     def show(self, token: Token) -> None:
-        """Append a character of the prompt, or one that belongs to no stop string."""
+        """Append a character of the prompt, or one that belongs to no stop string. A label is none."""
+        if not token.character:
+            return
         self._added += token.size
         self._ready.append(token)
 

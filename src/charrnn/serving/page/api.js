@@ -64,6 +64,8 @@ export const settings = async () => (await json("api/settings")).settings;
 export const runs = async () => (await json("api/runs")).runs;
 export const metrics = (id) => json(ofRun(id, "metrics"));
 export const samples = async (id) => (await json(ofRun(id, "samples"))).samples;
+export const score = (body, signal) => json("v1/score", body, signal);
+export const whole = (body, signal) => json("v1/completions", body, signal);
 export const inspect = (body, signal) => json("api/inspect", body, signal);
 export const units = (body, signal) => json("api/units", body, signal);
 export const activations = (body, signal) => json("api/activations", body, signal);

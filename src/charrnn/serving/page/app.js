@@ -1,6 +1,7 @@
 // Starts the page: loads settings and runs, and switches between the views.
 
 import * as api from "./api.js";
+import { start as startDocuments } from "./documents.js";
 import * as read from "./read.js";
 import { load } from "./settings.js";
 import { chooseRun, forget, on, report, runBegan, state, trainingBegan } from "./store.js";
@@ -102,6 +103,7 @@ document.addEventListener("keydown", (event) => {
 at("settings").open = matchMedia("(min-width: 56rem)").matches;
 await load().catch(report);
 Object.values(VIEWS).forEach((each) => each.start());
+startDocuments(write.settings);
 view();
 await runs();
 document.documentElement.dataset.ready = "";

@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { colourChoice } from "./colour.js";
+import { listOf, rank, unrank } from "./documents.js";
 import { chooseUnit, findUnits, forget, most, on, onUnknown, UserError, report, sameUnit, state, unitsOnce } from "./store.js";
 import { gone, show } from "./strip.js";
 import { CharacterText } from "./text.js";
@@ -30,15 +31,24 @@ async function read() {
   clearTimeout(timer);
   reading?.abort();
   if (!state.run) return;
-  if (!entry.value) {
-    forget();
+  const documents = listOf(entry.value);
+  if (!entry.value || documents) {
     gone(text);
     text.clear();
     at("score").textContent = "";
+  }
+  if (!documents) unrank();
+  if (!entry.value) {
+    forget();
     return;
   }
   reading = new AbortController();
   try {
+    if (documents) {
+      at("score").textContent = await rank(documents, reading.signal);
+      forget();
+      return;
+    }
     const body = { model: state.run.id, text: entry.value, on_unknown: onUnknown() };
     const seen = await api.inspect(body, reading.signal);
     forget();

@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { colourChoice } from "./colour.js";
+import { label } from "./documents.js";
 import { defaults, nextSeed, otherSettings, sliders, summary } from "./settings.js";
 import { asRead, chooseUnit, forget, most, on, onUnknown, report, sameUnit, state, unitName, unitsOnce } from "./store.js";
 import { gone, show } from "./strip.js";
@@ -84,7 +85,7 @@ class Column {
     this.text.element.setAttribute("aria-busy", "true");
     buttons();
     const { seed, ...rest } = this.settings;
-    const body = { model: state.run.id, prompt: from, seed: seed + round, on_unknown: onUnknown(), ...rest };
+    const body = { model: state.run.id, prompt: from, seed: seed + round, on_unknown: onUnknown(), ...rest, ...label() };
     let waiting = [];
     let frame = 0;
     let first = null;
@@ -220,6 +221,7 @@ function buttons() {
   if (at("status").textContent !== words) at("status").textContent = words;
 }
 
+export const settings = () => chosen.settings;
 // Returns whether anything was being written.
 export function stopAll() {
   columns.forEach((column) => column.stop());

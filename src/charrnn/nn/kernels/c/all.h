@@ -8,6 +8,7 @@
 #include "readout.h"
 #include "optimizer.h"
 #include "replay.h"
+#include "experts.h"
 #undef vec
 #undef LANES
 #undef PANEL

@@ -18,6 +18,8 @@
 #define INDEPENDENT _Pragma("GCC ivdep")
 #endif
 
+#include "keys.h"
+
 #define real float
 #define PRECISION float32
 #define IS_FLOAT 1

@@ -1,0 +1,115 @@
+"""What a model that one starts from gives: the same little text from scratch and from a parent, with and without counts.
+
+Two examples: 298 Spanish surnames from a parent on first names, and 20,000 characters of nietzsche from a parent on the
+novel. Every run, scratch or not, is evaluated every 10 steps and keeps its best, so that none is judged after it has
+begun to learn its text by heart; "as typed" is the same run from scratch judged every 100 steps, as `charrnn train` does.
+
+    python benchmarks/fine_tuning.py names.txt surnames.csv nietzsche.txt --parents FOLDER [--seeds 3] [--json FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import machine
+import numpy as np
+
+import charrnn
+from charrnn.training.callback import Callback
+
+EVERY, CHARACTERS = 10, 20_000
+# By name: the settings of a run, and the parent's counts; None is from scratch.
+SCRATCH = {"steps": 400, "patience": 0}
+START = {"steps": 300}
+WAYS: dict[str, tuple[str | None, dict[str, Any]]] = {
+    "scratch, no counts": (None, {**SCRATCH, "ngrams": "none"}),
+    "scratch, counts": (None, {**SCRATCH, "ngrams": "auto"}),
+    "parent, no counts": ("none", START),
+    "parent, no counts, mix-old 0.5": ("none", {**START, "mix_old": 0.5}),
+    "parent without counts, own counts": ("none", {**START, "ngrams": "auto"}),
+    "parent with counts, own counts": ("auto", START),
+    "parent with counts, mix-old 0.1": ("auto", {**START, "mix_old": 0.1}),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for text in ("names", "surnames", "nietzsche"):
+        parser.add_argument(text, type=Path)
+    parser.add_argument("--parents", type=Path, required=True, help="where the parents are, or are trained first")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    print(machine.describe())
+    found: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        examples = make_examples(Path(folder), arguments)
+        for example, (text, parent, settings) in examples.items():
+            found[example] = {name: [] for name in WAYS}
+            for name, (counts, own) in WAYS.items():
+                start = {} if counts is None else {"init_from": parents(arguments, parent, counts)}
+                for seed in range(arguments.seeds):
+                    out = Path(folder) / f"run-{example}-{len(found[example][name])}-{list(WAYS).index(name)}"
+                    found[example][name].append(measured(text, out, {**settings, **own, **start, "seed": seed}))
+                print(f"{example}: {name}: {summary(found[example][name])}", flush=True)
+    if arguments.json:
+        arguments.json.write_text(json.dumps({"machine": machine.describe(), "runs": found}, indent=1) + "\n")
+
+
+def make_examples(folder: Path, arguments: argparse.Namespace) -> dict[str, tuple[Path, str, dict[str, Any]]]:
+    """By name: the little text, its parent's, and the settings that belong to the text."""
+    spanish, little = folder / "spanish.txt", folder / "nietzsche.txt"
+    with arguments.surnames.open(encoding="utf-8") as file:
+        names = [row["name"] for row in csv.DictReader(file) if row["language"] == "Spanish"]
+    spanish.write_text("\n".join(names) + "\n", encoding="utf-8")
+    little.write_text(arguments.nietzsche.read_text(encoding="utf-8")[:CHARACTERS], encoding="utf-8")
+    return {
+        "Spanish surnames": (spanish, "names", {"documents": "lines", "val_fraction": 0.2}),
+        "nietzsche": (little, "novel", {}),
+    }
+
+
+def parents(arguments: argparse.Namespace, name: str, counts: str) -> Path:
+    """The run of a parent, which is trained by its recipe unless it is there."""
+    path = Path(arguments.parents / f"{name}-{counts}")
+    if not path.exists():
+        text, settings = ((arguments.names,), {"documents": "lines"}) if name == "names" else ((), {})
+        charrnn.train(text, out=path, ngrams=counts, callback=Callback(), **settings)
+    return path
+
+
+def measured(text: Path, out: Path, settings: Mapping[str, Any]) -> dict[str, float]:
+    """A run's losses on its validation split, in nats per symbol, and on its parent's, before and after."""
+    begun = time.process_time()
+    run = charrnn.train(
+        text, out=out, callback=Callback(), eval_every=EVERY, sample_every=10**9, workers=1, **settings
+    )
+    assert run.val is not None
+    losses = {r["step"]: r["val_loss"] for r in run.metrics if r.get("val_loss") is not None}
+    result = {"val": run.val.nats_per_char, "best_step": run.best_step, "cpu_seconds": time.process_time() - begun}
+    if "init_from" not in settings:
+        result["val_as_typed"] = min(loss for step, loss in losses.items() if step % 100 == 0)
+    for when, each in zip(("before", "after"), run.parent_val or (), strict=False):
+        result[f"parent_val_{when}"] = each.nats_per_char
+    return {name: round(value, 4) for name, value in result.items()}
+
+
+def summary(runs: list[dict[str, float]]) -> str:
+    mean = {name: float(np.mean([run[name] for run in runs])) for name in runs[0]}
+    low, high = min(run["val"] for run in runs), max(run["val"] for run in runs)
+    words = f"validation {mean['val']:.3f} ({low:.3f} to {high:.3f}) nats per symbol"
+    words += f", as typed {mean['val_as_typed']:.3f}" if "val_as_typed" in mean else ""
+    if "parent_val_after" in mean:
+        words += f"; parent's validation split {mean['parent_val_before']:.3f} before, {mean['parent_val_after']:.3f} after"
+    return f"{words}; at most {max(run['cpu_seconds'] for run in runs):.0f} CPU s"
+
+
+if __name__ == "__main__":
+    main()
