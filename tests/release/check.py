@@ -8,7 +8,7 @@ It builds an sdist and from it a wheel, with `python -m build`, and a wheel with
 them. It installs each into an empty environment; trains, samples, asks and checks gradients there, without PyTorch; and
 lets mypy read the types of the installed package. The sdist's own tests of pages and rooms run in what it unpacks to.
 
-It needs the standard library and a package index, and to build also git. It takes minutes for each Python. Where uv
+It needs the standard library, git and a package index. It takes minutes for each Python. Where uv
 stands beside this Python, as after `./run test`, uv installs; otherwise pip does.
 """
 
@@ -50,11 +50,16 @@ def must(right: object, what: str) -> None:
 
 def run(*command: object, cwd: Path | None = None, **environment: str) -> str:
     """Run a command without this process's own Python settings, and return what it prints."""
+    done = attempt(*command, cwd=cwd, **environment)
+    words = " ".join(map(str, command))
+    must(done.returncode == 0, f"{words} ends with status {done.returncode}:\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def attempt(*command: object, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
     inherited = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")}
     words = [str(word) for word in command]
-    done = subprocess.run(words, cwd=cwd, env={**inherited, **environment}, capture_output=True, text=True, check=False)
-    must(done.returncode == 0, f"{' '.join(words)} ends with status {done.returncode}:\n{done.stdout}{done.stderr}")
-    return done.stdout
+    return subprocess.run(words, cwd=cwd, env={**inherited, **environment}, capture_output=True, text=True, check=False)
 
 
 def environment(python: str, folder: Path, *packages: object) -> Path:
@@ -126,10 +131,9 @@ def look_at_sdist(sdist: Path, out: Path) -> Path:
 # Trying.
 
 
-def try_out(python: str, distribution: Path, folder: Path, numpy: str | None, types: bool) -> dict[str, str]:
+def try_out(python: str, distribution: Path, folder: Path, pins: list[str], types: bool) -> dict[str, str]:
     """Install a distribution where nothing else is, and use it."""
-    pinned = [f"numpy=={numpy}"] if numpy else []
-    commands = environment(python, folder / "venv", distribution, *pinned)
+    commands = environment(python, folder / "venv", distribution, *pins)
     charrnn, work = commands / "charrnn", folder / "work"
     work.mkdir()
     code = "import charrnn, numpy, platform; print(platform.python_version(), numpy.__version__, charrnn.__version__)"
@@ -139,6 +143,8 @@ def try_out(python: str, distribution: Path, folder: Path, numpy: str | None, ty
     must(trained["val_nats_per_char"] < 4, f"validation loss {trained['val_nats_per_char']}")
     samples = [run(charrnn, "sample", "run", "--length", "60", "--seed", "1", "--quiet", cwd=work) for _ in range(2)]
     must(len(samples[0]) >= 60 and samples[0] == samples[1], f"samples {samples}")
+    wrong = attempt(charrnn, "train", "absent.txt", cwd=work)
+    must(wrong.returncode == 2 and wrong.stderr.count("\n") == 1, f"a text that is not there: {wrong.stderr}")
     info = json.loads(run(charrnn, "info", "run", "--json", cwd=work))
     size = ("--hidden-size", "8", "--num-layers", "1", "--seq-len", "6", "--batch-size", "3")
     errors = json.loads(run(charrnn, "gradcheck", *size, "--json", cwd=work))
@@ -149,36 +155,46 @@ def try_out(python: str, distribution: Path, folder: Path, numpy: str | None, ty
         must('"str"' in (seen := run(*command, cwd=work).replace("builtins.", "")), f"mypy sees no types: {seen}")
     return {
         "distribution": re.sub(r"charrnn-[^-]*?(?=-|\.tar)", "charrnn", distribution.name),
-        "python": of_python, "numpy": of_numpy, "kernels": info["kernels"], "gradients": str(len(errors)),
+        "python": of_python, "requirements": "oldest" if pins else "newest", "numpy": of_numpy,
+        "kernels": info["kernels"], "gradients": str(len(errors)), "commit": commit(),
     }  # fmt: skip
 
 
-def trials(pythons: list[str], distributions: list[Path]) -> Iterator[tuple[str, Path, str | None]]:
-    """Every distribution with every Python and the newest NumPy; the first Python also with the oldest."""
-    (oldest,) = re.findall(r'^ +"numpy>=([\d.]+)",$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+def trials(pythons: list[str], distributions: list[Path], with_oldest: bool) -> Iterator[tuple[str, Path, list[str]]]:
+    """Every distribution with every Python and the newest requirements; the first Python also with the oldest."""
     for python in pythons:
-        yield from ((python, distribution, None) for distribution in distributions)
-    yield from ((pythons[0], wheel, f"{oldest}.0") for wheel in distributions[1:])
+        yield from ((python, distribution, []) for distribution in distributions)
+    (listed,) = re.findall(
+        r"^dependencies = \[(.*?)^\]", (ROOT / "pyproject.toml").read_text(), re.MULTILINE | re.DOTALL
+    )
+    oldest = [requirement.replace(">=", "==") for requirement in re.findall(r'"(.+?)"', listed)]
+    if with_oldest:
+        yield from ((pythons[0], wheel, oldest) for wheel in distributions[1:])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--python", action="append", help="an interpreter to try [default: this one]; may be repeated")
     parser.add_argument("--dist", type=Path, help="distributions that are built already; nothing is built or unpacked")
+    parser.add_argument(
+        "--newest", action="store_true", help="leave out the oldest packages, which a new Python may lack"
+    )
     parser.add_argument("--keep", type=Path, help="a folder that receives the distributions")
     parser.add_argument("--out", type=Path, help="a JSON file for the record; what it holds of other Pythons is kept")
     options = parser.parse_args()
     pythons = options.python or [sys.executable]
     try:
         with tempfile.TemporaryDirectory() as name:
-            record = check(pythons, options.dist, options.keep, Path(name))
+            record = check(pythons, options.dist, options.keep, Path(name), not options.newest)
     except FailedError as failed:
         raise SystemExit(f"release-check: {failed}") from None
     if options.out:
         write(record, options.out)
 
 
-def check(pythons: list[str], dist: Path | None, keep: Path | None, folder: Path) -> dict[str, object]:
+def check(
+    pythons: list[str], dist: Path | None, keep: Path | None, folder: Path, with_oldest: bool
+) -> dict[str, object]:
     if not dist:
         dist = keep or folder / "dist"
         tools = environment(pythons[0], folder / "tools", *TOOLS)
@@ -195,26 +211,24 @@ def check(pythons: list[str], dist: Path | None, keep: Path | None, folder: Path
     for wheel in distributions[1:]:
         look_at_wheel(wheel)
     tried = []
-    for number, (python, distribution, numpy) in enumerate(trials(pythons, distributions)):
-        types = number == 1 and bool(
-            importlib.util.find_spec("mypy")
-        )  # they are the same everywhere, and take a minute
-        tried.append(try_out(python, distribution, folder / f"{number}", numpy, types))
+    for number, (python, distribution, pins) in enumerate(trials(pythons, distributions, with_oldest)):
+        types = number == 1 and bool(importlib.util.find_spec("mypy"))  # once: they are the same everywhere
+        tried.append(try_out(python, distribution, folder / f"{number}", pins, types))
         print("works: " + ", ".join(f"{key} {value}" for key, value in tried[-1].items()), flush=True)
         shutil.rmtree(folder / f"{number}")
     sizes = {"sdist" if d.suffix == ".gz" else d.stem.split("-", 2)[2]: d.stat().st_size for d in distributions}
     return {"machine": machine(), "command": "./run release-check", "bytes": sizes, "tried": tried}
 
 
+def commit() -> str:
+    return run("git", "describe", "--always", "--dirty", cwd=ROOT).strip()
+
+
 def machine() -> str:
     """The same words as those of benchmarks/machine.py, without the libraries that each trial has of its own."""
-    described = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False
-    ).stdout.strip()
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
     model = next((line.split(":")[1].strip() for line in lines if "model name" in line), "unknown processor")
-    python = sys.version.split()[0]
-    return f"{model}, {os.cpu_count()} cores; Python {python}; charrnn {version()} ({described})"
+    return f"{model}, {os.cpu_count()} cores; Python {sys.version.split()[0]}; charrnn {version()} ({commit()})"
 
 
 def write(record: dict[str, object], path: Path) -> None:
