@@ -5,6 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import re
+import select
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +103,24 @@ def test_scores_as_table_csv_json_lines_and_json(run: Path, charrnn: Run) -> Non
     assert values["lines"] == 3
     assert values["scores"][0]["text"] == max(lines, key=lambda line: line["nats_per_char"])["text"]
     assert values["scores"][0]["above_threshold"] == (values["scores"][0]["nats_per_char"] > values["threshold"])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
+@pytest.mark.parametrize(
+    ("options", "shown"), [(["--json"], True), (["--top", "3"], True), (["--json", "--quiet"], False)]
+)
+def test_a_terminal_shows_how_many_lines_have_passed(options: list[str], shown: bool, run: Path) -> None:
+    import pty
+
+    ours, theirs = pty.openpty()
+    line = [sys.executable, "-m", "charrnn", "score", str(run), str(run.parent / "names.txt"), *options]
+    done = subprocess.run(line, stdout=subprocess.PIPE, stderr=theirs, env={**os.environ, "TERM": "xterm"}, check=True)
+    said = os.read(ours, 1 << 16).decode() if select.select([ours], [], [], 0)[0] else ""
+    os.close(theirs)
+    os.close(ours)
+    assert done.stdout
+    assert b"\x1b" not in done.stdout
+    assert bool(re.search(r"\d% \d+ lines", said)) == shown
 
 
 def test_a_share_of_the_held_out_documents_is_marked(run: Path, charrnn: Run) -> None:

@@ -14,6 +14,7 @@ import click
 from charrnn.cli.lines import AsResults, known_lines, numbered_lines
 from charrnn.cli.options import json_option, on_unknown_option, quiet_option
 from charrnn.cli.output import ReaderGoneError, echo, echo_json, echo_text, say
+from charrnn.cli.progress import bar_has_room, with_bar
 from charrnn.errors import ConfigError
 from charrnn.language_model import load
 from charrnn.scoring import Classification
@@ -64,7 +65,9 @@ def classify(
     check_sources(sources)
     numbered, texts = itertools.tee(numbered_lines(sources, column, encoding))
     found = model.classify_stream(known_lines(model.vocabulary, texts, on_unknown), on_unknown)
-    rows = ((number, text, each) for (number, text), each in zip(numbered, found, strict=True))
+    rows: Iterator[Classified] = ((number, text, each) for (number, text), each in zip(numbered, found, strict=True))
+    if bar_has_room(quiet, writes_rows=not as_json):
+        rows = with_bar(rows, lambda row: row[1], sources, whole=column is None)
     try:
         if as_json:
             values = [_row(*row) for row in rows]

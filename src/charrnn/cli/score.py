@@ -16,6 +16,7 @@ import click
 from charrnn.cli.lines import AsResults, known_lines, numbered_lines
 from charrnn.cli.options import json_option, on_unknown_option, quiet_option
 from charrnn.cli.output import ReaderGoneError, echo, echo_json, echo_text, say
+from charrnn.cli.progress import bar_has_room, with_bar
 from charrnn.errors import ConfigError
 from charrnn.language_model import LanguageModel, load
 from charrnn.scoring import DocumentScore
@@ -89,6 +90,8 @@ def score(
     scored = _scored(model, sources, column, encoding, on_unknown)
     totals = _Totals(threshold)
     rows = totals.count(scored)
+    if bar_has_room(quiet, writes_rows=top is None and not as_json):
+        rows = with_bar(rows, lambda row: row[1], sources, whole=column is None)
     if top is not None:
         rows = iter(heapq.nlargest(top, rows, key=lambda row: row[2].nats_per_char))
     try:

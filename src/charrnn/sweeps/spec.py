@@ -19,6 +19,8 @@ from charrnn.text.reading import STDIN
 from charrnn.toml_file import read_toml
 
 KEYS = ("text", "method", "trials", "seeds", "seed", "pruning", "settings", "search", "slurm")
+OF_THE_TEXT = ("documents", "label", "unique", "val", "test")  # what decides which documents or characters validate
+FILES = ("val", "test", "init_from")  # settings that name a file or folder
 MOST_SETTINGS = 100_000
 MOST_SEEDS = 1000
 
@@ -103,6 +105,10 @@ def make_spec(values: Mapping[str, Any], folder: Path | None = None) -> Spec:
             raise ConfigError(f"{name} must be a table, not {shown(table)}")
         if RECIPE in table:
             tables[name] = {**table, RECIPE: _recipe(table[RECIPE], folder)}
+    if text_wide := next((setting for setting in OF_THE_TEXT if setting in tables["search"]), None):
+        raise ConfigError(f"search.{text_wide} would compare losses of different texts: it belongs in [settings]")
+    files = {name: value for name, value in tables["settings"].items() if name in FILES and isinstance(value, str)}
+    tables["settings"] = {**tables["settings"], **{name: str(folder / value) for name, value in files.items()}}
     name = check_value("method", values.get("method", "grid"), "str", choices=tuple(METHODS))
     method = METHODS[name]
     search = dict(_checked("search", tables["search"], dimension))
