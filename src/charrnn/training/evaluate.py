@@ -93,7 +93,7 @@ def evaluate(
     dynamic : bool
         Also evaluate with parameters that keep learning on the text just scored; the counts of experts take it in, too.
     dynamic_rate : float, optional
-        The learning rate of `dynamic`.
+        The learning rate of `dynamic`. With 0 the parameters stay, and of a model with counts the mixture alone learns.
     on_unknown : {"error", "skip"}
         What to do with characters that the model's vocabulary lacks.
     workers : int or "auto"
@@ -112,7 +112,7 @@ def evaluate(
     """
     run, dynamic = check_path("run", run), check_value("dynamic", dynamic, "bool")
     check_value("in_context", in_context, "bool")
-    rate = check_value("dynamic_rate", dynamic_rate, "float | None", above=0)
+    rate = check_value("dynamic_rate", dynamic_rate, "float | None", least=0)
     if dynamic_rate is not None and not dynamic:
         raise ConfigError(f"--dynamic-rate {dynamic_rate:g} has no effect without --dynamic")
     if split is not None:
