@@ -81,9 +81,11 @@ def test_the_page_about_python_runs(
     assert "λ" in capsys.readouterr().out
 
 
-def test_the_how_to_pages_give_commands_that_exist() -> None:
-    for page in (ROOT / "docs" / "how-to").glob("*.md"):
-        for line in re.findall(r"^charrnn (.*)$", page.read_text(), re.MULTILINE):
+def test_tutorials_and_how_to_pages_give_commands_that_exist() -> None:
+    for page in [ROOT / "docs" / "first-model.md", *(ROOT / "docs" / "how-to").glob("*.md")]:
+        for line in re.findall(r"^(?:charrnn|\./run) (.*)$", page.read_text(), re.MULTILINE):
+            if line.startswith("test "):
+                continue
             name, *arguments = shlex.split(line, comments=True)
             known = {flag for option in commands.commands[name].params for flag in option.opts}
             assert {argument for argument in arguments if argument.startswith("--")} <= known, f"{page.name}: {line}"
