@@ -149,10 +149,10 @@ def test_a_model_of_one_text_scores_lines_too(trained: Path, charrnn: Run) -> No
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["score", "RUN", "new.txt", "--csv", "--json"], "--csv, --jsonl and --json exclude one another"),
+        (["score", "RUN", "new.txt", "--csv", "--json"], "--csv, --jsonl and --json exclude each other"),
         (["score", "RUN", "new.txt", "--fail"], "--fail has no effect without --false-alarms"),
         (["score", "RUN", "new.txt", "--false-alarms", "0.0001"], "is too fine for"),
-        (["score", "RUN", "new.txt", "--column", "name"], "there is no column 'name'; there are 'ab'"),
+        (["score", "RUN", "new.txt", "--column", "name"], "no column is called 'name': choose from 'ab'"),
         (["score", "RUN", "bad.txt"], "line 2: character 'z'"),
         (["score", "RUN", "missing.txt"], "'missing.txt' is neither a file"),
         (["train", "new.txt", "--documents", "words"], "documents 'words' is not known: choose from lines, paragraphs"),

@@ -352,7 +352,7 @@ def test_a_recipe_that_has_changed_is_another_sweep(small: dict[str, Any], tmp_p
         out = tmp_path / table
         sweep(wanted, out=out, jobs=1, callback=QUIET)
         recipe.write_text("dropout = 0.2")
-        with pytest.raises(ConfigError, match=r"the recipe '.*mine.toml' is not what it was when the sweep in"):
+        with pytest.raises(ConfigError, match=r"the recipe '.*mine.toml' has changed since the sweep in"):
             sweep(wanted, out=out, jobs=1, callback=QUIET)
 
 

@@ -238,7 +238,7 @@ def test_the_choice_of_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(kernels.VARIABLE)
     monkeypatch.setattr(kernels, "instructions", lambda: "")
     assert Kernels().name == "numpy"
-    with pytest.raises(ConfigError, match="kernels 'c' are not there"):
+    with pytest.raises(ConfigError, match="kernels 'c' are missing"):
         Kernels("c")
 
 

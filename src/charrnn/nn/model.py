@@ -58,8 +58,7 @@ class CharModel:
         self.layers = [make_layer(k, config, kernels) for k in range(config.num_layers)]
         if config.dropout and not any(layer.dropout for layer in self.layers):
             raise ConfigError(
-                f"dropout {config.dropout:g} has nothing to act on with num_layers {config.num_layers}: "
-                "it drops what passes between layers"
+                f"dropout {config.dropout:g} has no effect with num_layers {config.num_layers}: it acts between layers"
             )
         self.readout = make_readout(config, self.layers[0].residual, kernels)
         # Between the lowest layer and the next. A single layer that is no stream has no such place.

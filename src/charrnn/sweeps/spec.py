@@ -121,7 +121,7 @@ def make_spec(values: Mapping[str, Any], folder: Path | None = None) -> Spec:
     if not method.counts_trials:
         _check_grid(search, values)
     elif values.get("trials") is None:
-        raise ConfigError(f"method '{name}' needs to know how many settings to try, such as: trials = 20")
+        raise ConfigError(f"method '{name}' needs the number of settings to try, as in trials = 20")
     if not method.prunes and "pruning" in values:
         others = " or ".join(f"'{name}'" for name, each in METHODS.items() if each.prunes)
         raise ConfigError(f"pruning has no effect with method '{name}': it goes with method {others}")
@@ -143,7 +143,9 @@ def _checked(table: str, values: Mapping[str, Any], check: Any) -> Iterator[tupl
     seen: dict[str, str] = {}
     for given, value in values.items():
         if given == "seed":
-            raise ConfigError(f"{table}.seed: the seeds of the runs are a list of their own: seeds = [0, 1]")
+            raise ConfigError(
+                f"{table}.seed cannot be set: list the seeds of the runs above the tables, as in seeds = [0, 1]"
+            )
         try:
             name, checked = check(given, value)
         except CharRNNError as error:
@@ -178,10 +180,10 @@ def _seeds(wanted: Any) -> tuple[int, ...]:
     if not isinstance(wanted, Sequence) or isinstance(wanted, str) or not wanted:
         raise ConfigError(f"seeds must be a list of whole numbers, such as [0, 1, 2], not {shown(wanted)}")
     if len(wanted) > MOST_SEEDS:
-        raise ConfigError(f"seeds has {len(wanted):,} of them: give at most {MOST_SEEDS:,}")
+        raise ConfigError(f"seeds has {len(wanted):,} values: give at most {MOST_SEEDS:,}")
     seeds = tuple(check_value("seeds", seed, "int", least=0) for seed in wanted)
     if len(set(seeds)) < len(seeds):
-        raise ConfigError(f"seeds {shown(list(seeds))} names one twice")
+        raise ConfigError(f"seeds {shown(list(seeds))} lists one twice")
     return seeds
 
 
