@@ -112,6 +112,13 @@ def time_to_loss(found: Any) -> Iterator[Sentence]:
         dict.fromkeys(processor(found["measured"][f"{kind}, 60 s"]) for kind in ("quick", "plain quick"))
     )
     yield "README.md", row, (np.mean(quick), np.mean(plain), len(quick), machines)
+    for curve in filter(found["curves"].get, ("quick, 60 s", "good, 180 s", "best, 600 s", "plain quick, 60 s")):
+        static, adapting = ends(found, curve), found["adapting"][curve]
+        recipe, seconds = curve.replace("plain ", "plain-").removesuffix(" s").split(", ")
+        how = [adapting[name] for name in ("in-context", "dynamic") if name in adapting]
+        cells = " | ".join("{:.4f}" if name in adapting else "" for name in ("in-context", "dynamic"))
+        row = f"| {recipe} | {seconds} | {{:.4f}} | {{:.4f}} to {{:.4f}} | {cells} |".replace("|  |", "| |")
+        yield "docs/recipes.md", row, (np.mean(static), min(static), max(static), *map(np.mean, how))
     yield (
         "docs/ngrams.md",
         "| tinyshakespeare | 1.4816 | {:.4f} (60 s) | **{:.4f}** (60 s; {:.4f} to {:.4f}) | {} |",
