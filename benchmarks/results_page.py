@@ -33,11 +33,10 @@ CLAIMS = {
 ANSWERS = (r"is ((?:not )?confirmed)", r"Chunks are (?:not )?in between", r"The (best is \w+)")
 INTRODUCTION = """# Results of the studies
 
-Each study is one command, and its folder holds a table (`results.csv`), figures and a README; the sentences below are
-copied from there, where they are computed from the results. Losses are in nats per character on the whole validation
-split (the last 10 % of the text, by position); the number of seeds stands in each command; `--quick` means 1 to 3
-epochs instead of 5 to 10. To reproduce them, run the command in the heading, then
-`python benchmarks/results_page.py experiments/*/`.
+Each study is one command. Its folder holds a table (`results.csv`), figures and a README, which computes its sentences
+from the results; this page copies them. Losses are in nats per character on the whole validation split (the last 10 %
+of the text, by position). Each command states the number of seeds; `--quick` means 1 to 3 epochs instead of 5 to 10.
+To reproduce a study, run the command in its heading, then `python benchmarks/results_page.py experiments/*/`.
 """
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(Path(__file__).parent / "_ext"), str(ROOT / "src")]
 
+from links import linked_tests  # noqa: E402
 from reference import link_to_source as linkcode_resolve  # noqa: E402, F401
 
 from charrnn import __version__  # noqa: E402
@@ -41,10 +42,10 @@ include_patterns = [
     "editions/**",
     "notebooks/**",
     "src/charrnn/**",
-    "tests/cli/bad-input.md",
     "tests/reference/**",
+    *linked_tests(ROOT),
 ]
-exclude_patterns = ["docs/_build/**", "docs/conf.py", "**/__pycache__/**"]
+exclude_patterns = ["docs/_build/**", "docs/results/**/*.json", "docs/conf.py", "**/__pycache__/**"]
 nitpicky = True
 nitpick_ignore_regex = [("py:.*", ".*")]  # types in signatures: most are NumPy's, or belong to no page
 

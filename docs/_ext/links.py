@@ -10,7 +10,16 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
 
+LINK = re.compile(r"\]\(([^)#:\s]+\.(?:py|md))[)#]")
 ANCHOR = re.compile(r'<a id="([^"]+)">')
+
+
+def linked_tests(root: Path) -> list[str]:
+    """Return the files of the tests that pages link to; the other tests have no page."""
+    pages = [*root.glob("*.md"), *root.glob("*/*.md"), *root.glob("docs/*/*.md")]
+    links = ((page, link) for page in pages for link in LINK.findall(page.read_text(encoding="utf-8")))
+    files = {(page.parent / link).resolve() for page, link in links}
+    return sorted(file.relative_to(root).as_posix() for file in files if file.is_relative_to(root / "tests"))
 
 
 class FolderLinks(SphinxTransform):

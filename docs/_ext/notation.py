@@ -95,8 +95,9 @@ class Reader:
         if not name:
             return ""
         symbol = rf"\operatorname{{{name}}}" if len(name) > 1 else GREEK.get(name, name)
-        if self.take(HAT):
-            symbol = rf"{{\hat{{{symbol}}}}}"
+        if self.take(HAT):  # an index of the empty group stands beside the accent, not below it
+            symbol, indices = rf"\hat{{{symbol}}}", self.indices()
+            return symbol + (f"{{}}{indices}" if indices else "")
         return symbol + self.indices()
 
     def operand(self) -> str:

@@ -12,13 +12,13 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.parsers import Parser
 
-LANGUAGES = {".py": "python", ".c": "c", ".h": "c", ".toml": "toml"}
+LANGUAGES = {".py": "python", ".c": "c", ".h": "c", ".toml": "toml", ".json": "json"}
 
 
 def siblings(env: BuildEnvironment, docname: str) -> list[str]:
     """Return the sources in the folder of a source, and the packages in it, as documents."""
     folder = docname.rpartition("/")[0]
-    found = (name for name in env.found_docs if re.fullmatch(rf"{folder}/(\w+|\w+/__init__)", name))
+    found = (name for name in env.found_docs if re.fullmatch(rf"{folder}/([\w-]+|\w+/__init__)", name))
     return sorted(name for name in found if Path(env.doc2path(name)).suffix in LANGUAGES)
 
 

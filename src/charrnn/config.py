@@ -38,13 +38,13 @@ class TrainConfig:
                              "the branches of a residual layer", least=0,
                              below=1)
 
-    ngrams: str = setting("none", "model", "count models that the network knows: none; auto for the last characters "
-                          "and the last words; adapting for evaluation with --in-context or --dynamic")
+    ngrams: str = setting("none", "model", "count models that the network knows: none, auto (the last characters and "
+                          "the last words), or adapting (for evaluation with --in-context or --dynamic)")
 
-    init_from: str | None = setting(None, "model", "start from the model of this run or model file: its network and "
-                                    "settings, its characters and those of the text")
-    freeze_layers: int = setting(0, "model", "with --init-from, the lowest layers that stay as they are, but for what "
-                                 "they read of new characters", least=0, most=1000)
+    init_from: str | None = setting(None, "model", "start from this run or model file: its network and settings, its "
+                                    "characters and those of the text")
+    freeze_layers: int = setting(0, "model", "with --init-from, number of lowest layers that do not learn, except for "
+                                 "new characters", least=0, most=1000)
 
     mix_old: float = setting(0.0, "data", "with --init-from RUN, share of each batch's lanes that read the text of "
                              "that run", least=0, below=1)
@@ -52,18 +52,18 @@ class TrainConfig:
     documents: str | None = setting(None, "data", "the text is a list of documents, each read from a zero state: "
                                     "lines, paragraphs, files, jsonl:FIELD or csv:COLUMN")
     label: str | None = setting(None, "data", "with --documents, where the label of each is: csv:COLUMN, jsonl:FIELD "
-                                "or tsv, for lines of a label, a tab and a text")
+                                "or tsv (each line is a label, a tab and a text)")
     unique: bool = setting(False, "data", "with --documents, drop repeated documents")
     batching: str = setting("sequential", "data", "how training sequences are ordered")
     seq_len: int = setting(64, "data", "characters in a window: how far back gradients flow", least=1,
                             aliases=("seq_length",))
     batch_size: int = setting(16, "data", "windows read side by side in each step", least=1)
     val_fraction: float = setting(0.1, "data", "share of the text, at its end, kept for validation", least=0, below=1)
-    test_fraction: float = setting(0.0, "data", "share of the text, after the validation part, kept for a test",
+    test_fraction: float = setting(0.0, "data", "share of the text, after the validation part, kept for testing",
                                     least=0, below=1)
     val: str | None = setting(None, "data", "a file to validate on, instead of a part of the text")
     test: str | None = setting(None, "data", "a file to test on, instead of a part of the text")
-    encoding: str = setting("utf-8", "data", "how the bytes of the text files are read")
+    encoding: str = setting("utf-8", "data", "the character encoding of the text files")
 
     epochs: float | None = setting(None, "budget", "stop after this many passes over the training text", above=0,
                                     most=1e9,
@@ -73,9 +73,9 @@ class TrainConfig:
     minutes: float | None = setting(None, "budget", "stop after this many minutes of training", above=0,
                                      most=1e9)
 
-    optimizer: str = setting("adam", "optimiser", "how a gradient becomes a step")
-    learning_rate: float = setting(0.003, "optimiser", "step size; by optimiser, for a start: adam and rmsprop 0.003, "
-                                   "adagrad and sgd 0.03", above=0)
+    optimizer: str = setting("adam", "optimiser", "the rule that turns a gradient into an update")
+    learning_rate: float = setting(0.003, "optimiser", "step size; to start with, 0.003 for adam and rmsprop, 0.03 for "
+                                   "adagrad and sgd", above=0)
     schedule: str = setting("cosine", "optimiser", "how the learning rate falls towards the end of the budget")
     warmup_steps: int = setting(100, "optimiser", "steps over which the learning rate rises at the start", least=0)
     weight_decay: float = setting(0.0, "optimiser", "decoupled weight decay (AdamW, with adam)", least=0)
@@ -86,16 +86,16 @@ class TrainConfig:
                                       least=1)
     sample_every: int | None = setting(None, "watching", "steps between samples [default: about five in a run, or 1000 "
                                        "with --minutes]", least=1)
-    patience: int | None = setting(None, "watching", "stop after this many evaluations without a better one; 0 = off",
+    patience: int | None = setting(None, "watching", "stop after this many evaluations without a better loss; 0 = off",
                                    least=0)
 
     seed: int = setting(0, "run", "decides initialisation, batches and samples", least=0)
     dtype: str = setting("float32", "run", "precision of all arithmetic", choices=("float32", "float64"))
     threads: int = setting(1, "run", "threads of the linear algebra library", least=1, most=4096)
-    kernels: str = setting(AUTO, "run", "code that computes the network: c, compiled; numpy; or auto, c where it is "
-                           "built", choices=(AUTO, "numpy", "c"))
-    workers: int | str = setting(AUTO, "run", "threads that share each step, a number or auto; they change how long it "
-                                 "takes and nothing else", kind="int", word=AUTO, least=1, most=256)
+    kernels: str = setting(AUTO, "run", "code that computes the network: c (compiled), numpy, or auto (c where it is "
+                           "built)", choices=(AUTO, "numpy", "c"))
+    workers: int | str = setting(AUTO, "run", "threads that share each step, a number or auto; they change only how "
+                                 "long it takes", kind="int", word=AUTO, least=1, most=256)
     checkpoint_minutes: float = setting(2.0, "run", "minutes between checkpoints", above=0, most=1e9)
     # fmt: on
     own: Mapping[str, Any] = field(default_factory=dict)  # the settings that the chosen strategies declare themselves
@@ -176,14 +176,14 @@ def make_config(values: Mapping[str, Any], base: TrainConfig | None = None) -> T
         if getattr(config, name) and config.init_from is None:
             raise ConfigError(f"{name} {getattr(config, name)} has no effect without init_from: add --init-from RUN")
     if config.mix_old and config.batch_size < 2:
-        raise ConfigError(f"mix_old {config.mix_old:g} needs a batch_size of at least 2: one lane reads one text")
+        raise ConfigError(f"mix_old {config.mix_old:g} needs a batch_size of at least 2: a lane reads only one text")
     if config.freeze_layers > config.num_layers:
         raise ConfigError(
             f"freeze_layers {config.freeze_layers} is too large: the network has num_layers {config.num_layers}"
         )
     for name in ("eval_every", "patience"):
         if config.val_fraction == 0 and config.val is None and getattr(config, name):
-            raise ConfigError(f"{name} {getattr(config, name)} has nothing to evaluate with val_fraction 0")
+            raise ConfigError(f"{name} {getattr(config, name)} needs a validation split, and val_fraction is 0")
     for kind, registry in REGISTRIES.items():
         check = getattr(registry[getattr(config, kind)], "check_config", None)
         if check is not None:

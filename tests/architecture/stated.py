@@ -188,7 +188,7 @@ WITHOUT_A_FILE = {
     "docs/ngrams.md": "tables whose texts are not part of the project, each with its command",
     "docs/playground.md#read": "the settings of the pictured page",
     "docs/recipes.md#what-they-reach": "measured before files were kept; with its command and machine",
-    "docs/scaling.md#past-this-machine": "a limit",
+    "docs/performance.md#past-this-machine": "a limit",
     "editions/README.md": "two runs on a busy machine",
 }
 

@@ -71,16 +71,16 @@ def test_the_command_in_the_text_runs(folder: Path) -> None:
     assert (folder / "page.html").stat().st_size > 10_000
 
 
-def test_the_page_of_the_run_folder_shows_what_runs(
+def test_the_page_about_using_a_run_shows_what_runs(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from charrnn.cli import commands
 
-    page, train = (ROOT / "docs" / "run-folder.md").read_text(), charrnn.train
+    page, train = (ROOT / "docs" / "how-to" / "use-a-run.md").read_text(), charrnn.train
     monkeypatch.setattr(charrnn, "train", lambda text, **settings: train(text, **{**settings, **SMALL}))
     (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     names: dict[str, Any] = {}
-    exec(compile(code, "run-folder.md", "exec"), names)
+    exec(compile(code, "use-a-run.md", "exec"), names)
     assert len(str(names["text"])) == 300
     assert "[" in capsys.readouterr().out
     lines = re.findall(r"^charrnn (.*?)(?:\s+#.*)?$", page, re.MULTILINE)

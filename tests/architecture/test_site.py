@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import runpy
+import shlex
 from pathlib import Path
 
 import pytest
@@ -26,9 +27,10 @@ LABELLED = re.compile(r"^    (.*\S)\s+\[[a-z]+\.\d+\]", re.MULTILINE)
         ("d_a_k = d_k · k", r"\mathrm{d}a_{k} = \mathrm{d}k \cdot k"),
         ("dW = Σ_t d_a_t h_{t−1}ᵀ", r"\mathrm{d}W = \sum_{t} \, \mathrm{d}a_{t} \, h_{t - 1}^{\mathsf{T}}"),
         ("d_c += d_h", r"\mathrm{d}c \;\text{+=}\; \mathrm{d}h"),
-        ("m̂ / (1 − β₁ᵗ)", r"{\hat{m}} / ( 1 - \beta_{1}^{t} )"),
-        ("√v̂ + √(x² + ε)", r"\sqrt{{\hat{v}}} + \sqrt{x^{2} + \varepsilon}"),
+        ("m̂ / (1 − β₁ᵗ)", r"\hat{m} / ( 1 - \beta_{1}^{t} )"),
+        ("√v̂ + √(x² + ε)", r"\sqrt{\hat{v}} + \sqrt{x^{2} + \varepsilon}"),
         ("ℓ_k,t,y_t − q_s,v^λ_s", r"\ell_{k,t,y_{t}} - q_{s,v}^{\lambda_{s}}"),
+        ("ĥ_tᵀ", r"\hat{h}{}_{t}^{\mathsf{T}}"),
         ("[u_{t−1}; u_t]ᵀ", r"[ u_{t - 1} ; u_{t} ]^{\mathsf{T}}"),
         ("z, f = tanh(a_z), σ(a_f)", r"z , f = \operatorname{tanh} ( a_{z} ) , \sigma ( a_{f} )"),
         ("1 − k for k in i, f;   o", r"1 - k \, \text{ for } k \, \text{ in } i , f ; \quad o"),
@@ -51,6 +53,42 @@ def test_the_notation_knows_every_equation() -> None:
     assert len(equations()) > 100
     for equation in equations():
         assert latex(equation).count("{") == latex(equation).count("}")
+
+
+def test_no_cell_of_the_results_is_a_paragraph() -> None:
+    for page in (ROOT / "docs" / "results.md", *(ROOT / "docs" / "results").rglob("*.md")):
+        for row in re.findall(r"^\|(.*)\|$", page.read_text(), re.MULTILINE):
+            cells = [re.sub(r"\]\([^)]*\)", "", cell).strip() for cell in row.split("|")]
+            assert max(map(len, cells)) <= 120, f"{page.relative_to(ROOT)}: {row}"
+
+
+def test_everything_about_a_cell_is_two_clicks_from_the_front_page() -> None:
+    """The front page leads to the cells, whose rows have links that resolve (test_docs.py)."""
+    front = (ROOT / "docs" / "index.md").read_text().partition("## ")[0]
+    assert "(cells.md)" in front
+
+
+def test_the_page_about_python_runs(
+    book: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(book.parent)
+    charrnn.train("book.txt", hidden_size=8, num_layers=1, steps=20, out="runs/book-qrnn")
+    names: dict[str, object] = {}
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "how-to" / "use-python.md").read_text(), re.DOTALL)
+    assert len(blocks) == 7
+    for block in blocks:
+        exec(compile(block, "use-python.md", "exec"), names)
+    assert "λ" in capsys.readouterr().out
+
+
+def test_tutorials_and_how_to_pages_give_commands_that_exist() -> None:
+    for page in [ROOT / "docs" / "first-model.md", *(ROOT / "docs" / "how-to").glob("*.md")]:
+        for line in re.findall(r"^(?:charrnn|\./run) (.*)$", page.read_text(), re.MULTILINE):
+            if line.startswith("test "):
+                continue
+            name, *arguments = shlex.split(line, comments=True)
+            known = {flag for option in commands.commands[name].params for flag in option.opts}
+            assert {argument for argument in arguments if argument.startswith("--")} <= known, f"{page.name}: {line}"
 
 
 @pytest.mark.parametrize("unknown", ["a ⊕ b", "x # y", "h_{t"])

@@ -171,7 +171,7 @@ def test_a_real_corpus_brought_by_hand_is_used(
 def test_several_curves_in_one_figure(charrnn: Run, trained: Path) -> None:
     assert charrnn("plot", trained, trained, "--out", "both.png").status == 0
     assert Path("both.png").read_bytes().startswith(b"\x89PNG")
-    assert "does not end in one of" in charrnn("plot", trained, "--out", "both.gif").err
+    assert "does not name a figure's format" in charrnn("plot", trained, "--out", "both.gif").err
 
 
 def test_recipes_come_before_flags(charrnn: Run, book: Path) -> None:

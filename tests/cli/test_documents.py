@@ -5,6 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import re
+import select
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +105,24 @@ def test_scores_as_table_csv_json_lines_and_json(run: Path, charrnn: Run) -> Non
     assert values["scores"][0]["above_threshold"] == (values["scores"][0]["nats_per_char"] > values["threshold"])
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
+@pytest.mark.parametrize(
+    ("options", "shown"), [(["--json"], True), (["--top", "3"], True), (["--json", "--quiet"], False)]
+)
+def test_a_terminal_shows_how_many_lines_have_passed(options: list[str], shown: bool, run: Path) -> None:
+    import pty
+
+    ours, theirs = pty.openpty()
+    line = [sys.executable, "-m", "charrnn", "score", str(run), str(run.parent / "names.txt"), *options]
+    done = subprocess.run(line, stdout=subprocess.PIPE, stderr=theirs, env={**os.environ, "TERM": "xterm"}, check=True)
+    said = os.read(ours, 1 << 16).decode() if select.select([ours], [], [], 0)[0] else ""
+    os.close(theirs)
+    os.close(ours)
+    assert done.stdout
+    assert b"\x1b" not in done.stdout
+    assert bool(re.search(r"\d% \d+ lines", said)) == shown
+
+
 def test_a_share_of_the_held_out_documents_is_marked(run: Path, charrnn: Run) -> None:
     Path("held-out.txt").write_text("\n".join(held_out(run)))
     result = charrnn("score", run, "held-out.txt", "--json", "--false-alarms", 0.1, "--fail")
@@ -126,10 +149,10 @@ def test_a_model_of_one_text_scores_lines_too(trained: Path, charrnn: Run) -> No
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["score", "RUN", "new.txt", "--csv", "--json"], "--csv, --jsonl and --json exclude one another"),
+        (["score", "RUN", "new.txt", "--csv", "--json"], "--csv, --jsonl and --json exclude each other"),
         (["score", "RUN", "new.txt", "--fail"], "--fail has no effect without --false-alarms"),
         (["score", "RUN", "new.txt", "--false-alarms", "0.0001"], "is too fine for"),
-        (["score", "RUN", "new.txt", "--column", "name"], "there is no column 'name'; there are 'ab'"),
+        (["score", "RUN", "new.txt", "--column", "name"], "no column is called 'name': choose from 'ab'"),
         (["score", "RUN", "bad.txt"], "line 2: character 'z'"),
         (["score", "RUN", "missing.txt"], "'missing.txt' is neither a file"),
         (["train", "new.txt", "--documents", "words"], "documents 'words' is not known: choose from lines, paragraphs"),

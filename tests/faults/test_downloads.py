@@ -58,7 +58,7 @@ def test_a_download_without_end_is_cut_off_at_the_size_of_the_text(serve: Serve,
             sent.append(request.wfile.write(bytes(1 << 16)))
 
     serve(endless)
-    with pytest.raises(TextError, match=r"longer than the text can be: more than 76 bytes; without internet, set"):
+    with pytest.raises(TextError, match=r"longer than the expected text: more than 76 bytes; without internet, set"):
         fetch(ENTRY)
     assert sum(sent) < 100 << 20
     assert not list((tmp_path / "cache").iterdir())

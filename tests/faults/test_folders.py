@@ -51,7 +51,7 @@ def test_a_run_whose_first_write_failed_can_be_begun(
     if way == "begin":
         assert train(book, out, steps=6).step == 6
     elif name == "config.json":
-        with pytest.raises(RunError, match="never began: repeat the command that was to begin it"):
+        with pytest.raises(RunError, match="never began: repeat its train command"):
             charrnn.train(resume=out, callback=Listener())
     else:
         assert charrnn.train(resume=out, callback=Listener()).step == 6

@@ -226,7 +226,9 @@ def test_jobs_are_processes_and_not_a_million(tmp_path: Path) -> None:
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "qrnn"])
 def test_what_no_memory_can_hold_is_refused_before_it_is_allocated(cell: str, settings: dict[str, Any]) -> None:
     config = make_config({"cell": cell, **settings})
-    with refused(message=r"the network needs at least .* GiB of memory, and there are .* GiB: .*: lower one of these"):
+    with refused(
+        message=r"the network needs at least .* GiB of memory, and the machine has .* GiB: .*: lower one of these"
+    ):
         new_trainer(config, "".join(map(chr, range(30))), np.zeros(10_000, np.uint8))
 
 

@@ -94,7 +94,7 @@ def test_utf_8_is_recognised_where_another_encoding_was_named(tmp_path: Path, gi
 
 def test_utf_8_read_as_a_code_page_is_remarked_on(tmp_path: Path) -> None:
     _, remarks = read(tmp_path, "Die Bäckerstraße.\n".encode(), "cp1252")
-    assert "its bytes are utf-8, too" in remarks[0]
+    assert "is also valid utf-8" in remarks[0]
 
 
 @pytest.mark.parametrize(

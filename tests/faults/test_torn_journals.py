@@ -60,8 +60,8 @@ def test_a_torn_journal_is_mended_and_its_sweep_continues(finished: Path, tmp_pa
     journal = tmp_path / "out" / JOURNAL
     journal.write_bytes(journal.read_bytes()[:-cut])
     said = again(finished, tmp_path / "out")
-    assert ("was torn: its last" in said) == (cut < 10**6)
-    assert "was torn" not in again(finished, tmp_path / "out", trials=4)  # and the next is as if nothing had been
+    assert ("ends in a broken line: its last" in said) == (cut < 10**6)
+    assert "broken line" not in again(finished, tmp_path / "out", trials=4)  # and the next is as if nothing had been
 
 
 def test_the_whole_last_line_is_cut_at_every_length(finished: Path, tmp_path: Path) -> None:

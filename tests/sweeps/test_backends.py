@@ -200,7 +200,7 @@ def test_a_job_of_slurm_that_is_killed_is_submitted_again(tmp_path: Path, monkey
 def test_parameters_that_slurm_does_not_know(small: dict[str, Any], tmp_path: Path) -> None:
     pytest.importorskip("submitit")
     wrong = {**small, "slurm": {"cluster": "local", "partitoin": "cpu"}}
-    with pytest.raises(ConfigError, match=r"submitit does not take these of \[slurm\]: .*partitoin"):
+    with pytest.raises(ConfigError, match=r"submitit refuses settings of \[slurm\]: .*partitoin"):
         sweep(wrong, out=tmp_path / "out", slurm=True, callback=QUIET)
     with pytest.raises(RunError, match="cannot submit jobs to 'pbs'"):
         sweep({**small, "slurm": {"cluster": "pbs"}}, out=tmp_path / "out", slurm=True, callback=QUIET)
@@ -209,7 +209,7 @@ def test_parameters_that_slurm_does_not_know(small: dict[str, Any], tmp_path: Pa
 def test_places_to_run_that_contradict_each_other(
     small: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(ConfigError, match="--dask and --slurm are two places to run"):
+    with pytest.raises(ConfigError, match="--dask and --slurm exclude each other"):
         sweep(small, out=tmp_path / "out", dask="tcp://x:1", slurm=True, callback=QUIET)
     with pytest.raises(ConfigError, match="jobs 3 has no effect with --dask"):
         sweep(small, out=tmp_path / "out", dask="tcp://x:1", jobs=3, callback=QUIET)

@@ -20,30 +20,31 @@ from tests.sweeps.conftest import as_toml
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"serach": {}}, "there is no key 'serach': did you mean 'search'?"),
     ({"method": "bayes"}, "method 'bayes' is not known: choose from grid, random, tpe"),
-    ({"method": "random"}, "method 'random' needs to know how many settings to try, such as: trials = 20"),
+    ({"method": "random"}, "method 'random' needs the number of settings to try, as in trials = 20"),
     ({"method": "random", "trials": 0}, "trials 0 is too small: it must be at least 1"),
     ({"method": "random", "trials": 1.5}, "trials must be a whole number, not 1.5"),
     ({"trials": 3}, "trials 3 has no effect: the grid has 4 settings"),
     ({"pruning": True}, "pruning has no effect with method 'grid': it goes with method 'tpe'"),
     ({"seeds": []}, "seeds must be a list of whole numbers, such as [0, 1, 2], not []"),
-    ({"seeds": [1, 1]}, "seeds [1, 1] names one twice"),
+    ({"seeds": [1, 1]}, "seeds [1, 1] lists one twice"),
     ({"seeds": ["a"]}, "seeds must be a whole number, not 'a'"),
     ({"seed": -1}, "seed -1 is too small: it must be at least 0"),
     ({"settings": 3}, "settings must be a table, not 3"),
     ({"settings": {"hiden_size": 3}}, "settings: no setting is called 'hiden_size': did you mean 'hidden_size'?"),
-    ({"settings": {"seed": 3}}, "settings.seed: the seeds of the runs are a list of their own: seeds = [0, 1]"),
+    ({"settings": {"seed": 3}}, "settings.seed cannot be set: list the seeds of the runs above the tables, as in "
+     "seeds = [0, 1]"),
     ({"settings": {"hidden_size": 3}}, "hidden_size stands in [settings] and in [search]: leave one out"),
     ({"settings": {"rnn_size": 3}}, "hidden_size stands in [settings] and in [search]: leave one out"),
     ({"settings": {"val_fraction": 0.0}}, "settings.val_fraction 0 leaves nothing to compare runs by: it must be "
      "above 0"),
-    ({"settings": {"recipe": "quik"}}, "settings.recipe 'quik' is not known: did you mean 'quick'?; or name a .toml "
-     "file"),
+    ({"settings": {"recipe": "quik"}}, "settings.recipe 'quik' is neither known nor a .toml file: did you mean "
+     "'quick'?"),
     ({"search": {}}, "there is nothing to search: give a table [search], such as hidden_size = [64, 128]"),
     ({"search": {"cell": ["rnn", "lstmm"]}}, "search.cell 'lstmm' is not known: did you mean 'lstm'?"),
     ({"search": {"cell": "rnn"}}, "search.cell must be a list of values, or a table with low and high, not 'rnn'; what "
      "is the same in all runs belongs in [settings]"),
     ({"search": {"cell": []}}, "search.cell has no values to choose from"),
-    ({"search": {"hidden_size": [8, 8]}}, "search.hidden_size names 8 twice"),
+    ({"search": {"hidden_size": [8, 8]}}, "search.hidden_size lists 8 twice"),
     ({"search": {"hidden_size": [8], "rnn_size": [9]}}, "search: hidden_size and rnn_size are the same setting"),
     ({"search": {"hidden_size": [8.5]}}, "search.hidden_size must be a whole number, not 8.5"),
     ({"search": {"hidden_size": {"low": 1}}}, "search.hidden_size: a range needs low and high; high is missing"),

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from charrnn import load
@@ -21,7 +22,7 @@ from charrnn.interrupts import Interrupted
 from charrnn.runs.folder import RunFolder
 from charrnn.sweeps import sweep
 from charrnn.sweeps.callback import LineSweepCallback, SweepCallback
-from charrnn.sweeps.folder import SweepFolder
+from charrnn.sweeps.folder import FINISHED, SweepFolder
 from charrnn.sweeps.trial import run_trial
 from tests.cli.conftest import Run, charrnn  # noqa: F401  (a fixture)
 from tests.sweeps.conftest import SETTINGS, TEXT, as_toml, command, rows
@@ -351,7 +352,7 @@ def test_a_recipe_that_has_changed_is_another_sweep(small: dict[str, Any], tmp_p
         out = tmp_path / table
         sweep(wanted, out=out, jobs=1, callback=QUIET)
         recipe.write_text("dropout = 0.2")
-        with pytest.raises(ConfigError, match=r"the recipe '.*mine.toml' is not what it was when the sweep in"):
+        with pytest.raises(ConfigError, match=r"the recipe '.*mine.toml' has changed since the sweep in"):
             sweep(wanted, out=out, jobs=1, callback=QUIET)
 
 
@@ -426,3 +427,28 @@ def test_a_test_split_is_reported_for_the_best_run(small: dict[str, Any], tmp_pa
     )
     assert done.model.generate("The ", length=5, seed=1)
     assert os.readlink(tmp_path / "out/best") == f"runs/{done.best['number']:03}"
+
+
+def test_lists_and_named_files_are_searched_over(small: dict[str, Any], tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    names = ["".join(rng.choice(list("abcdeno"), rng.integers(2, 9))) for _ in range(120)]
+    (tmp_path / "names.tsv").write_text("".join(f"{'low' if 'a' in name else 'high'}\t{name}\n" for name in names))
+    (tmp_path / "val.tsv").write_text("low\tana\nhigh\tbob\n")
+    settings = {**SETTINGS, "documents": "lines", "label": "tsv", "val": "val.tsv", "seq_len": 8, "batch_size": 4}
+    search = {"learning_rate": [0.001, 0.01]}
+    spec = {"text": "names.tsv", "seeds": [0, 1], "settings": settings, "search": search}
+    (tmp_path / "sweep.toml").write_text(as_toml(spec))
+    done = sweep(tmp_path / "sweep.toml", out=tmp_path / "out", callback=QUIET)
+    assert [record["state"] for record in done.records] == [FINISHED] * 4
+    assert {record["splits"]["val"] for record in done.records} == {1 + len("-ana" + "-bob") + 2}
+    assert done.model.labels == ("high", "low")
+    assert "the file of val validates: " in (tmp_path / "out" / "README.md").read_text()
+    (tmp_path / "val.tsv").write_text("low\tana\nhigh\tbod\n")
+    with pytest.raises(ConfigError, match="begun with another text_sha256"):
+        sweep(tmp_path / "sweep.toml", out=tmp_path / "out", callback=QUIET)
+
+
+def test_what_decides_who_validates_is_not_searched_over(small: dict[str, Any], tmp_path: Path) -> None:
+    for name, values in {"documents": ["lines", "paragraphs"], "val": ["a", "b"], "unique": [True, False]}.items():
+        with pytest.raises(ConfigError, match=f"search.{name} would compare losses of different texts"):
+            sweep({**small, "search": {name: values}}, out=tmp_path / "out")

@@ -120,7 +120,7 @@ class TestEncoding:
         assert 0.1 < np.mean([0.1 <= share_of(name, 0) < 0.3 for name in set(NAMES)]) < 0.3
 
     def test_a_part_without_documents_is_refused(self) -> None:
-        with pytest.raises(TextError, match=r"list has 2 documents, of which none falls into the \w+ split"):
+        with pytest.raises(TextError, match=r"list has 2 documents, and none of them is in the \w+ split"):
             corpus_of(["ab", "c"]).split(0.01, 0.0)
 
 

@@ -56,6 +56,20 @@ def test_what_was_skipped_is_reported(run: charrnn.Run, tmp_path: Path) -> None:
         charrnn.evaluate(run.path, tmp_path / "other.txt", callback=Callback())
 
 
+def test_with_rate_0_nothing_but_a_mixture_learns(run: charrnn.Run, book: Path, tmp_path: Path) -> None:
+    result = charrnn.evaluate(run.path, dynamic=True, dynamic_rate=0)
+    assert result.dynamic is not None
+    assert result.dynamic.nats_per_char == pytest.approx(result.nats_per_char, rel=1e-6)
+    with_counts = train(book, tmp_path / "counts", steps=30, ngrams="auto")
+    found = charrnn.evaluate(with_counts.path, in_context=True, dynamic=True, dynamic_rate=0)
+    assert found.dynamic is not None
+    assert found.in_context is not None
+    assert found.dynamic.nats_per_char != found.in_context.nats_per_char
+    faster = charrnn.evaluate(with_counts.path, dynamic=True, dynamic_rate=0.003).dynamic
+    assert faster is not None
+    assert faster.nats_per_char != found.dynamic.nats_per_char
+
+
 def test_any_number_of_workers_gives_the_same_figures(run: charrnn.Run) -> None:
     first, *others = (charrnn.evaluate(run.path, dynamic=True, workers=workers) for workers in (1, 3, "auto"))
     assert all(other == first for other in others)
@@ -70,7 +84,7 @@ def test_what_does_not_fit_is_refused(run: charrnn.Run, book: Path, tmp_path: Pa
         ((run.path,), {"split": "vall"}, ConfigError, "did you mean 'val'"),
         ((run.path,), {"dynamic_rate": 0.1}, ConfigError, "has no effect without"),
         ((run.path,), {"dynamic": True, "dynamic_rate": float("inf")}, ConfigError, "must be a finite number"),
-        ((run.path,), {"dynamic": True, "dynamic_rate": 0}, ConfigError, "must be above 0"),
+        ((run.path,), {"dynamic": True, "dynamic_rate": -1}, ConfigError, "must be at least 0"),
         ((run.path / "model.safetensors",), {}, RunError, "is a model without its text"),
     ]:
         with pytest.raises(error, match=message):

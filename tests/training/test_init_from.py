@@ -373,7 +373,7 @@ def test_a_mixed_batch_is_both_texts_side_by_side(batching: str) -> None:
 
 def test_an_old_text_that_is_not_there_cannot_be_mixed_in(parents: dict[str, Path], tmp_path: Path) -> None:
     (tmp_path / "new.txt").write_text(OLD)
-    with pytest.raises(ConfigError, match=r"mix_old 0.5 needs the text of '.*', which must be a run folder"):
+    with pytest.raises(ConfigError, match=r"mix_old 0.5 needs the text of '.*': name a run folder"):
         train_from(tmp_path, parents["gru"] / "model.safetensors", mix_old=0.5)
     (tmp_path / "new.txt").write_text("".join(f"Ann{k}\nBeo{k}\n" for k in range(40)))
     with pytest.raises(ConfigError, match="mix_old cannot mix one text"):

@@ -60,8 +60,8 @@ def test_every_form_of_a_label(documents: str, label: str, text: str, tmp_path: 
 @pytest.mark.parametrize(
     ("documents", "label", "text", "complaint"),
     [
-        ("csv:name", "tsv", "name\na\n", "label tsv is for lines"),
-        ("lines", "csv:kind", "a\n", "are not of one kind: choose csv: for both"),
+        ("csv:name", "tsv", "name\na\n", "label tsv needs documents lines"),
+        ("lines", "csv:kind", "a\n", "differ in form: choose csv: for both"),
         ("lines", "kind", "a\n", "label 'kind' is not known: choose from csv:COLUMN"),
         ("lines", "tsv", "a\n", "line 1 has no tab between a label and a text"),
         ("lines", "tsv", "\ta\n", "line 1 has the label ''"),
@@ -95,7 +95,7 @@ def test_a_label_is_the_first_symbol_and_equal_texts_stay_on_one_side() -> None:
 
 
 def test_a_private_character_cannot_pass_for_a_label(model: LanguageModel) -> None:
-    with pytest.raises(TextError, match="U\\+100000 is a private character"):
+    with pytest.raises(TextError, match="U\\+100000, a private character"):
         DocumentCorpus.from_documents(["low\0ab" + FIRST_LABEL], "list", 0)
     with pytest.raises(TextError, match="U\\+100000"):
         model.score("ab" + FIRST_LABEL)

@@ -76,7 +76,7 @@ def test_a_run_is_not_resumed_with_other_counts(run: charrnn.Run) -> None:
     assert run.model.experts is not None
     assert header["counts_sha256"] == run.model.experts.counts_sha256
     write_arrays(checkpoint, arrays, {**header, "counts_sha256": "0" * 64})
-    with pytest.raises(RunError, match="knows other counts"):
+    with pytest.raises(RunError, match="has other counts"):
         charrnn.train(resume=run.path, steps=50, callback=Listener())
 
 
@@ -97,15 +97,15 @@ def test_what_adapts_is_given_beside_the_static_loss(run: charrnn.Run) -> None:
 
 def test_a_model_without_counts_cannot_count(book: Path, tmp_path: Path) -> None:
     plain = train(book, tmp_path / "plain", steps=3)
-    with pytest.raises(ConfigError, match="has no counts that could take in a text"):
+    with pytest.raises(ConfigError, match="has no counts to add a text to"):
         charrnn.evaluate(plain.path, in_context=True, callback=Listener())
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda arrays, header: header.pop("experts"), "knows 2 count models, and its file names \\[\\]"),
-        (lambda arrays, header: header.update(experts=["words"]), "knows 2 count models"),
+        (lambda arrays, header: header.pop("experts"), "has 2 count models, but the file names \\[\\]"),
+        (lambda arrays, header: header.update(experts=["words"]), "has 2 count models"),
         (lambda arrays, header: header.update(experts=["words", "sentences"]), "expert 'sentences' is not known"),
         (lambda arrays, header: header.update(experts=[1, {}]), "expert 1 is not known"),
         (lambda arrays, header: header.update(experts="ab"), "names 'ab'"),

@@ -263,7 +263,7 @@ def test_a_launcher_of_another_library_is_an_error_and_a_job_of_one_is_not(team_
     environment = {**os.environ, "OMPI_COMM_WORLD_SIZE": "2"}
     other = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert other.returncode == 2
-    assert "mpiexec has started 2 processes and mpi4py sees 1" in other.stderr
+    assert "mpiexec has started 2 processes, but mpi4py sees 1" in other.stderr
     code = (
         "from charrnn.parallel import team\nfrom charrnn.training import mpi\nmpi.launched = lambda: None\n"
         "with mpi.mpi_team() as found: print(found is team.ALONE)"
@@ -291,4 +291,4 @@ def test_ranks_find_the_same_large_text_or_stop(team_runs: Path, tmp_path: Path)
     assert len(figures(tmp_path / "same")) == 5
     parted = mpiexec(2, sys.executable, script, team_runs, other, tmp_path / "parted", env=environment)
     assert parted.returncode != 0
-    assert "rank 1 finds another text in book.txt than rank 0" in parted.stderr
+    assert "rank 1 and rank 0 read different texts from book.txt" in parted.stderr

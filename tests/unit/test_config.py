@@ -40,7 +40,7 @@ def test_a_configuration_survives_its_own_json_form() -> None:
         ),
         ({"encoding": 3}, "encoding must be text"),
         ({"chunk_len": 60, "seq_len": 30}, "chunk_len 60 has no effect with batching 'sequential'"),
-        ({"patience": 3, "val_fraction": 0}, "patience 3 has nothing to evaluate with val_fraction 0"),
+        ({"patience": 3, "val_fraction": 0}, "patience 3 needs a validation split, and val_fraction is 0"),
         ({"learning_rate": 10**400}, "not one of 401 digits"),
     ],
 )
@@ -69,5 +69,7 @@ def test_recipe_files(tmp_path: Path) -> None:
         read_recipe(str(path))
     with pytest.raises(ConfigError, match="cannot read the recipe"):
         read_recipe(str(tmp_path / "missing.toml"))
-    with pytest.raises(ConfigError, match="recipe 'referense' is not known: did you mean 'reference'"):
+    with pytest.raises(
+        ConfigError, match=r"recipe 'referense' is neither known nor a \.toml file: did you mean 'reference'"
+    ):
         read_recipe("referense")

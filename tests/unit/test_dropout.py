@@ -48,7 +48,7 @@ def test_evaluation_drops_nothing() -> None:
 
 
 def test_dropout_without_a_layer_above_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"dropout 0\.2 has nothing to act on with num_layers 1"):
+    with pytest.raises(ConfigError, match=r"dropout 0\.2 has no effect with num_layers 1"):
         CharModel(ModelConfig(5, "rnn", 4, dropout=0.2))
     assert CharModel(ModelConfig(5, "rnn", 4, 2, dropout=0.2)).layers[1].dropout == 0.2
     assert CharModel(ModelConfig(5, "qrnn", 4, dropout=0.2)).layers[0].dropout == 0.2

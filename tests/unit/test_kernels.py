@@ -16,13 +16,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import charrnn
+from charrnn.arrays import Array
+from charrnn.config import ModelConfig
 from charrnn.errors import ConfigError
 from charrnn.gradcheck.case import Case, relative_error
 from charrnn.nn.kernels import Kernels, compile, kernels, library
 from charrnn.nn.kernels import crew as crew_module
 from charrnn.nn.kernels.crew import Crew
 from charrnn.nn.kernels.kernels import Matrix, ids_of
-from charrnn.nn.kernels.library import ARGUMENTS, functions, instructions, pointer
+from charrnn.nn.kernels.library import ARGUMENTS, functions, instructions, pointer, recorded
+from charrnn.nn.kernels.repeated import can_be_repeated
+from charrnn.nn.model import CharModel
 from charrnn.nn.stepper import PlainStepper, make_stepper
 from charrnn.training.callback import Callback
 from charrnn.training.workers import EACH, PERIOD, Pace, usable_cores
@@ -234,7 +238,7 @@ def test_the_choice_of_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(kernels.VARIABLE)
     monkeypatch.setattr(kernels, "instructions", lambda: "")
     assert Kernels().name == "numpy"
-    with pytest.raises(ConfigError, match="kernels 'c' are not there"):
+    with pytest.raises(ConfigError, match="kernels 'c' are missing"):
         Kernels("c")
 
 
@@ -308,6 +312,66 @@ def test_the_pace_keeps_the_faster_number_of_workers() -> None:
         pace.stepped(1.0)
     assert fixed.workers == 3
     assert 1 <= usable_cores() <= (os.cpu_count() or 1)
+
+
+def steps(model: CharModel, fresh_workspace: bool) -> list[Array]:
+    """Losses, states and gradients of some steps, with a new workspace for each, or with one."""
+    rng, T, B, found = np.random.default_rng(1), 7, 3, []
+    params, state = model.init_parameters(np.random.default_rng(0)), model.zero_state(B)
+    grads, ws = params.zeros_like(), model.workspace(T, B)
+    for k in range(5):
+        ws = model.workspace(T, B) if fresh_workspace else ws
+        inputs, targets = rng.integers(0, 9, (2, T, B))
+        loss, state = model.loss_and_grads(params, inputs, targets, state, ws, grads)
+        found += [np.array(loss), state, grads.vector.copy(), model.initial_state_grad(ws)]
+        if k == 2:  # other arrays
+            params, grads = params.astype(np.float32), params.zeros_like()
+        params.vector -= 0.3 * grads.vector
+        model.forward(params, inputs, state, ws)  # what else the workspace is used for changes nothing
+    assert fresh_workspace or (ws.repeated is not None) == can_be_repeated(model)
+    return found
+
+
+@compiled
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru", "qrnn"])
+@pytest.mark.parametrize("num_layers", [1, 2])
+def test_a_repeated_step_has_the_same_bits(cell: str, num_layers: int) -> None:
+    model = CharModel(ModelConfig(9, cell, 21, num_layers), Kernels("c"))
+    assert can_be_repeated(model) == (cell != "qrnn")
+    for again, once in zip(steps(model, False), steps(model, True), strict=True):
+        np.testing.assert_array_equal(again, once)
+    model.kernels.crew.workers = 2
+    assert not can_be_repeated(model)
+    for again, once in zip(steps(model, False), steps(model, True), strict=True):
+        np.testing.assert_array_equal(again, once)
+
+
+@compiled
+def test_a_repeated_step_refuses_ids_that_are_not_there_and_other_shapes() -> None:
+    model = CharModel(ModelConfig(9, "rnn", 21), Kernels("c"))
+    params, ws = model.init_parameters(np.random.default_rng(0)), model.workspace(7, 3)
+    grads, ids, state = params.zeros_like(), np.zeros((7, 3), int), model.zero_state(3)
+    for _ in range(2):
+        model.loss_and_grads(params, ids, ids, state, ws, grads)
+    for inputs, targets in ((ids + 9, ids), (ids, ids - 1)):
+        with pytest.raises(IndexError, match="ids must be from 0 to 8"):
+            model.loss_and_grads(params, inputs, targets, state, ws, grads)
+    with pytest.raises(ValueError, match="could not broadcast"):
+        model.loss_and_grads(params, ids[:6], ids[:6], state, ws, grads)
+
+
+@compiled
+def test_only_the_thread_that_records_is_recorded() -> None:
+    numbers = np.ones(3, np.float32)
+    arguments = 1, 3, 0, 3, pointer(numbers), pointer(np.empty(3, np.float32))
+    with recorded() as outer:
+        thread = threading.Thread(target=lambda: kernel("sum_rows")(*arguments))  # type: ignore[operator]
+        thread.start()
+        thread.join()
+        assert outer == []
+        kernel("sum_rows")(*arguments)  # type: ignore[operator]
+    kernel("sum_rows")(*arguments)  # type: ignore[operator]
+    assert [each[1:7] for each in outer] == [list(arguments)]
 
 
 # Bugs in the compiled code: file, right, wrong, and the networks that show it.

@@ -173,7 +173,7 @@ def test_a_model_without_the_counts_of_its_experts_is_refused(model_file: Path) 
         charrnn.load(model_file)
     del header["experts"]
     write_arrays(model_file, plain, header)
-    with pytest.raises(RunError, match=r"knows 2 count models, and its file names \[\]"):
+    with pytest.raises(RunError, match=r"has 2 count models, but the file names \[\]"):
         charrnn.load(model_file)
 
 
@@ -184,8 +184,8 @@ def test_a_model_without_the_counts_of_its_experts_is_refused(model_file: Path) 
         (-1, "num_experts -1 is not a number of experts"),
         ("x", "num_experts 'x' is not a number of experts"),
         (True, "num_experts True is not a number of experts"),
-        (1, "knows 1 count models, and its file names"),
-        (0, "knows 0 count models, and its file names"),
+        (1, "has 1 count models, but the file names"),
+        (0, "has 0 count models, but the file names"),
         (None, "num_experts None is not a number of experts"),
     ],
 )

@@ -58,7 +58,7 @@ def commands() -> None:
     \b
     charrnn train                      learn from the bundled novel, about half a minute
     charrnn train book.txt             learn from your own text
-    charrnn sample runs/book-rnn       generate text with the trained model
+    charrnn sample runs/book-qrnn      generate text with the trained model
     """
 
 

@@ -33,8 +33,8 @@ def check(program: str, like: str | None, seconds: float, gradescope: bool, quie
 
     FILE.py holds the forward and backward pass of a vanilla RNN, LSTM or GRU, in NumPy. Its functions run in a process
     of their own, on a small case, with a time limit; its loops and its training do not run. Each gradient is compared
-    with that of charrnn, and what differs with the gradients of a catalogue of mistakes. Without FUNCTION, every
-    backward pass in the file is checked. The exit status is 1 if one is wrong.
+    with charrnn's. One that differs is compared with the gradients of known mistakes. Without FUNCTION, every backward
+    pass in the file is checked. The exit status is 1 if one is wrong.
     """
     path, _, function = program.rpartition(":") if ".py:" in program else (program, "", "")
     if not Path(path).is_file():

@@ -14,6 +14,7 @@ import click
 from charrnn.cli.lines import AsResults, known_lines, numbered_lines
 from charrnn.cli.options import json_option, on_unknown_option, quiet_option
 from charrnn.cli.output import ReaderGoneError, echo, echo_json, echo_text, say
+from charrnn.cli.progress import bar_has_room, with_bar
 from charrnn.errors import ConfigError
 from charrnn.language_model import load
 from charrnn.scoring import Classification
@@ -33,7 +34,7 @@ Examples:
 @click.argument("files", nargs=-1)
 @click.option("--csv", "as_csv", is_flag=True, help="Print a CSV table, with a column for each label.")
 @click.option("--jsonl", is_flag=True, help="Print a JSON object for each line.")
-@click.option("--column", help="FILES are CSV: classify this column of them.")
+@click.option("--column", help="FILES are CSV: classify this column.")
 @click.option("--encoding", default="utf-8", show_default=True, help="The encoding of FILES.")
 @on_unknown_option
 @quiet_option
@@ -49,14 +50,14 @@ def classify(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Say which label every line of FILES has, with the model of RUN.
+    """Label every line of FILES with the model of RUN.
 
-    The model must have been trained with --label. The label of a line is the one for which log P(line | label) + log
-    P(label) is largest, where P(label) is how often the label occurs in training. FILES are text files, or "-" (the
-    default) for standard input. Empty lines are left out. Any number of lines is read in the same memory.
+    The model must have been trained with --label. A line gets the label with the largest log P(line | label) + log
+    P(label), where P(label) is how often the label occurs in training. FILES are text files, or "-" (the default) for
+    standard input. Empty lines are skipped. More lines need no more memory.
     """
     if as_csv + jsonl + as_json > 1:
-        raise ConfigError("--csv, --jsonl and --json exclude one another: choose one")
+        raise ConfigError("--csv, --jsonl and --json exclude each other: choose one")
     model = load(run)
     if not model.labels:
         raise ConfigError(f"'{run}' knows no labels: train it with --documents and --label")
@@ -64,7 +65,9 @@ def classify(
     check_sources(sources)
     numbered, texts = itertools.tee(numbered_lines(sources, column, encoding))
     found = model.classify_stream(known_lines(model.vocabulary, texts, on_unknown), on_unknown)
-    rows = ((number, text, each) for (number, text), each in zip(numbered, found, strict=True))
+    rows: Iterator[Classified] = ((number, text, each) for (number, text), each in zip(numbered, found, strict=True))
+    if bar_has_room(quiet, writes_rows=not as_json):
+        rows = with_bar(rows, lambda row: row[1], sources, whole=column is None)
     try:
         if as_json:
             values = [_row(*row) for row in rows]

@@ -26,7 +26,7 @@ Examples:
 @json_option
 @click.pass_context
 def corpora(context: click.Context, quiet: bool, as_json: bool) -> None:
-    """List the named texts: one is bundled, the others are downloaded on request and checked."""
+    """List the named texts. One is bundled; the others are downloaded on request and checked."""
     context.obj = {"quiet": quiet, "as_json": as_json}
     if context.invoked_subcommand is not None:
         return
@@ -45,7 +45,7 @@ def corpora(context: click.Context, quiet: bool, as_json: bool) -> None:
 
 @corpora.command("fetch")
 @click.argument("name")
-@click.option("--from", "copy", metavar="FILE", help="Use a copy that you obtained by other means.")
+@click.option("--from", "copy", metavar="FILE", help="Use this copy instead of a download.")
 @quiet_option
 @json_option
 @click.pass_obj

@@ -31,29 +31,28 @@ Examples:
 @click.argument("text", nargs=-1)
 @click.option("--split", type=click.Choice(SPLITS), help="Part of the run's own text [default: val].")
 @click.option("--encoding", default="utf-8", show_default=True, help="The encoding of TEXT.")
-@click.option("--in-context", is_flag=True, help="Also evaluate with counts that take in the text just scored.")
-@click.option(
-    "--dynamic", is_flag=True, help="Also evaluate with parameters that keep learning on the text just scored."
-)
+@click.option("--in-context", is_flag=True, help="Also evaluate with counts that include the text scored so far.")
+@click.option("--dynamic", is_flag=True, help="Also evaluate with parameters that learn from the text scored so far.")
 @click.option(
     "--dynamic-rate",
     type=float,
     help=f"The learning rate of --dynamic [default: {ALONE.learning_rate}; "
-    f"{WITH_EXPERTS.learning_rate} for a model with counts].",
+    f"{WITH_EXPERTS.learning_rate} for a model with counts, of which with 0 only the mixture learns].",
 )
 @on_unknown_option
 @config_options({"workers": SETTINGS["workers"]})
 @quiet_option
 @json_option
 def evaluate(run: Path, text: tuple[str, ...], quiet: bool, as_json: bool, **options: Any) -> None:
-    """Measure how well the model of RUN predicts a text, in nats and bits per character.
+    """Measure how well the model of RUN predicts a text.
 
-    Without TEXT, the whole validation split of the run's own text is used; with it, all of TEXT (or, if it is the run's
-    own, the part that --split names). The state starts at zero and is carried through the text; every character after
-    the first is predicted. Two more losses are those of models that adapt as they read, to be compared with other
-    adaptive ones only: with --in-context, a model with counts (train --ngrams) adds to them each character that it has
-    scored; with --dynamic, the parameters learn as well, from each window that has been scored. The model file does not
-    change.
+    The loss is in nats and bits per character. Without TEXT, the whole validation split of the run's own text is used.
+    With TEXT, all of it is used or, if it is the run's own text, the part that --split names. The state starts at zero
+    and is carried through the text. Every character after the first is predicted.
+
+    --in-context and --dynamic add losses of models that adapt as they read. Compare these with other adaptive models
+    only. With --in-context, a model with counts (train --ngrams) counts each character after it is scored. With
+    --dynamic, the parameters also learn, from each window after it is scored. The model file does not change.
     """
 
     def show(result: RunEvaluation) -> None:

@@ -39,8 +39,8 @@ def experiment(
 ) -> None:
     """Run the study NAME on TEXT, by default on the bundled novel.
 
-    Writes figures (PNG and SVG), a table (CSV) and a README with the findings into its folder. The last 10 % of the
-    text validate. To resume an interrupted study, give the same command again.
+    Writes figures (PNG and SVG), a table (CSV) and a README with the findings. The last 10 % of the text is the
+    validation split. To resume an interrupted study, give the same command again.
     """
 
     def say(message: str) -> None:

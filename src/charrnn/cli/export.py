@@ -30,17 +30,17 @@ Examples:
     "--quantise", type=click.Choice(list(WAYS)),
     help="Matrices as whole numbers of one byte, or as floats [default: int8; none with --to npz].",
 )  # fmt: skip
-@click.option("--prune", type=int, help="Leave out the longest contexts that occur less often, of a model with counts.")
+@click.option("--prune", type=int, help="In a model with counts, leave out the longest contexts that occur less often.")
 @click.option("--card", is_flag=True, help="Also write a model card, README.md, in the folder of the export.")
 @quiet_option
 @json_option
 def export(run: Path, to: str, out: Path, quiet: bool, as_json: bool, **options: Any) -> None:
     """Write the model of RUN for use without charrnn.
 
-    RUN is a run folder or a model.safetensors file. html is one page that opens in any browser and asks for nothing;
-    js is a folder with an ES module, its types and the model, for browsers and Node; npz is a file of arrays for NumPy,
-    which every command reads as well. If the text of the run can be found, the loss on its validation split is measured
-    before and after each change.
+    RUN is a run folder or a model.safetensors file. html is one page that works offline in any browser. js is a folder
+    with an ES module, its types and the model, for browsers and Node. npz is a file of arrays for NumPy, which every
+    command also reads. If the text of the run can be found, the loss on its validation split is measured before and
+    after each change.
     """
     result = export_run(run, to, out, callback=make_callback(quiet), **options)
     if as_json:

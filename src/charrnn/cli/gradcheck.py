@@ -57,19 +57,19 @@ Examples:
 def gradcheck(
     cell: str, against: str, num_layers: tuple[int, ...], figure: Path | None, quiet: bool, as_json: bool, **size: Any
 ) -> None:
-    """Prove the gradients: back-propagation, on the code that trains, against independent methods.
+    """Check the gradients of the training code by independent methods.
 
-    Every parameter array and the initial state, in float64, of each cell as a plain network and as one with experts:
-    against PyTorch's autograd (and 30 steps of training beside it), against complex-step derivatives, which need no
-    other framework, and against central differences. Prints relative errors; the exit status is 1 if one is above its
-    tolerance.
+    The gradients of every parameter array and of the initial state are checked in float64, for each cell as a plain
+    network and as one with experts. The methods are PyTorch's autograd (with 30 steps of training beside it),
+    complex-step derivatives, which need no other framework, and central differences. Prints relative errors. The exit
+    status is 1 if one is above its tolerance.
     """
     file_format = check_figure(figure) if figure else ""
     methods = list(METHODS) if against == EVERY else [against]
     if against == EVERY and "torch" not in available():
         methods.remove("torch")
         say(
-            "left out: the comparisons with PyTorch (gradients, and thirty steps of training), which is not installed: "
+            "left out: gradients and thirty steps of training compared with PyTorch, which is not installed: "
             "pip install torch==2.13.0"
         )
     results = []

@@ -21,7 +21,7 @@ from charrnn.units import with_units
 @quiet_option
 @json_option
 def info(run: Path, quiet: bool, as_json: bool) -> None:
-    """Show the settings of a run or a model file, its text and splits, parameters and best loss."""
+    """Show the settings, text and best loss of a run or model file."""
     model = load(run)
     facts: dict[str, Any] = {
         "model": asdict(model.network.config),
@@ -54,7 +54,7 @@ def info(run: Path, quiet: bool, as_json: bool) -> None:
         else:
             lines.append(f"{name}: {value!r}" if name == "vocabulary" else f"{name}: {value}")
     if model.experts is not None and not quiet:
-        lines.append("its counts hold nearly all of the training text: keep the file of a private text private")
+        lines.append("its counts hold nearly all of the training text: if that text is private, keep this file private")
     echo("\n".join(printable(line) for line in lines))
 
 

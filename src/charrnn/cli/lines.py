@@ -1,4 +1,4 @@
-"""The lines of files or of a CSV column, for the commands that say something of each."""
+"""The lines of files or of a CSV column, for the commands that score or classify each."""
 
 from __future__ import annotations
 
@@ -44,7 +44,9 @@ def _column(lines: Iterator[tuple[int, str]], column: str) -> Iterator[tuple[int
     reader = csv.DictReader(line + "\n" for _, line in lines)
     try:
         if column not in (reader.fieldnames or ()):
-            raise TextError(f"there is no column '{column}'; there are {', '.join(map(repr, reader.fieldnames or ()))}")
+            raise TextError(
+                f"no column is called '{column}': choose from {', '.join(map(repr, reader.fieldnames or ()))}"
+            )
         for row in reader:
             if (row[column] or "").strip():
                 yield reader.line_num, row[column]

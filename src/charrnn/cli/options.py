@@ -30,8 +30,8 @@ _TYPES = {"int": click.INT, "float": click.FLOAT, "str": click.STRING}
 def config_options(known: Mapping[str, Setting], by_recipe: Collection[str] = ()) -> Callable[[F], F]:
     """A flag for each setting, with its help, its default and its older spellings.
 
-    Settings in `by_recipe` show no default: the recipe decides. A flag that is not given is left out of the settings,
-    so that recipes and defaults can decide; `Setting.check` checks ranges, with the same message for every caller.
+    Settings in `by_recipe` show no default: the recipe decides. A flag that is not given is left out of the settings:
+    recipes and defaults decide it. `Setting.check` checks ranges, with the same message for every caller.
     """
 
     def decorate(command: F) -> F:
@@ -63,5 +63,5 @@ def check_figure(path: Path) -> str:
     file_format = path.suffix[1:].lower()
     if file_format not in FIGURE_FORMATS:
         endings = ", .".join(FIGURE_FORMATS)
-        raise ConfigError(f"'{path}' does not end in one of .{endings}, which decides the figure's format")
+        raise ConfigError(f"'{path}' does not name a figure's format: end the name in one of .{endings}")
     return file_format

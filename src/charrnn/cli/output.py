@@ -1,8 +1,8 @@
 """What the commands print. Results go to standard output, whole or with an error; messages go to standard error, if
 anyone reads them.
 
-Text that a model wrote leaves a pipe exactly as it is, in UTF-8. On a terminal its control characters are escaped, and
-so are those of file names, messages and provenance everywhere: strangers may have written them.
+Text that a model wrote goes into a pipe unchanged, in UTF-8. On a terminal its control characters are escaped. Those of
+file names, messages and provenance are escaped everywhere: strangers may have written them.
 """
 
 from __future__ import annotations

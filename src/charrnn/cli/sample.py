@@ -36,7 +36,13 @@ Examples:
   charrnn sample runs/surnames-qrnn --num-samples 20 --label Irish"""
 )
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--prompt", "--start-text", "--prime-text", default="", help="Text to continue; FILE:path or - reads it.")
+@click.option(
+    "--prompt",
+    "--start-text",
+    "--prime-text",
+    default="",
+    help="Text to continue; FILE:path or - (standard input) reads it.",
+)
 @click.option("--encoding", default="utf-8", show_default=True, help="The encoding of a prompt's file.")
 @click.option(
     "--length", type=click.IntRange(0), default=500, show_default=True, help="Characters to generate after the prompt."
@@ -46,13 +52,15 @@ Examples:
 @click.option(
     "--num-samples", type=click.IntRange(1), default=1, show_default=True, help="Samples to generate, side by side."
 )
-@click.option("--label", help="Of labelled documents: the label of those to write [default: drawn for each].")
-@click.option("--new", "only_new", is_flag=True, help="Of documents: only those that are in no training document.")
-@click.option("--unique", "only_distinct", is_flag=True, help="Of documents: each only once.")
-@click.option("--valid", metavar="MODULE:FUNCTION", help="Of documents: count those that your function accepts.")
-@click.option("--only-valid", is_flag=True, help="With --valid: only those that it accepts.")
-@click.option("--jsonl", is_flag=True, help="Of documents: a JSON object for each, on a line.")
-@click.option("--seed", type=click.IntRange(0), help="Equal seeds give equal texts [default: a new seed each time].")
+@click.option("--label", help="Write documents with this label [default: drawn for each].")
+@click.option("--new", "only_new", is_flag=True, help="Write only new documents: equal to no training document.")
+@click.option("--unique", "only_distinct", is_flag=True, help="Write each document only once.")
+@click.option("--valid", metavar="MODULE:FUNCTION", help="Count the documents that your function accepts.")
+@click.option("--only-valid", is_flag=True, help="With --valid, write only accepted documents.")
+@click.option("--jsonl", is_flag=True, help="Print a JSON object for each document.")
+@click.option(
+    "--seed", type=click.IntRange(0), help="The same seed gives the same text [default: a new seed each time]."
+)
 @on_unknown_option
 @quiet_option
 @json_option
@@ -77,12 +85,13 @@ def sample(
 ) -> None:
     """Generate text with the model of RUN.
 
-    RUN is a run folder or a model.safetensors file. A single sample is printed as it is generated; the prompt is
-    printed before it and does not count in --length.
+    RUN is a run folder or a model.safetensors file. A single sample is printed as it is generated. The prompt is
+    printed before it and does not count towards --length.
 
     A model of documents (train --documents) writes --num-samples documents, one a line, each to its end. It reports how
-    many are distinct, how many are new (equal to no training document), how many your function of --valid accepts
-    (it gets the text of one), and how many were cut at --length.
+    many are distinct, how many are new (equal to no training document), how many the function of --valid accepts, and
+    how many were cut at --length. That function gets the text of one document. --label, --new, --unique, --valid and
+    --jsonl are for such models only.
     """
     model = load(run)
     prompt = model.vocabulary.mend(_read_prompt(prompt, encoding, quiet))
@@ -107,7 +116,7 @@ def sample(
         if model.vocabulary.documents:
             training = training_documents(model, run)
             if only_new and training is None:
-                raise ConfigError(f"--new needs the training documents, and '{run}' does not lead to them")
+                raise ConfigError(f"--new needs the training documents, which '{run}' does not lead to")
             written = Written(training, accepts, only_new, only_distinct, only_valid)
 
             def write(numbers: range) -> list[tuple[str, bool]]:

@@ -16,6 +16,7 @@ import click
 from charrnn.cli.lines import AsResults, known_lines, numbered_lines
 from charrnn.cli.options import json_option, on_unknown_option, quiet_option
 from charrnn.cli.output import ReaderGoneError, echo, echo_json, echo_text, say
+from charrnn.cli.progress import bar_has_room, with_bar
 from charrnn.errors import ConfigError
 from charrnn.language_model import LanguageModel, load
 from charrnn.scoring import DocumentScore
@@ -43,11 +44,11 @@ Examples:
 @click.option("--top", type=click.IntRange(1), help="Only this many lines, the most surprising first.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print a CSV table.")
 @click.option("--jsonl", is_flag=True, help="Print a JSON object for each line.")
-@click.option("--column", help="FILES are CSV: score this column of them.")
+@click.option("--column", help="FILES are CSV: score this column.")
 @click.option("--by-character", is_flag=True, help="Show the surprise at each character, in nats, below the line.")
 @click.option(
     "--false-alarms", type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    help="Mark lines that surprise the model more than all but this share of its held-out documents.",
+    help="Mark lines more surprising than all but this share of the model's held-out documents.",
 )  # fmt: skip
 @click.option("--fail", is_flag=True, help="With --false-alarms, exit with status 1 if a line is marked.")
 @click.option("--encoding", default="utf-8", show_default=True, help="The encoding of FILES.")
@@ -69,15 +70,15 @@ def score(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Score every line of FILES with the model of RUN: how surprising is it?
+    """Score how surprising each line of FILES is to the model of RUN.
 
-    FILES are text files, or "-" (the default) for standard input. A line's score is in nats: in all, and per character,
-    its end included. The percentile is the share of the model's held-out documents that are no more surprising; a model
-    that was trained without --documents has none. Empty lines are left out. Any number of lines is scored in the same
-    memory.
+    FILES are text files, or "-" (the default) for standard input. A line's score is its surprise in nats, in total and
+    per character. The end of the line counts as a character. The percentile is the share of the model's held-out
+    documents that are no more surprising; a model trained without --documents has none. Empty lines are skipped. More
+    lines need no more memory.
     """
     if as_csv + jsonl + as_json > 1:
-        raise ConfigError("--csv, --jsonl and --json exclude one another: choose one")
+        raise ConfigError("--csv, --jsonl and --json exclude each other: choose one")
     if fail and false_alarms is None:
         raise ConfigError("--fail has no effect without --false-alarms")
     model = load(run)
@@ -89,6 +90,8 @@ def score(
     scored = _scored(model, sources, column, encoding, on_unknown)
     totals = _Totals(threshold)
     rows = totals.count(scored)
+    if bar_has_room(quiet, writes_rows=top is None and not as_json):
+        rows = with_bar(rows, lambda row: row[1], sources, whole=column is None)
     if top is not None:
         rows = iter(heapq.nlargest(top, rows, key=lambda row: row[2].nats_per_char))
     try:

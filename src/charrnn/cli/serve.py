@@ -38,7 +38,7 @@ Examples:
     type=click.IntRange(0, 65535),
     default=DEFAULT_PORT,
     show_default=True,
-    help="Port to listen on; 0: any free one.",
+    help="Port to listen on; 0 for any free one.",
 )
 @click.option(
     "--allowed-host",
@@ -51,8 +51,8 @@ Examples:
     "--api-key",
     envvar="CHARRNN_API_KEY",
     show_envvar=True,
-    help="Answer only requests that send this key. By default one is made up and printed in the address, if others "
-    "share this machine or --host is not this machine alone.",
+    help="Answer only requests that send this key. If others can reach the server, the default is a new key, printed "
+    "in the address.",
 )
 @click.option("--no-key", is_flag=True, help="Ask for no key, even where others can reach the server.")
 @click.option("--open", "open_page", is_flag=True, help="Open the page in a browser.")

@@ -58,10 +58,10 @@ A specification:
 def sweep(spec: Path, quiet: bool, as_json: bool, **options: Any) -> None:
     """Train with many settings and rank them by validation loss.
 
-    SPEC.toml names the settings to search and the method: all of a grid, settings drawn at random, or those that
-    Optuna proposes. Any setting of charrnn train can be searched. Writes every run, a table (CSV), a figure and a
-    README into its folder, where `best` is the best run. Ctrl-C saves and stops; the same command resumes the sweep.
-    A run that fails is recorded, and the others continue.
+    SPEC.toml names the settings to search and the method: a whole grid, settings drawn at random, or settings that
+    Optuna proposes. Any setting of charrnn train can be searched. The sweep's folder gets every run, a table (CSV), a
+    figure, a README and `best`, the best run. Ctrl-C saves and stops; the same command resumes the sweep. A run that
+    fails is recorded, and the others continue.
     """
     try:
         done = run_sweep(spec, callback=_make_callback(quiet), **options)

@@ -68,10 +68,10 @@ def train(
 ) -> None:
     """Train a model on TEXT and print a sample.
 
-    TEXT is one or more UTF-8 files, "-" for standard input, or the name of a library corpus (see: charrnn corpora);
-    without it, the bundled novel is used. Network, size and schedule come from a recipe that fits the length of the
-    text and the minutes of the budget; any flag overrides it. The first of --epochs, --steps and --minutes that is
-    reached ends the run. Ctrl-C saves and stops; --resume continues the run.
+    TEXT is one or more UTF-8 files, "-" for standard input, or the name of a library corpus (see: charrnn corpora).
+    Without TEXT, the bundled novel is used. A recipe chooses the network, its size and the schedule, to fit the length
+    of the text and the minutes of the budget; any flag overrides it. The run ends when it reaches the first of
+    --epochs, --steps and --minutes. Ctrl-C saves and stops; --resume continues the run.
     """
     callback = make_callback(quiet)
     callback.also_begin = click.get_current_context().with_resource(LiveServer(serve, port, quiet)).begin

@@ -13,12 +13,12 @@ from charrnn.settings import shown
 
 
 def user_function(flag: str, name: str) -> Callable[[str], bool]:
-    """Return the function that a flag names; its module is looked for in the working folder, too.
+    """Return the function that a flag names. Its module may be in the working folder.
 
     Raises
     ------
     ConfigError
-        There is no such function. What it raises when it is called becomes a ConfigError, too.
+        There is no such function. An error that the function raises also becomes a ConfigError.
     """
     module_name, colon, function_name = name.partition(":")
     if not colon or not module_name or not function_name.isidentifier():

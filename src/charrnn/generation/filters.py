@@ -66,7 +66,7 @@ def temperature(logits: Array, value: Any) -> None:
         logits /= value + frozen
 
 
-@rule(Setting("top_k", "int", "draw from the k likeliest characters only; 0 = off", 0, least=0, most=1 << 31,
+@rule(Setting("top_k", "int", "draw only from the k likeliest characters; 0 = off", 0, least=0, most=1 << 31,
               slider=Slider(0, 40, 1, 0, "draws from the k likeliest only")))  # fmt: skip
 def top_k(logits: Array, value: Any) -> None:
     """Keep the k likeliest characters (Fan et al. 2018); of equals, the one of lower id. 0 keeps all."""
@@ -74,7 +74,7 @@ def top_k(logits: Array, value: Any) -> None:
     _remove(logits, order, np.broadcast_to(np.arange(logits.shape[1]) >= value, logits.shape))
 
 
-@rule(Setting("top_p", "float", "draw from the likeliest characters that together have this share; 1 = off", 1.0,
+@rule(Setting("top_p", "float", "draw only from the likeliest characters that together have this share; 1 = off", 1.0,
               least=0, most=1, slider=Slider(0.05, 1, 0.05, 0.95, "draws from the nucleus of this share")))  # fmt: skip
 def top_p(logits: Array, value: Any) -> None:
     """Keep the nucleus (Holtzman et al. 2020): the smallest set of likeliest characters whose share is at least p."""
@@ -85,7 +85,7 @@ def top_p(logits: Array, value: Any) -> None:
     _remove(logits, order, outside)
 
 
-@rule(Setting("min_p", "float", "draw from the characters at least this many times as likely as the likeliest; "
+@rule(Setting("min_p", "float", "draw only from characters at least this fraction as likely as the likeliest; "
               "0 = off", 0.0, least=0, most=1,
               slider=Slider(0, 0.5, 0.01, 0, "drops all below this × the likeliest")))  # fmt: skip
 def min_p(logits: Array, value: Any) -> None:

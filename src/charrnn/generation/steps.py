@@ -139,7 +139,7 @@ class TextState:
                 arrays = {name: file[name] for name in (*expected, "history")}
             for name, like in expected.items():
                 if (arrays[name].shape, arrays[name].dtype) != (like.shape, like.dtype):
-                    raise ValueError(f"'{name}' is not as this model's")
+                    raise ValueError(f"'{name}' does not fit this model")
             history = arrays["history"]
             if not (arrays["model"] == expected["model"]).all():
                 raise ValueError("it is of another model")

@@ -20,7 +20,7 @@ from charrnn.text.vocabulary import BOUNDARY, FIRST_LABEL
 BEST = ("characters", "words")
 RARE = 2
 PRUNE = Setting(
-    "prune", "int", "leave the longest contexts that occur less often than this out of the model file, with --ngrams; "
+    "prune", "int", "with --ngrams, the model file leaves out the longest contexts that occur less often than this; "
     f"0 = none [default: {RARE}, which costs nothing and halves the file]", optional=True, least=0, most=1 << 30,
     group="model",
 )  # fmt: skip

@@ -6,7 +6,8 @@ mid-training and write text at the same time without any of them disturbing anot
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,8 @@ from charrnn.arrays import Array
 from charrnn.config import BOUNDARY_ID, ModelConfig
 from charrnn.errors import ConfigError
 from charrnn.nn.kernels import Kernels
+from charrnn.nn.kernels.library import recorded
+from charrnn.nn.kernels.repeated import RepeatedStep, can_be_repeated
 from charrnn.nn.kernels.twins import make_expert_inputs, make_layer, make_readout
 from charrnn.nn.layers import LAYERS
 from charrnn.nn.layers.layer import Layer, LayerWorkspace
@@ -25,12 +28,14 @@ from charrnn.randomness import Uniform
 from charrnn.settings import nearest
 
 
-class ModelWorkspace(NamedTuple):
+@dataclass
+class ModelWorkspace:
     """Every array that a window of seq_len steps over batch_size lanes needs. It belongs to one caller at a time."""
 
     layers: list[LayerWorkspace]
     readout: ReadoutWorkspace
     experts: ExpertInputsWorkspace | None = None
+    repeated: RepeatedStep | None = None
 
 
 class CharModel:
@@ -53,8 +58,7 @@ class CharModel:
         self.layers = [make_layer(k, config, kernels) for k in range(config.num_layers)]
         if config.dropout and not any(layer.dropout for layer in self.layers):
             raise ConfigError(
-                f"dropout {config.dropout:g} has nothing to act on with num_layers {config.num_layers}: "
-                "it drops what passes between layers"
+                f"dropout {config.dropout:g} has no effect with num_layers {config.num_layers}: it acts between layers"
             )
         self.readout = make_readout(config, self.layers[0].residual, kernels)
         # Between the lowest layer and the next. A single layer that is no stream has no such place.
@@ -183,6 +187,27 @@ class CharModel:
         state : (L, S, B, H) array
             The state after the window, a copy.
         """
+        if dropout_rng is not None or fresh is not None or not can_be_repeated(self):
+            return self._loss_and_grads(params, inputs, targets, state, ws, grads, dropout_rng, log_q, fresh)
+        if ws.repeated is None or not ws.repeated.fits(params, grads, inputs, targets, state):
+            with recorded() as calls:
+                result = self._loss_and_grads(params, inputs, targets, state, ws, grads, None, log_q, None)
+            ws.repeated = RepeatedStep(self, params, grads, ws, calls)
+            return result
+        return ws.repeated(inputs, targets, state)
+
+    def _loss_and_grads(
+        self,
+        params: Parameters,
+        inputs: Array,
+        targets: Array,
+        state: Array,
+        ws: ModelWorkspace,
+        grads: Parameters,
+        dropout_rng: Uniform | None,
+        log_q: Array | None,
+        fresh: Array | None,
+    ) -> tuple[float, Array]:
         nats, final_state = self.nats(params, inputs, targets, state, ws, dropout_rng, log_q, fresh)
         d_outputs: Array | None = self.readout.backward(params, targets, ws.readout, grads)
         for k, layer in reversed(list(enumerate(self.layers))):

@@ -34,20 +34,20 @@ def choose_backend(jobs: int | None, dask: str | None, slurm: Mapping[str, Any] 
         Parameters for jobs of Slurm, whose files go into `folder`.
     """
     if dask and slurm is not None:
-        raise ConfigError("--dask and --slurm are two places to run: leave one out")
+        raise ConfigError("--dask and --slurm exclude each other: leave one out")
     if dask:
         if jobs is not None:
-            raise ConfigError(f"jobs {jobs} has no effect with --dask: as many are run as the cluster has threads")
+            raise ConfigError(f"jobs {jobs} has no effect with --dask: each thread of the cluster runs one job")
         return Dask(dask)
     cores = os.cpu_count() or 1
     if slurm is not None:
         return Slurm(folder, jobs or cores, slurm)
     if Mpi.launched():
         if jobs is not None:
-            raise ConfigError(f"jobs {jobs} has no effect with MPI: every rank but the first carries out a run")
+            raise ConfigError(f"jobs {jobs} has no effect with MPI: every rank but the first runs one job")
         return Mpi()
     if launched_as_one_of_several():
         raise ConfigError(
-            "processes of mpiexec share a sweep like this: mpiexec -n N python -m mpi4py.futures -m charrnn sweep …"
+            "to share a sweep among MPI processes, run: mpiexec -n N python -m mpi4py.futures -m charrnn sweep …"
         )
     return local_backend(jobs or cores)

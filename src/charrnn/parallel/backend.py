@@ -139,7 +139,7 @@ class Mpi(Backend):
 
     def start(self) -> Executor:
         if not self.launched():
-            raise RunError("MPI's ranks are not here: mpiexec -n N python -m mpi4py.futures -m charrnn …")
+            raise RunError("no MPI ranks are running: start with mpiexec -n N python -m mpi4py.futures -m charrnn …")
         from mpi4py.futures import MPIPoolExecutor
 
         executor: Executor = MPIPoolExecutor(initializer=begin_rank)

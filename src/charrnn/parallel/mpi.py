@@ -90,7 +90,9 @@ class MpiTeam(Team):
         if facts["sources"]:  # too large to send; on this machine the cache holds it already encoded
             corpus = large_corpus(facts["sources"], config.encoding)
             if corpus.sha256 != facts["sha256"]:
-                raise RunError(f"rank {self.rank} finds another text in {corpus.name} than rank 0: its SHA-256 differs")
+                raise RunError(
+                    f"rank {self.rank} and rank 0 read different texts from {corpus.name}: the SHA-256 differs"
+                )
             ids = recoded(corpus, Vocabulary(facts["characters"]))
             assert ids is not None  # rank 0 has read the same text
             return config, facts["characters"], ids[: facts["length"]], 0
@@ -120,7 +122,7 @@ class MpiTeam(Team):
         self.comm.Gatherv(by_lane, (whole, [(part.stop - part.start) * whole[0].size for part in lanes]))
         self.within = False
         if self.rank == 0 and (checksums != checksums[0]).any():
-            raise RunError("the parameters differ between ranks: their machines do not compute alike")
+            raise RunError("the parameters differ between ranks: their machines give different results")
         return np.ascontiguousarray(np.moveaxis(whole, 0, 2))
 
     def command(self, what: int, value: float = 0.0) -> None:

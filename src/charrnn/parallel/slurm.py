@@ -51,7 +51,7 @@ class Slurm(Backend):
         try:
             executor.update_parameters(**parameters)
         except (TypeError, ValueError, NameError, AssertionError) as error:
-            raise ConfigError(f"submitit does not take these of [slurm]: {' '.join(str(error).split())}") from None
+            raise ConfigError(f"submitit refuses settings of [slurm]: {' '.join(str(error).split())}") from None
         return _Submitted(executor, self.workers)
 
     def stop(self, executor: Executor, now: bool) -> None:

@@ -58,7 +58,7 @@ def read_recipe(recipe: str) -> Recipe:
     elif recipe in recipe_names():
         path = Path(str(resources.files(__name__) / f"{recipe}.toml"))
     else:
-        raise ConfigError(f"recipe {words} is not known{nearest(recipe, recipe_names())}; or name a .toml file")
+        raise ConfigError(f"recipe {words} is neither known nor a .toml file{nearest(recipe, recipe_names())}")
     values = read_toml(path, f"recipe {words}")
     sizes = values.pop("sizes", [])
     if not isinstance(sizes, list) or not all(isinstance(s, dict) and type(s.get(FROM)) is int for s in sizes):

@@ -71,7 +71,7 @@ class RunFolder:
         folder = cls(Path(path))
         if not folder.config.is_file():
             if folder.samples.is_dir() and folder.never_began():
-                raise RunError(f"the run in '{path}' never began: repeat the command that was to begin it")
+                raise RunError(f"the run in '{path}' never began: repeat its train command")
             raise RunError(f"'{path}' is not a run folder: it has no config.json")
         return folder
 

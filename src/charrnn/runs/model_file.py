@@ -75,7 +75,7 @@ def read_model(path: Path) -> ModelFile:
         vocabulary = _vocabulary(header["vocabulary"], config.documents)
         provenance = _provenance(header["provenance"])
         if len(vocabulary.label_ids) != len(provenance.get("labels", ())):
-            raise ValueError("its labels are not as many as the symbols that stand for them")
+            raise ValueError("its labels and their symbols differ in number")
         if len(vocabulary) != config.vocab_size:
             raise ValueError(f"{len(vocabulary)} characters for vocab_size {config.vocab_size}")
         model = CharModel(config)
@@ -126,7 +126,7 @@ def from_torch(arrays: dict[str, Array], model: CharModel) -> Parameters:
 def _experts(names: Any, counts: Mapping[str, Array], vocabulary: Vocabulary, config: ModelConfig) -> Experts | None:
     """The experts that a header names, with their counts."""
     if not isinstance(names, list) or len(names) != config.num_experts:
-        raise ValueError(f"its network knows {config.num_experts} count models, and its file names {shown(names)}")
+        raise ValueError(f"its network has {config.num_experts} count models, but the file names {shown(names)}")
     for name in names:
         header_value("expert", name, "str", "is not known", choices=CHAINS)
     return Experts.unpacked(names, vocabulary.characters, counts) if names else None

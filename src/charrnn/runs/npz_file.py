@@ -86,7 +86,7 @@ def _members(file: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     """The members; ValueError if one is compressed, since a small file could then fill the memory."""
     members = file.infolist()
     if any(info.compress_type != zipfile.ZIP_STORED or info.file_size > info.compress_size for info in members):
-        raise ValueError("its arrays are compressed, which no model of ours is")
+        raise ValueError("its arrays are compressed, which those of a model never are")
     return members
 
 

@@ -103,8 +103,8 @@ class SweepFolder:
         for name, content in recipes.items():
             if isinstance(known, dict) and known.get(name, content) != content:
                 raise ConfigError(
-                    f"the recipe '{name}' is not what it was when the sweep in '{self.path}' was begun: choose another "
-                    "--out, or restore the recipe"
+                    f"the recipe '{name}' has changed since the sweep in '{self.path}' began: choose another --out, or "
+                    "restore the recipe"
                 )
         numbers = [int(run.name) for run in self.runs.glob("*") if run.name.isdecimal()]
         settings = max(numbers, default=-1) // len(spec.seeds) + 1

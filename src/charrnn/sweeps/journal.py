@@ -55,7 +55,7 @@ def mend_study(folder: Path, fits: Callable[[Any], bool], say: Say) -> Any:
     with journal.changing() as file:
         end, size = _whole_lines(file), file.seek(0, os.SEEK_END)
         if end < size:
-            say(f"'{path}' was torn: its last {size - end:,} bytes are not whole lines and are cut off")
+            say(f"'{path}' ends in a broken line: its last {size - end:,} bytes are cut off")
             file.truncate(end)
     try:
         with warnings.catch_warnings():

@@ -76,7 +76,7 @@ def write_results(
             ready = "It is ready to use: `charrnn sample best`."
         else:
             say(f"no 'best': the folder of the best run, '{path}', is gone")
-        parts.append(_best(folder, best, len(records), ready))
+        parts.append(_best(folder, spec, best, len(records), ready))
     try:
         scales = {name: each.scale() for name, each in spec.search.items()}
         figure = draw_search(records, scales, best["setting"] if best else None, len(spec.seeds))
@@ -106,16 +106,20 @@ def _counts(spec: Spec, records: Sequence[Record], total: int) -> str:
     )
 
 
-def _best(folder: SweepFolder, best: Record, runs: int, ready: str) -> str:
+def _best(folder: SweepFolder, spec: Spec, best: Record, runs: int, ready: str) -> str:
     """The part of the page about the best run."""
     text, splits, test = read_json(folder.spec), best.get("splits"), best.get("test_nats_per_char")
-    by_position = (
-        f"; by position, the first {splits['train']:,} characters train, the next {splits['val']:,} validate"
-        if splits else ""
-    )  # fmt: skip
+    how = ""
+    if splits:
+        documents, named = spec.settings.get("documents"), spec.settings.get("val")
+        train, val = (f"{splits[part]:,}" for part in ("train", "val"))
+        how = f"; by position, the first {train} characters train, the next {val} validate"
+        if documents or named:
+            by = "the file of val validates" if named else "by a hash of each document"
+            how = f"; {by}: {train} {'symbols' if documents else 'characters'} train, {val} validate"
     test_words = "" if test is None else f"; on the test split it has {loss_words(test)}"
     return (
-        f"Text: {text.get('text_name', 'text')} (SHA-256 {text['text_sha256'][:12]}…){by_position}.\n\n"
+        f"Text: {text.get('text_name', 'text')} (SHA-256 {text['text_sha256'][:12]}…){how}.\n\n"
         "## The best run\n\n"
         f"Run {best['number']:03}: {settings_words(best['settings'])}, seed {best['seed']}: validation "
         f"{loss_words(best['val_nats_per_char'])}. It was chosen by this loss among {runs} runs, so expect a little "

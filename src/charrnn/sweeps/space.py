@@ -120,7 +120,7 @@ def dimension(name: str, wanted: Any) -> tuple[str, Dimension]:
     seen = set()
     for value in values:
         if value in seen:
-            raise ConfigError(f"{name} names {shown(value)} twice")
+            raise ConfigError(f"{name} lists {shown(value)} twice")
         seen.add(value)
     return names[0], Choices(values)
 

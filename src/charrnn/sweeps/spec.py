@@ -19,6 +19,8 @@ from charrnn.text.reading import STDIN
 from charrnn.toml_file import read_toml
 
 KEYS = ("text", "method", "trials", "seeds", "seed", "pruning", "settings", "search", "slurm")
+OF_THE_TEXT = ("documents", "label", "unique", "val", "test")  # what decides which documents or characters validate
+FILES = ("val", "test", "init_from")  # settings that name a file or folder
 MOST_SETTINGS = 100_000
 MOST_SEEDS = 1000
 
@@ -103,6 +105,10 @@ def make_spec(values: Mapping[str, Any], folder: Path | None = None) -> Spec:
             raise ConfigError(f"{name} must be a table, not {shown(table)}")
         if RECIPE in table:
             tables[name] = {**table, RECIPE: _recipe(table[RECIPE], folder)}
+    if text_wide := next((setting for setting in OF_THE_TEXT if setting in tables["search"]), None):
+        raise ConfigError(f"search.{text_wide} would compare losses of different texts: it belongs in [settings]")
+    files = {name: value for name, value in tables["settings"].items() if name in FILES and isinstance(value, str)}
+    tables["settings"] = {**tables["settings"], **{name: str(folder / value) for name, value in files.items()}}
     name = check_value("method", values.get("method", "grid"), "str", choices=tuple(METHODS))
     method = METHODS[name]
     search = dict(_checked("search", tables["search"], dimension))
@@ -115,7 +121,7 @@ def make_spec(values: Mapping[str, Any], folder: Path | None = None) -> Spec:
     if not method.counts_trials:
         _check_grid(search, values)
     elif values.get("trials") is None:
-        raise ConfigError(f"method '{name}' needs to know how many settings to try, such as: trials = 20")
+        raise ConfigError(f"method '{name}' needs the number of settings to try, as in trials = 20")
     if not method.prunes and "pruning" in values:
         others = " or ".join(f"'{name}'" for name, each in METHODS.items() if each.prunes)
         raise ConfigError(f"pruning has no effect with method '{name}': it goes with method {others}")
@@ -137,7 +143,9 @@ def _checked(table: str, values: Mapping[str, Any], check: Any) -> Iterator[tupl
     seen: dict[str, str] = {}
     for given, value in values.items():
         if given == "seed":
-            raise ConfigError(f"{table}.seed: the seeds of the runs are a list of their own: seeds = [0, 1]")
+            raise ConfigError(
+                f"{table}.seed cannot be set: list the seeds of the runs above the tables, as in seeds = [0, 1]"
+            )
         try:
             name, checked = check(given, value)
         except CharRNNError as error:
@@ -172,10 +180,10 @@ def _seeds(wanted: Any) -> tuple[int, ...]:
     if not isinstance(wanted, Sequence) or isinstance(wanted, str) or not wanted:
         raise ConfigError(f"seeds must be a list of whole numbers, such as [0, 1, 2], not {shown(wanted)}")
     if len(wanted) > MOST_SEEDS:
-        raise ConfigError(f"seeds has {len(wanted):,} of them: give at most {MOST_SEEDS:,}")
+        raise ConfigError(f"seeds has {len(wanted):,} values: give at most {MOST_SEEDS:,}")
     seeds = tuple(check_value("seeds", seed, "int", least=0) for seed in wanted)
     if len(set(seeds)) < len(seeds):
-        raise ConfigError(f"seeds {shown(list(seeds))} names one twice")
+        raise ConfigError(f"seeds {shown(list(seeds))} lists one twice")
     return seeds
 
 

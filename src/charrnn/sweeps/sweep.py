@@ -25,7 +25,7 @@ from charrnn.sweeps.samplers import METHODS
 from charrnn.sweeps.space import RECIPE, Settings
 from charrnn.sweeps.spec import Spec, make_spec, read_spec
 from charrnn.sweeps.trial import STOPPED, run_trial
-from charrnn.text.opening import open_corpus
+from charrnn.text.opening import Plan, open_corpus
 from charrnn.training.resolve import resolve
 
 MOST_JOBS = 1000  # at a time: each is a process
@@ -213,7 +213,8 @@ class _Scheduler:
 def _check_text(spec: Spec, callback: SweepCallback) -> dict[str, Any]:
     """Read the text once, before all runs do; returns its name and SHA-256."""
     settings = {**TrainConfig().as_dict(), **spec.settings}
-    corpus, _ = open_corpus(spec.text, settings["encoding"], callback.on_message, callback.on_reading)
+    plan = Plan.of({**settings, "seed": spec.seeds[0]})
+    corpus, _ = open_corpus(spec.text, settings["encoding"], callback.on_message, callback.on_reading, plan)
     corpus.split(settings["val_fraction"], settings["test_fraction"])
     return {"text_name": corpus.name, "text_sha256": corpus.sha256}
 

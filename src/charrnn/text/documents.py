@@ -76,7 +76,7 @@ def _value(row: dict[str, object], field: str, place: str) -> str:
         what = f"has {shown(value)} for" if field in row else "has no"
         raise TextError(f"{place} {what} '{field}', which must be text; it has {', '.join(map(repr, row))}")
     if BOUNDARY in value:
-        raise TextError(f"{place}: '{field}' has a zero byte, which is no character of a text")
+        raise TextError(f"{place}: '{field}' has a zero byte, which is not text")
     return value
 
 
@@ -216,7 +216,7 @@ class DocumentCorpus(Corpus):
             inside = np.flatnonzero(own | (self.parts == name))
             if not len(inside) and high > low:
                 raise TextError(
-                    f"{self.name} has {len(self.shares):,} documents, of which none falls into the {name} split: "
+                    f"{self.name} has {len(self.shares):,} documents, and none of them is in the {name} split: "
                     f"use a longer list, or --{'val' if name == 'train' else name}-fraction 0"
                 )
             pieces = [self.ids[self.starts[k] : self.starts[k + 1]] for k in inside]

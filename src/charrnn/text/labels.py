@@ -41,7 +41,7 @@ def labelled(label: str, text: str, place: str) -> str:
     if not label or len(label) > LONGEST_LABEL or not label.isprintable():
         raise TextError(f"{place} has the label {shown(label)}: a label is 1 to {LONGEST_LABEL} printable characters")
     if BOUNDARY in text:
-        raise TextError(f"{place} has a zero byte, which is no character of a text")
+        raise TextError(f"{place} has a zero byte, which is not text")
     return label + BOUNDARY + text
 
 
@@ -56,12 +56,12 @@ def label_field(label: str, documents: str) -> str:
     (kind, colon, field), (form, _, _) = label.partition(":"), documents.partition(":")
     if label == "tsv":
         if form != "lines":
-            raise ConfigError(f"label tsv is for lines of a label, a tab and a text: not for documents '{documents}'")
+            raise ConfigError(f"label tsv needs documents lines, each a label, a tab and a text, not '{documents}'")
         return ""
     if kind not in ("csv", "jsonl") or not colon or not field:
         raise ConfigError(f"label {shown(label)} is not known: choose from csv:COLUMN, jsonl:FIELD or tsv")
     if kind != form:
-        raise ConfigError(f"label '{label}' and documents '{documents}' are not of one kind: choose {kind}: for both")
+        raise ConfigError(f"label '{label}' and documents '{documents}' differ in form: choose {kind}: for both")
     return field
 
 
@@ -76,10 +76,10 @@ def labels_of(documents: Sequence[str]) -> tuple[str, ...]:
     pairs = [LabelledDocument.of(document) for document in documents]
     found = sorted({label for label, _ in pairs} - {""})
     if len(found) > MOST_LABELS:
-        raise TextError(f"{len(found):,} different labels are too many: a list may have {MOST_LABELS:,}")
+        raise TextError(f"{len(found):,} different labels are too many: a list may have at most {MOST_LABELS:,}")
     highest = max((max(text, default="") for _, text in pairs), default="")
     if FIRST_LABEL <= highest <= LAST_LABEL:
-        raise TextError(f"U+{ord(highest):X} is a private character, which stands for a label here: remove it")
+        raise TextError(f"the text has U+{ord(highest):X}, a private character that stands for a label: remove it")
     return tuple(found)
 
 

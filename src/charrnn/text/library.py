@@ -175,7 +175,7 @@ def _download(url: str, most: int) -> bytes:
     if failures:
         raise OSError(str(failures[0]))
     if len(received) > most:
-        raise OSError(f"it is longer than the text can be: more than {most:,} bytes")
+        raise OSError(f"it is longer than the expected text: more than {most:,} bytes")
     return bytes(received)
 
 
@@ -187,9 +187,9 @@ def _address(text: LibraryText) -> str:
     try:
         parts = urlsplit(mirror)
     except ValueError as error:
-        raise TextError(f"{MIRROR} is {shown(mirror)}, which is no address: {error}") from None
+        raise TextError(f"{MIRROR} is {shown(mirror)}, which is not an address: {error}") from None
     if not mirror.isprintable() or len(mirror) > MOST_ADDRESS:
-        raise TextError(f"{MIRROR} is {shown(mirror)}, which is no address")
+        raise TextError(f"{MIRROR} is {shown(mirror)}, which is not an address")
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")):
         raise TextError(
             f"{MIRROR} is {shown(mirror)}: it must be an https address (http is allowed on this machine only)"
@@ -216,7 +216,7 @@ def _take_copy(text: LibraryText, source: Path, folder: Path) -> Path:
             kept.write(data)
         return folder / text.file_name
     except OSError as error:
-        raise TextError(f"cannot keep '{text.name}' in '{folder}': {error.strerror}; set {CACHE}") from None
+        raise TextError(f"cannot store '{text.name}' in '{folder}': {error.strerror}; set {CACHE}") from None
 
 
 def file_sha256(path: Path) -> str:

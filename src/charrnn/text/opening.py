@@ -100,7 +100,7 @@ def document_corpus(texts: Sequence[str], name: str, encoding: str, say: Say, pl
     known = set(texts)
     for part, documents in named.items():
         if both := sum(document in known for document in documents):
-            say(f"{both:,} of the {len(documents):,} documents of --{part} {plan.named[part]} are in the list, too")
+            say(f"{both:,} of the {len(documents):,} documents of --{part} {plan.named[part]} are also in the list")
     return DocumentCorpus.from_documents(texts, name, plan.seed, plan.unique, named)
 
 
@@ -144,7 +144,7 @@ def list_of_documents(text: Any) -> list[str] | None:
     for number, entry in enumerate(entries):
         check_value(f"document {number}", entry, "str")
         if BOUNDARY in entry:
-            raise ConfigError(f"document {number} has a zero byte, which is no character of a text")
+            raise ConfigError(f"document {number} has a zero byte, which is not text")
     found = [line_ends_mended(entry) for entry in entries if entry.strip()]
     if not found:
         raise ConfigError(f"text is a list of {len(entries):,} strings that are empty")

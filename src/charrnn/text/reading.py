@@ -103,7 +103,7 @@ def _decoded(
         if offset == 0:
             _check_beginning(data, source, encoding)
             if is_utf8(data) and not encoding.startswith("utf"):
-                remarks.append(f"{source}: its bytes are utf-8, too: if the text looks wrong, leave out --encoding")
+                remarks.append(f"{source} is also valid utf-8: if the text looks wrong, leave out --encoding")
         text = _decode(decoder, data, offset, source, encoding)
         if offset == 0 and (text.startswith(MARK) or mark_of(data)[0]):
             text = text.removeprefix(MARK)  # some codecs drop it themselves

@@ -38,9 +38,7 @@ class Vocabulary:
         if not self.characters:
             raise TextError("a vocabulary needs at least one character")
         if half := next((c for c in self.characters if "\ud800" <= c <= "\udfff"), None):
-            raise TextError(
-                f"U+{ord(half):04X} is half of a surrogate pair, no character: no text in UTF-8 can hold it"
-            )
+            raise TextError(f"U+{ord(half):04X} is half of a surrogate pair, not a character: UTF-8 cannot hold it")
         points = np.array([ord(c) for c in self.characters])
         self.id_dtype = np.min_scalar_type(len(points) - 1)  # the smallest unsigned type that holds every id
         self._id_of = np.full(points[-1] + 1, -1, np.int32)

@@ -93,7 +93,7 @@ def evaluate(
     dynamic : bool
         Also evaluate with parameters that keep learning on the text just scored; the counts of experts take it in, too.
     dynamic_rate : float, optional
-        The learning rate of `dynamic`.
+        The learning rate of `dynamic`. With 0 the parameters stay, and of a model with counts the mixture alone learns.
     on_unknown : {"error", "skip"}
         What to do with characters that the model's vocabulary lacks.
     workers : int or "auto"
@@ -112,7 +112,7 @@ def evaluate(
     """
     run, dynamic = check_path("run", run), check_value("dynamic", dynamic, "bool")
     check_value("in_context", in_context, "bool")
-    rate = check_value("dynamic_rate", dynamic_rate, "float | None", above=0)
+    rate = check_value("dynamic_rate", dynamic_rate, "float | None", least=0)
     if dynamic_rate is not None and not dynamic:
         raise ConfigError(f"--dynamic-rate {dynamic_rate:g} has no effect without --dynamic")
     if split is not None:
@@ -124,7 +124,7 @@ def evaluate(
         share_work(model.network.kernels, workers)
         if in_context and model.experts is None:
             raise ConfigError(
-                f"'{run}' has no counts that could take in a text: leave out --in-context, or train with --ngrams auto"
+                f"'{run}' has no counts to add a text to: leave out --in-context, or train with --ngrams auto"
             )
         try:
             if sources:
@@ -139,9 +139,7 @@ def evaluate(
             callback.on_end()
         own = corpus.sha256 == model.provenance.get("text_sha256")
         if split and not own:
-            raise ConfigError(
-                f"--split {split} is a part of the run's own text, and {corpus.name} is another: leave it out"
-            )
+            raise ConfigError(f"--split {split} is a part of the run's own text, not of {corpus.name}: leave it out")
         ids = None if words else recoded(corpus, model.vocabulary)
         if isinstance(corpus, DocumentCorpus):
             pairs = [LabelledDocument.of(document) for document in corpus.documents]
@@ -203,4 +201,4 @@ def _split(model: LanguageModel, ids: Array, split: str) -> Array:
         if name == split:
             return ids[start : start + size]
         start += size
-    raise RunError(f"the model does not say what the {PARTS[split]} was: leave out --split")
+    raise RunError(f"the model does not record the {PARTS[split]}: leave out --split")

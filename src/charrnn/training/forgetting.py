@@ -82,14 +82,14 @@ def mixed_in(config: TrainConfig, ids: Array, old: OldText | None) -> tuple[Arra
         return ids, 0
     if old is None:
         raise ConfigError(
-            f"mix_old {config.mix_old:g} needs the text of '{config.init_from}', which must be a run folder whose text "
-            "is still where it was: leave it out, or put the text back"
+            f"mix_old {config.mix_old:g} needs the text of '{config.init_from}': name a run folder, put its text back "
+            "where it was, or leave out mix_old"
         )
     if old.documents != (config.documents is not None):
         kinds = ("documents", "one text") if old.documents else ("one text", "documents")
         raise ConfigError(f"mix_old cannot mix {kinds[0]} (before) with {kinds[1]}: leave it out, or train on the same")
     if isinstance(ids, MappedIds) or isinstance(old.train, MappedIds):
-        raise ConfigError("mix_old needs texts that fit into memory: this one has 64 MB and more")
+        raise ConfigError("mix_old needs texts that fit into memory: this one has 64 MB or more")
     return np.concatenate([ids, old.train]), len(old.train)
 
 

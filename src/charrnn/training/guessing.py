@@ -25,7 +25,7 @@ def is_far_beyond(loss: float, vocab_size: int) -> bool:
 def refuse_far_beyond(step: int, loss: float, vocab_size: int) -> None:
     if is_far_beyond(loss, vocab_size):
         raise DivergenceError(
-            f"training diverged by step {step:,}: the training loss is {loss:.4g} nats, where guessing costs "
+            f"training diverged by step {step:,}: the training loss is {loss:.4g} nats; guessing costs "
             f"{guessing(vocab_size):.4g}"
         )
 

@@ -84,7 +84,7 @@ class Parent(NamedTuple):
             The model's own settings are not those of a run.
         """
         if chosen.get("label") is not None or self.model.provenance.get("labels"):
-            raise ConfigError("a model of labelled documents cannot be started from, or start: leave out --init-from")
+            raise ConfigError("--init-from does not work with labelled documents: leave it out")
         network, known = self.model.network.config, known_settings()
         names = self.model.experts.names if self.model.experts else ()
         ngrams = next((name for name, choice in EXPERTS.items() if choice.chains == tuple(names)), "none")
@@ -161,8 +161,8 @@ class Parent(NamedTuple):
         known = () if self.model.experts is None else tuple(self.model.experts.names)
         if names != known and known:
             raise ConfigError(
-                f"the model '{self.path}' knows counts of {' and '.join(known) or 'nothing'}, and this text would be "
-                f"counted by {' and '.join(names) or 'nothing'}: its script is another; train without --init-from"
+                f"the model '{self.path}' has counts of {' and '.join(known) or 'nothing'}, but the script of this "
+                f"text needs counts of {' and '.join(names) or 'nothing'}: train without --init-from"
             )
         own = self.model.vocabulary.characters
         new = len(self.new(vocabulary))

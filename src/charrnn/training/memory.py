@@ -36,11 +36,11 @@ def check_memory(model: CharModel, config: TrainConfig, lanes: int) -> None:
     numbers = VECTORS * parameters + ACTIVATIONS * units + logits * (1 + said)
     needed, there = numbers * np.dtype(config.dtype).itemsize, machine_memory()
     if needed > there:
-        experts = f", what {model.config.num_experts} experts say of each" if model.config.num_experts else ""
+        experts = f" with the log_q of {model.config.num_experts} experts" if model.config.num_experts else ""
         raise ConfigError(
-            f"the network needs at least {_words(needed)} of memory, and there are {_words(there)}: {parameters:,} "
-            f"parameters (hidden_size {config.hidden_size:,}, num_layers {config.num_layers:,}) and batches of "
-            f"{config.batch_size:,} × {config.seq_len:,} characters{experts}: lower one of these"
+            f"the network needs at least {_words(needed)} of memory, and the machine has {_words(there)}: "
+            f"{parameters:,} parameters (hidden_size {config.hidden_size:,}, num_layers {config.num_layers:,}) and "
+            f"batches of {config.batch_size:,} × {config.seq_len:,} characters{experts}: lower one of these"
         )
 
 

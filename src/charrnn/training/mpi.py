@@ -42,14 +42,14 @@ def mpi_team() -> Iterator[Team]:
         if wanted is None:  # such as a job of one process under Slurm
             yield ALONE
             return
-        raise ConfigError("mpiexec has started several processes, which needs: pip install 'charrnn[mpi]'") from None
+        raise ConfigError("several processes of mpiexec need mpi4py: pip install 'charrnn[mpi]'") from None
     except RuntimeError as error:
         raise ConfigError(f"mpi4py finds no MPI library ({error}): pip install mpich, or load your site's") from None
     team = MpiTeam(MPI.COMM_WORLD)
     if wanted not in (None, team.size):
         raise ConfigError(
-            f"mpiexec has started {wanted} processes and mpi4py sees {team.size}: they belong to different MPI "
-            "libraries; use the mpiexec of the one that mpi4py was installed with"
+            f"mpiexec has started {wanted} processes, but mpi4py sees {team.size}: they belong to different MPI "
+            "libraries; use the mpiexec of mpi4py's library"
         )
     if team.size == 1:
         yield ALONE

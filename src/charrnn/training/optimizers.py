@@ -17,7 +17,7 @@ from charrnn.settings import Setting
 
 BETA2 = Setting(
     "beta2", "float",
-    "how slowly adam and rmsprop forget the size of past gradients [default: adam 0.999, rmsprop 0.99]",
+    "how slowly adam (usually 0.999) and rmsprop (0.99) forget the size of past gradients",
     optional=True, least=0, below=1, group="optimiser",
 )  # fmt: skip
 SLICE = 65536  # numbers updated at a time, so that the arrays of a slice of a large model stay in the caches

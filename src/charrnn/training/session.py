@@ -143,9 +143,9 @@ class Session:
         if damage:
             self.callback.on_message(f"{damage}; resuming from the checkpoint before it")
         if state.text_sha256 != self.provenance["text_sha256"]:
-            raise RunError(f"'{self.folder.checkpoint}' is another run's: it was trained on another text")
+            raise RunError(f"'{self.folder.checkpoint}' belongs to another run: it was trained on another text")
         if state.counts_sha256 != self._counts():
-            raise RunError(f"'{self.folder.checkpoint}' knows other counts: continue it with the charrnn that began it")
+            raise RunError(f"'{self.folder.checkpoint}' has other counts: resume it with the charrnn that began it")
         for name, array in arrays.items():
             array[...] = state.arrays[name]
         self.progress = state.progress

@@ -48,8 +48,8 @@ class Kernels:
         self.instructions = "" if wanted == "numpy" else instructions()
         if wanted == "c" and not self.instructions:
             raise ConfigError(
-                "kernels 'c' are not there: the library was not built, or this processor cannot run it; use numpy, or "
-                "install charrnn again where there is a C compiler"
+                "kernels 'c' are missing: the library was not built, or this processor cannot run it; use numpy, or "
+                "reinstall charrnn with a C compiler present"
             )
         self.crew = Crew(workers)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from collections.abc import Callable
-from functools import cache
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -60,6 +62,27 @@ def pointer(array: Array) -> int:
         return address
 
 
+CALL = 14  # numbers of a call in a plan, as in c/replay.h: the function's address, then its arguments
+Plan = list[list[int]]  # calls that `replay` makes again
+_plans: dict[int, Plan] = {}  # of the threads that record
+
+
+@contextmanager
+def recorded() -> Iterator[Plan]:
+    """The calls that this thread makes meanwhile. They can be made again while their arrays live where they are."""
+    plan = _plans[threading.get_ident()] = []
+    try:
+        yield plan
+    finally:
+        del _plans[threading.get_ident()]
+
+
+def call(address: int, arguments: tuple[Any, ...]) -> list[int]:
+    """A call as a plan has it: its arguments are integers, addresses, references or None."""
+    numbers = [a if isinstance(a, int) else ctypes.addressof(a._obj) if a is not None else 0 for a in arguments]
+    return [address, *numbers, *[0] * (CALL - 1 - len(numbers))]
+
+
 @cache
 def instructions() -> str:
     """The best instructions of the library that this processor runs: "v3" (AVX2), "v4" (AVX-512), "neon"; or ""."""
@@ -90,7 +113,13 @@ class Functions:
 
     def __call__(self, name: str) -> Callable[..., Any]:
         """The function `name`, which releases the interpreter's lock while it runs."""
+        if _plans and threading.get_ident() in _plans:
+            return partial(self._recorded, name)
         return self._functions[name]
+
+    def _recorded(self, name: str, *arguments: Any) -> Any:
+        _plans[threading.get_ident()].append(call(self.address(name), arguments))
+        return self._functions[name](*arguments)
 
     def address(self, name: str) -> int:
         """Where the function `name` is."""

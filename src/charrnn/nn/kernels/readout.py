@@ -42,6 +42,7 @@ class Workspace:
         self.flat_logits = flat(self.logits)
         self.targets = np.empty((T, B), np.int64)
         self.norm_sum = np.empty(N, dtype)  # Σ_j exp(o_j − max o)
+        self.nats = np.empty(N, np.result_type(self.dtype, np.float64))
         self.matrix = Matrix(self.f, H, V, self.dtype)
         self.d_outputs = np.empty((T, B, H), dtype)
         self.d_norm = np.empty((-(-N // ROWS), H), dtype)
@@ -91,10 +92,9 @@ class CompiledReadout(Readout):
         """−log p of every target, (T·B,): after `forward`, whose logits it overwrites."""
         V, surprises = self.vocab_size, ws.f("surprises")
         ids_of(targets, V, out=ws.targets)
-        nats = np.empty(len(ws.r), np.result_type(ws.dtype, np.float64))
-        arrays = tuple(map(pointer, (ws.logits, ws.targets, ws.norm_sum, nats)))
+        arrays = tuple(map(pointer, (ws.logits, ws.targets, ws.norm_sum, ws.nats)))
         self.kernels.crew.over(len(ws.r), lambda first, end: surprises(V, first, end, *arrays), ROWS)
-        return nats
+        return np.array(ws.nats)
 
     def backward(self, params: Parameters, targets: Array, ws: Any, grads: Parameters) -> Array:
         """After `nats`: gradients of the mean loss into `grads`; returns d_outputs (T, B, H), a view."""

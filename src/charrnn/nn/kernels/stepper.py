@@ -14,7 +14,7 @@ import numpy as np
 from charrnn.arrays import Array
 from charrnn.config import BOUNDARY_ID
 from charrnn.nn.kernels.kernels import ids_of
-from charrnn.nn.kernels.library import Functions, pointer
+from charrnn.nn.kernels.library import Functions, Plan, call, pointer
 from charrnn.nn.kernels.quasi_recurrent import CompiledStreamLayer, CompiledTableLayer
 from charrnn.nn.kernels.recurrent import CompiledRecurrentLayer
 from charrnn.nn.layers.quasi_recurrent_sources import GATES
@@ -23,7 +23,6 @@ from charrnn.nn.parameters import Parameters
 if TYPE_CHECKING:
     from charrnn.nn.model import CharModel
 
-CALL = 14  # as in c/replay.h
 LARGEST_TABLES = 1 << 22  # numbers: a larger vocabulary is not tabulated
 
 
@@ -36,7 +35,7 @@ class _Calls:
 
     def __init__(self, f: Functions) -> None:
         self.f = f
-        self.recorded: list[list[int]] = []
+        self.recorded: Plan = []
         self.lanes_at: list[tuple[int, int]] = []  # the call and the argument where the number of lanes stands
         self.alive: list[Any] = []
 
@@ -44,8 +43,7 @@ class _Calls:
         """Record a call. An argument of type `Lanes` is the number of lanes in use."""
         self.lanes_at += [(len(self.recorded), k + 1) for k, a in enumerate(arguments) if isinstance(a, Lanes)]
         self.alive += [a for a in arguments if not isinstance(a, int)]
-        numbers = [_number(argument) for argument in arguments]
-        self.recorded.append([self.f.address(name), *numbers, *[0] * (CALL - 1 - len(numbers))])
+        self.recorded.append(call(self.f.address(name), tuple(map(_number, arguments))))
 
     def copy(self, source: Array, target: Array) -> None:
         self.add("copy", source.nbytes, source, target)

@@ -32,18 +32,15 @@ void NAME(pack)(int64_t K, int64_t N, int64_t ldw, const real *RESTRICT W, real 
     }
 }
 
-/* The transpose of W (N, K), row stride ldw, to panels. In square blocks, through a copy whose rows are contiguous. */
+/* The transpose of W (N, K), row stride ldw, to panels: in blocks of rows that stay in the cache. */
 void NAME(pack_transposed)(int64_t K, int64_t N, int64_t ldw, const real *RESTRICT W, real *RESTRICT P)
 {
     for (int64_t j = 0; j < N; j += PANEL, P += K * PANEL) {
         const int64_t w = MIN(PANEL, N - j);
-        for (int64_t k0 = 0; k0 < K; k0 += 16) {
-            const int64_t rows = MIN(16, K - k0);
-            real block[16][PANEL];
-            for (int64_t q = 0; q < PANEL; q++)
-                for (int64_t k = 0; k < rows; k++) block[k][q] = q < w ? W[(j + q) * ldw + k0 + k] : 0;
-            memcpy(P + k0 * PANEL, block, rows * PANEL * sizeof(real));
-        }
+        if (w < PANEL) memset(P, 0, K * PANEL * sizeof(real));
+        for (int64_t k0 = 0; k0 < K; k0 += 16)
+            for (int64_t k = k0; k < MIN(k0 + 16, K); k++)
+                for (int64_t q = 0; q < w; q++) P[k * PANEL + q] = W[(j + q) * ldw + k];
     }
 }
 
