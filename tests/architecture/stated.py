@@ -170,6 +170,19 @@ def default_run(found: Any) -> Iterator[Sentence]:
     yield "docs/export.md", "| whole | {:.2f} MB | 1.58 MB | {:.4f} |", (size, loss)
 
 
+# ./run release-check
+
+
+@of("release.json")
+def release(found: Any) -> Iterator[Sentence]:
+    (wheel,) = (size for name, size in found["bytes"].items() if name.startswith("py3-none-linux"))
+    pythons = sorted({tuple(map(int, trial["python"].split(".")[:2])) for trial in found["tried"]})
+    first, last = (".".join(map(str, python)) for python in (pythons[0], pythons[-1]))
+    row = "| size | a wheel of {:.2f} MB, used on Python {} to {} | `./run release-check` | {} |"
+    yield "README.md", row, (wheel / 1e6, first, last, processor(found["machine"]))
+    assert [minor for _, minor in pythons] == list(range(pythons[0][1], pythons[-1][1] + 1))  # none is left out
+
+
 # What pages state with three decimals or more and no file keeps: a page, or a section of it, and why.
 WITHOUT_A_FILE = {
     "benchmarks/README.md": "one line of a script that is not run again, with its machine and commit",
