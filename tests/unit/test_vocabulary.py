@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -55,3 +57,34 @@ def test_an_empty_vocabulary_and_an_unknown_policy_are_refused() -> None:
         Vocabulary("")
     with pytest.raises(ConfigError, match="on_unknown"):
         Vocabulary("a").encode("a", on_unknown="replace")
+
+
+@pytest.mark.parametrize("piece", [1, 7, 1 << 20])
+@pytest.mark.parametrize("labelled", [False, True])
+def test_documents_are_encoded_together_as_one_by_one(
+    piece: int, labelled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("charrnn.text.vocabulary.PIECE", piece)
+    texts, labels = ["ab", "", "b\r\nc", "\ufeffa", "cab"] * 3, ["\U00100000", "\U00100007", "\U00100003"] * 5
+    vocabulary = Vocabulary([*"abc\n", *(labels if labelled else [])], documents=True)
+    symbols = labels if labelled else []
+    place = vocabulary.characters.index
+    one_by_one = [
+        [0, *([place(label)] if labelled else []), *map(place, vocabulary.mend(text))]
+        for text, label in zip(texts, labels, strict=True)
+    ]
+    ids = vocabulary.encode_documents(texts, symbols=symbols)
+    assert ids.tolist() == [*itertools.chain(*one_by_one), 0]
+    assert ids.dtype == vocabulary.id_dtype
+    skipped = vocabulary.encode_documents([text + "zé" for text in texts], "skip", symbols)
+    np.testing.assert_array_equal(skipped, ids)
+    for unknown in ("z", "\0", "\U00100000", "\U0010ffff"):
+        with pytest.raises(UnknownCharacterError, match=r"at position 2 is not"):
+            vocabulary.encode_documents([*texts, "ab" + unknown, "z"], symbols=[*symbols, *symbols[:2]])
+
+
+def test_decoding_an_array_is_decoding_its_ids() -> None:
+    vocabulary = Vocabulary("aé漢😀", documents=True)
+    ids = vocabulary.encode_documents(["漢a", "😀é"])
+    assert vocabulary.decode(ids) == vocabulary.decode(ids.tolist()) == "\0漢a\0😀é\0"
+    assert vocabulary.decode(ids[:0]) == ""

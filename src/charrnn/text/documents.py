@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import itertools
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,7 +20,7 @@ import numpy as np
 from charrnn.arrays import Array
 from charrnn.errors import ConfigError, TextError
 from charrnn.settings import shown
-from charrnn.text.corpus import SPLITS, Corpus, text_sha256
+from charrnn.text.corpus import SPLITS, Corpus
 from charrnn.text.labels import LabelledDocument, label_field, labelled, labels_of, symbol
 from charrnn.text.library import read_text
 from charrnn.text.reading import name_of, read_files
@@ -30,6 +31,7 @@ LIST_LABEL = "jsonl:label"
 LIST = "jsonl:text"  # how a list that was given in Python is kept in the run folder
 SEEN = 200_000  # characters that decide whether a text looks like a list
 LEAST_LINES, LONGEST_LINE = 100, 200
+GROUP = 4096  # documents that are joined at a time
 csv.field_size_limit(1 << 27)
 
 
@@ -132,8 +134,9 @@ def read_documents(
         )
         for remark in reading.remarks:
             say(remark)
-        found += form.cut(reading.text, source or reading.name)
-    return [document for document in found if LabelledDocument.of(document).text.strip()]
+        cut = form.cut(reading.text, source or reading.name)
+        found += (document for document in cut if LabelledDocument.of(document).text.strip())
+    return found
 
 
 def document_name(sources: Sequence[str]) -> str:
@@ -169,23 +172,31 @@ class DocumentCorpus(Corpus):
         named : mapping, optional
             The documents of the files that were named for a part, "val" or "test".
         """
-        different = dict.fromkeys(texts)
-        repeats, texts = len(texts) - len(different), list(different if unique else texts)
-        parts = [""] * len(texts)
-        for part, documents in (named or {}).items():
-            documents = list(dict.fromkeys(documents)) if unique else documents
-            texts, parts = [*texts, *documents], [*parts, *[part] * len(documents)]
+        all_of_them = [texts, *(named or {}).values()]
+        repeats = len(texts) - len(set(texts))
+        if unique:
+            all_of_them = [list(dict.fromkeys(each)) for each in all_of_them]
+        texts = list(itertools.chain.from_iterable(all_of_them))
+        parts = np.repeat(["", *(named or {})], list(map(len, all_of_them)))
         if not texts:
             raise TextError(f"{name} holds no document: a model needs a text to learn from")
-        joined, labels = BOUNDARY + BOUNDARY.join(texts) + BOUNDARY, labels_of(texts)
-        pairs = [LabelledDocument.of(text) for text in texts]
-        symbols = [symbol(labels, label) for label, _ in pairs] if labels else []
-        vocabulary = Vocabulary({*symbols}.union(*(text for _, text in pairs)), documents=True)
-        ids = vocabulary.encode_documents((text for _, text in pairs), symbols=symbols)
-        starts = np.append(0, np.cumsum([len(text) + 1 + bool(labels) for _, text in pairs]))
+        labels = labels_of(texts)
+        symbol_of = {label: symbol(labels, label) for label in labels}
+
+        def pairs() -> Iterator[LabelledDocument]:
+            return map(LabelledDocument.of, texts)
+
+        characters = set(symbol_of.values())
+        for _, text in pairs():
+            characters.update(text)
+        vocabulary = Vocabulary(characters, documents=True)
+        symbols = [symbol_of[label] for label, _ in pairs()] if labels else []
+        ids = vocabulary.encode_documents((text for _, text in pairs()), symbols=symbols)
+        lengths = np.fromiter((len(text) + 1 + bool(labels) for _, text in pairs()), np.int64, len(texts))
+        starts = np.append(0, np.cumsum(lengths))
         assert len(ids) == starts[-1] + 1
-        shares = np.array([share_of(text, seed) for _, text in pairs])
-        return cls(name, ids, vocabulary, text_sha256(joined), starts, shares, repeats, np.array(parts), labels)
+        shares = np.fromiter((share_of(text, seed) for _, text in pairs()), float, len(texts))
+        return cls(name, ids, vocabulary, documents_sha256(texts), starts, shares, repeats, parts, labels)
 
     @property
     def documents(self) -> list[str]:
@@ -213,14 +224,14 @@ class DocumentCorpus(Corpus):
         for name in SPLITS:
             low, high = limits[name]
             own = (self.shares >= low) & (self.shares < high) & (self.parts == "")
-            inside = np.flatnonzero(own | (self.parts == name))
-            if not len(inside) and high > low:
+            inside = own | (self.parts == name)
+            if not inside.any() and high > low:
                 raise TextError(
                     f"{self.name} has {len(self.shares):,} documents, and none of them is in the {name} split: "
                     f"use a longer list, or --{'val' if name == 'train' else name}-fraction 0"
                 )
-            pieces = [self.ids[self.starts[k] : self.starts[k + 1]] for k in inside]
-            parts[name] = np.concatenate([*pieces, self.ids[:1]]) if pieces else self.ids[:0]
+            ids = self.ids[:-1][np.repeat(inside, np.diff(self.starts))]
+            parts[name] = np.append(ids, self.ids[:1]) if len(ids) else ids
         return parts
 
     def split_sizes(self, val_fraction: float, test_fraction: float) -> dict[str, int]:
@@ -231,6 +242,15 @@ def written_out(ids: Array, vocabulary: Vocabulary, labels: Sequence[str]) -> li
     """The documents of ids (N,), each as it stands in a list."""
     texts = vocabulary.decode(ids).split(BOUNDARY)[1:-1]
     return [labels[ord(t[0]) - ord(FIRST_LABEL)] + BOUNDARY + t[1:] for t in texts] if labels else texts
+
+
+def documents_sha256(texts: Sequence[str]) -> str:
+    """SHA-256 of documents with a boundary before each and after the last, in hexadecimal."""
+    digest = hashlib.sha256()
+    for start in range(0, len(texts), GROUP):
+        digest.update("".join(BOUNDARY + text for text in texts[start : start + GROUP]).encode())
+    digest.update(BOUNDARY.encode())
+    return digest.hexdigest()
 
 
 def share_of(document: str, seed: int) -> float:

@@ -73,11 +73,14 @@ def labels_of(documents: Sequence[str]) -> tuple[str, ...]:
     TextError
         There are too many, or a text holds a character that stands for a label.
     """
-    pairs = [LabelledDocument.of(document) for document in documents]
-    found = sorted({label for label, _ in pairs} - {""})
+    pairs = map(LabelledDocument.of, documents)
+    labels, highest = set[str](), ""
+    for label, text in pairs:
+        labels.add(label)
+        highest = max(highest, max(text, default=""))
+    found = sorted(labels - {""})
     if len(found) > MOST_LABELS:
         raise TextError(f"{len(found):,} different labels are too many: a list may have at most {MOST_LABELS:,}")
-    highest = max((max(text, default="") for _, text in pairs), default="")
     if FIRST_LABEL <= highest <= LAST_LABEL:
         raise TextError(f"the text has U+{ord(highest):X}, a private character that stands for a label: remove it")
     return tuple(found)

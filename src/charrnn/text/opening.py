@@ -97,7 +97,7 @@ def document_corpus(texts: Sequence[str], name: str, encoding: str, say: Say, pl
     if form == LIST:
         form, label = "lines", label and "tsv"
     named = {part: read_documents([path], form, encoding, say, label) for part, path in plan.named.items()}
-    known = set(texts)
+    known = set(texts) if named else set()
     for part, documents in named.items():
         if both := sum(document in known for document in documents):
             say(f"{both:,} of the {len(documents):,} documents of --{part} {plan.named[part]} are also in the list")

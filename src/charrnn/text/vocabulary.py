@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -40,6 +40,7 @@ class Vocabulary:
         if half := next((c for c in self.characters if "\ud800" <= c <= "\udfff"), None):
             raise TextError(f"U+{ord(half):04X} is half of a surrogate pair, not a character: UTF-8 cannot hold it")
         points = np.array([ord(c) for c in self.characters])
+        self._points = points.astype("<u4")
         self.id_dtype = np.min_scalar_type(len(points) - 1)  # the smallest unsigned type that holds every id
         self._id_of = np.full(points[-1] + 1, -1, np.int32)
         self._id_of[points] = np.arange(len(points))
@@ -102,15 +103,26 @@ class Vocabulary:
         symbols : iterable of str
             The symbol of the label of each document, which follows its boundary; none where documents have no labels.
         """
-        boundary = np.array([BOUNDARY_ID], self.id_dtype)
-        begins: Iterable[Array] = itertools.repeat(boundary)
-        if symbols:
-            ids = (self.characters.index(each) for each in symbols)
-            begins = (np.array([BOUNDARY_ID, label], self.id_dtype) for label in ids)
-        parts = [
-            part for text, begin in zip(texts, begins, strict=False) for part in (begin, self.encode(text, on_unknown))
-        ]
-        return np.concatenate([*parts, boundary])
+        pairs = zip(symbols or itertools.repeat(""), map(self.mend, texts), strict=False)
+        parts = [self._encoded(group, on_unknown) for group in _groups(pairs)]
+        return np.concatenate([*parts, np.array([BOUNDARY_ID], self.id_dtype)])
+
+    def _encoded(self, group: list[tuple[str, str]], on_unknown: str) -> Array:
+        """The ids of documents, symbols and texts, that are encoded together: one array instead of one for each."""
+        joined = BOUNDARY + BOUNDARY.join(map("".join, group))
+        points = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), "<u4")
+        ids = self._id_of[np.minimum(points, len(self._id_of) - 1)]
+        own = np.cumsum([0, *(1 + len(symbol + text) for symbol, text in group)])[:-1]  # the place of each boundary
+        ids[own] = BOUNDARY_ID
+        if any(symbol for symbol, _ in group):
+            ids[own + 1] = [self.characters.index(symbol) for symbol, _ in group]
+        if (ids >= 0).all() and points.max() < len(self._id_of):
+            return np.asarray(ids.astype(self.id_dtype))
+        parts = []  # one by one: an error has the place in its own text, and what is skipped makes a text shorter
+        for symbol, text in group:
+            begin = [BOUNDARY_ID, *map(self.characters.index, symbol)]
+            parts += [np.array(begin, self.id_dtype), self.encode(text, on_unknown)]
+        return np.concatenate(parts)
 
     def mend(self, text: str) -> str:
         """Return a text with its beginning and its line ends mended as those of files are, so that every door is alike.
@@ -124,7 +136,23 @@ class Vocabulary:
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text of a sequence of ids."""
+        if isinstance(ids, np.ndarray):
+            return self._points[ids].tobytes().decode("utf-32-le")
         return "".join([self.characters[i] for i in ids])
+
+
+def _groups(pairs: Iterable[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
+    """Symbols and texts in groups of PIECE characters or more."""
+    group: list[tuple[str, str]] = []
+    size = 0
+    for pair in pairs:
+        group.append(pair)
+        size += 1 + len(pair[1])
+        if size >= PIECE:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
 
 
 def line_ends_mended(text: str) -> str:
