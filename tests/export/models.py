@@ -10,6 +10,7 @@ from charrnn.export import js
 from charrnn.language_model import LanguageModel
 from charrnn.ngrams import Experts, OnText
 from charrnn.nn.model import CharModel
+from charrnn.text.labels import symbol
 from charrnn.text.vocabulary import Vocabulary
 
 CELLS = sorted(js.CELLS)
@@ -27,9 +28,11 @@ def make_model(
     chains: tuple[str, ...] = (),
     documents: bool = False,
     text: str = TEXT,
+    labels: tuple[str, ...] = (),
 ) -> LanguageModel:
     """A network of random weights, trained on nothing; its biases and norms are random, too."""
-    vocabulary, rng = Vocabulary(text, documents), np.random.default_rng(seed)
+    symbols = [symbol(labels, label) for label in labels]
+    vocabulary, rng = Vocabulary([*text, *symbols], documents), np.random.default_rng(seed)
     config = ModelConfig(len(vocabulary), cell, hidden_size, layers, num_experts=len(chains), documents=documents)
     network = CharModel(config)
     params = network.init_parameters(rng)
@@ -37,9 +40,12 @@ def make_model(
         array[...] += 0.1 * rng.normal(size=array.shape).astype(np.float32)
         if name.startswith("readout.weight"):
             array *= 3  # so that some characters are far likelier than others
-    ids = vocabulary.encode_documents(text.split("\n")) if documents else vocabulary.encode(text)
+    lines = text.split("\n")
+    firsts = [symbols[k % len(symbols)] for k in range(len(lines))] if symbols else []
+    ids = vocabulary.encode_documents(lines, symbols=firsts) if documents else vocabulary.encode(text)
     experts = Experts.count(chains, vocabulary.characters, ids) if chains else None
     facts = {"text": "clocks", "splits": {"train": 10, "val": 5, "test": 0}, "val_nats_per_char": 1.5, "step": 1}
+    facts |= {"labels": list(labels)} if labels else {}
     return LanguageModel(network, params, vocabulary, facts, experts)
 
 

@@ -80,6 +80,23 @@ def test_a_document_is_written_to_its_end(browser: Any, tmp_path: Path) -> None:
     assert complaints == []
 
 
+def test_a_page_knows_labels(browser: Any, tmp_path: Path) -> None:
+    path, model = page_of("gru", tmp_path, documents=True, labels=("Czech", "Irish"))
+    page, complaints = opened(browser, path)
+    assert page.locator("#label option").all_text_contents() == ["any", "Czech", "Irish"]
+    page.select_option("#label", "Irish")
+    write(page, "The “", 100, temperature=1, top_p=1, seed=7)
+    text = "".join(page.locator("#text .c:not(.label)").all_text_contents())
+    assert text == model.generate("The “", 100, seed=7, label="Irish")
+    page.select_option("#label", "")
+    write(page, "", 100, temperature=1, top_p=1, seed=3)  # the network draws a first symbol, here a label
+    text = "".join(page.locator("#text .c:not(.label)").all_text_contents())
+    assert text == model.generate("", 100, seed=3)
+    assert page.locator("#text .label").count() > 0
+    assert set(page.locator("#text .label").all_text_contents()) <= {"Czech", "Irish"}
+    assert complaints == []
+
+
 def test_a_page_knows_counts(browser: Any, tmp_path: Path) -> None:
     path, model = page_of("qrnn", tmp_path, chains=("characters", "words"))
     page, complaints = opened(browser, path)

@@ -20,7 +20,8 @@ class State {
   // The probability of each character, and of the end of a document under the name "", the likeliest first.
   next_probs() {
     const probs = log_softmax(this.logits).map(Math.exp);
-    return new Map(by_likelihood(this.logits).map((id) => [this.model.characters[id], probs[id]]));
+    const ids = by_likelihood(this.logits).filter((id) => !this.model.label_ids.includes(id)); // labels are never typed
+    return new Map(ids.map((id) => [this.model.characters[id], probs[id]]));
   }
 
   feed(text, on_unknown = "error") {
@@ -46,8 +47,12 @@ export class LanguageModel {
     this.documents = model.documents ?? false;
     if (this.documents) {
       if (this.id_of.get("\0") !== BOUNDARY_ID) refuse("its vocabulary lacks the boundary between documents");
-      this.id_of.delete("\0"); // which no text holds
-      this.characters[BOUNDARY_ID] = "";
+    }
+    this.labels = (this.documents && provenance.labels) || [];
+    this.label_ids = this.labels.map((_, k) => this.characters.length - this.labels.length + k); // the last symbols
+    for (const id of this.documents ? [BOUNDARY_ID, ...this.label_ids] : []) {
+      this.id_of.delete(this.characters[id]); // which no text holds
+      this.characters[id] = "";
     }
     this.network = new CharModel(arrays, model);
     if (experts.length !== this.network.num_experts) refuse("its experts do not fit");
@@ -75,20 +80,25 @@ export class LanguageModel {
   }
 
   // The state after a prompt; without one, after a line end, a space, or the first character. A document begins after a
-  // boundary.
-  start(prompt = "", on_unknown = "error") {
+  // boundary and, in a model of labelled documents, its label: the one that is named, or the likeliest of the prompt.
+  start(prompt = "", on_unknown = "error", label = undefined) {
     const ids = this.encode(prompt, on_unknown);
-    if (this.documents) return new State(this).feed_ids([BOUNDARY_ID, ...ids]);
+    if (label === undefined && this.labels.length && ids.length) [[label]] = by_label(this, nats_by_label(this, ids));
+    const known = this.labels.indexOf(label);
+    if (label !== undefined && known < 0)
+      refuse(`label '${label}' is not known: the model has ${this.labels.join(", ") || "none"}`);
+    const first = known < 0 ? [] : [this.label_ids[known]];
+    if (this.documents) return new State(this).feed_ids([BOUNDARY_ID, ...first, ...ids]);
     const usual = this.id_of.get("\n") ?? this.id_of.get(" ") ?? 0;
     return new State(this).feed_ids(ids.length ? ids : [usual]);
   }
 
   // The next character, the logits before it, and those that the filters have left: without end, or to the end of a
   // document, whose character is "".
-  *write(prompt = "", { seed, sample = 0, on_unknown = "error", ...given } = {}) {
+  *write(prompt = "", { seed, sample = 0, on_unknown = "error", label, ...given } = {}) {
     const config = make_sampling(given);
     const random = random_stream(seed ?? crypto.getRandomValues(new Uint32Array(1))[0], "sampling", sample);
-    for (const state = this.start(prompt, on_unknown); ; ) {
+    for (const state = this.start(prompt, on_unknown, label); ; ) {
       const { logits } = state;
       const filtered = apply_filters(logits, config);
       const id = pick(filtered, random());
@@ -115,16 +125,48 @@ export class LanguageModel {
     return [...this.stream(prompt, options)].join("");
   }
 
-  // The surprise at each character of a text after the first, or at each of a document and at its end, in nats.
+  // The surprise at each symbol (ids) but the first, in nats.
+  nats([first, ...ids]) {
+    const state = new State(this).feed_ids([first]);
+    return ids.map((id) => [-log_softmax(state.logits)[id], state.feed_ids([id])][0]);
+  }
+
+  // The probability of each label of a document, by its name, the likeliest first.
+  classify(text, on_unknown = "error") {
+    if (!this.labels.length) refuse("this model knows no labels");
+    return new Map(by_label(this, nats_by_label(this, [...this.encode(text, on_unknown), BOUNDARY_ID])));
+  }
+
+  // The surprise at each character of a text after the first, or at each of a document and at its end, in nats. Labels
+  // are weighed by what came before.
   score(text, on_unknown = "error") {
     const known = this.encode(text, on_unknown);
-    const [first, ...ids] = this.documents ? [BOUNDARY_ID, ...known, BOUNDARY_ID] : known;
-    if (!ids.length) refuse("a text of fewer than 2 known characters cannot be scored");
-    const state = new State(this).feed_ids([first]);
-    const per_char = ids.map((id) => [-log_softmax(state.logits)[id], state.feed_ids([id])][0]);
+    const ids = this.documents ? [BOUNDARY_ID, ...known, BOUNDARY_ID] : known;
+    if (ids.length < 2) refuse("a text of fewer than 2 known characters cannot be scored");
+    const per_char = this.labels.length ? without_label(nats_by_label(this, ids.slice(1))) : this.nats(ids);
     const nats_per_char = per_char.reduce((sum, nats) => sum + nats, 0) / per_char.length;
     return { per_char, nats_per_char, bits_per_char: nats_per_char / Math.LN2, perplexity: Math.exp(nats_per_char) };
   }
+}
+
+// The surprise (L, n) at the label, and at each symbol (ids) of a document, under each label: scoring/labels.py.
+const nats_by_label = (model, ids) => model.label_ids.map((label) => model.nats([BOUNDARY_ID, label, ...ids]));
+const total = (row) => row.reduce((sum, nats) => sum + nats, 0);
+
+// Pairs of a label and its probability, the likeliest first.
+function by_label(model, nats) {
+  const logs = log_softmax(nats.map((row) => -total(row)));
+  return by_likelihood(logs).map((k) => [model.labels[k], Math.exp(logs[k])]);
+}
+
+// The surprise at each symbol after the label, if that is not known: the sum is −log Σ P(label) P(text | label).
+function without_label(nats) {
+  const sums = nats[0].map((_, t) => {
+    const log_p = nats.map((row) => -total(row.slice(0, t + 1)));
+    const most = Math.max(...log_p);
+    return most + Math.log(total(log_p.map((each) => Math.exp(each - most))));
+  });
+  return sums.slice(1).map((each, t) => sums[t] - each);
 }
 
 // The arrays of a safetensors file, each asked for by its name and shape.

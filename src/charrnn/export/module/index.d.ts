@@ -16,6 +16,8 @@ export interface Sampling {
   greedy?: boolean;
   /** What to do with characters of the prompt that the vocabulary lacks. Default "error". */
   on_unknown?: "error" | "skip";
+  /** Of a model of labelled documents: the label of the document. By default one is drawn, or the likeliest of the prompt. */
+  label?: string;
 }
 
 export interface Writing extends Sampling {
@@ -57,6 +59,8 @@ export declare class LanguageModel {
   readonly config: Record<string, string | number | boolean>;
   /** Whether it writes and scores documents, each from its beginning to its end. */
   readonly documents: boolean;
+  /** The labels that documents may have, sorted; none unless the model was trained with labels. */
+  readonly labels: string[];
   /** Where the model comes from: its text, splits, settings and losses. */
   readonly provenance: Record<string, unknown>;
   /** The text that follows a prompt, which is not part of it. */
@@ -67,7 +71,9 @@ export declare class LanguageModel {
   write(prompt?: string, options?: Sampling): Generator<Drawn, void, void>;
   score(text: string, on_unknown?: "error" | "skip"): Score;
   /** The state after a prompt; without one, after a line end, or at the beginning of a document. */
-  start(prompt?: string, on_unknown?: "error" | "skip"): State;
+  start(prompt?: string, on_unknown?: "error" | "skip", label?: string): State;
+  /** The probability of each label of a document, the likeliest first. */
+  classify(text: string, on_unknown?: "error" | "skip"): Map<string, number>;
 }
 
 /** The model of this package. */
