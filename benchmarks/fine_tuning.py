@@ -1,8 +1,9 @@
-"""What a model that one starts from gives: the same little text from scratch and from a parent, with and without counts.
+"""What it gives to start from a model: a little text from scratch and from a parent, with and without counts.
 
 Two examples: 298 Spanish surnames from a parent on first names, and 20,000 characters of nietzsche from a parent on the
 novel. Every run, scratch or not, is evaluated every 10 steps and keeps its best, so that none is judged after it has
-begun to learn its text by heart; "as typed" is the same run from scratch judged every 100 steps, as `charrnn train` does.
+begun to learn its text by heart; "as typed" is the same run from scratch judged every 100 steps, the default of
+`charrnn train`.
 
     python benchmarks/fine_tuning.py names.txt surnames.csv nietzsche.txt --parents FOLDER [--seeds 3] [--json FILE]
 """
@@ -88,9 +89,7 @@ def parents(arguments: argparse.Namespace, name: str, counts: str) -> Path:
 def measured(text: Path, out: Path, settings: Mapping[str, Any]) -> dict[str, float]:
     """A run's losses on its validation split, in nats per symbol, and on its parent's, before and after."""
     begun = time.process_time()
-    run = charrnn.train(
-        text, out=out, callback=Callback(), eval_every=EVERY, sample_every=10**9, workers=1, **settings
-    )
+    run = charrnn.train(text, out=out, callback=Callback(), eval_every=EVERY, sample_every=10**9, workers=1, **settings)
     assert run.val is not None
     losses = {r["step"]: r["val_loss"] for r in run.metrics if r.get("val_loss") is not None}
     result = {"val": run.val.nats_per_char, "best_step": run.best_step, "cpu_seconds": time.process_time() - begun}
@@ -107,7 +106,9 @@ def summary(runs: list[dict[str, float]]) -> str:
     words = f"validation {mean['val']:.3f} ({low:.3f} to {high:.3f}) nats per symbol"
     words += f", as typed {mean['val_as_typed']:.3f}" if "val_as_typed" in mean else ""
     if "parent_val_after" in mean:
-        words += f"; parent's validation split {mean['parent_val_before']:.3f} before, {mean['parent_val_after']:.3f} after"
+        words += (
+            f"; parent's validation split {mean['parent_val_before']:.3f} before, {mean['parent_val_after']:.3f} after"
+        )
     return f"{words}; at most {max(run['cpu_seconds'] for run in runs):.0f} CPU s"
 
 

@@ -11,9 +11,9 @@ def bits(nats: Any) -> Any:
     return nats / math.log(2)
 
 
-def with_units(nats: float) -> str:
-    """A loss in words: "1.2345 nats (1.7810 bits) per character"."""
-    return f"{nats:.4f} nats ({bits(nats):.4f} bits) per character"
+def with_units(nats: float, documents: bool = False) -> str:
+    """A loss in words: "1.2345 nats (1.7810 bits) per character"; of documents, with their ends, "per symbol"."""
+    return f"{nats:.4f} nats ({bits(nats):.4f} bits) per {'symbol' if documents else 'character'}"
 
 
 def perplexity(nats: float) -> float:

@@ -83,7 +83,9 @@ def test_every_result_file_names_its_machine_and_commit() -> None:
     for path in FILES.iterdir():
         found = json.loads(path.read_text())
         for machine in (found["machine"], *found.get("measured", {}).values()):
-            assert re.fullmatch(r".+, \d+ cores(, restricted to AVX2)?; Python .+; charrnn \S+ \([0-9a-f]{7,}(-dirty)?\)", machine), path.name
+            assert re.fullmatch(
+                r".+, \d+ cores(, restricted to AVX2)?; Python .+; charrnn \S+ \([0-9a-f]{7,}(-dirty)?\)", machine
+            ), path.name
 
 
 # Completeness: a number that no sentence covers has a reason.

@@ -80,17 +80,20 @@ def test_a_document_is_written_to_its_end(browser: Any, tmp_path: Path) -> None:
     assert complaints == []
 
 
-def test_a_document_begins_with_the_name_of_its_label(browser: Any, tmp_path: Path) -> None:
-    path, model = page_of("qrnn", tmp_path, documents=True, labels=("high", "low"), chains=("labels",))
+def test_a_page_knows_labels(browser: Any, tmp_path: Path) -> None:
+    path, model = page_of("gru", tmp_path, documents=True, labels=("Czech", "Irish"))
     page, complaints = opened(browser, path)
-    text = write(page, "", 2000, temperature=1, top_p=1, seed=7)
-    label = text.partition(": ")[0]
-    assert label in model.labels
-    for each in model.labels:  # an untrained network draws them inside a text, too
-        text = text.replace(f"{each}: ", "")
-    assert [(text, True)] == model.write([0], "", 2000, seed=7)
-    page.hover("#text .c >> nth=0")
-    assert page.text_content("#which").startswith(f"“{label}”, character 1:")
+    assert page.locator("#label option").all_text_contents() == ["any", "Czech", "Irish"]
+    page.select_option("#label", "Irish")
+    write(page, "The “", 100, temperature=1, top_p=1, seed=7)
+    text = "".join(page.locator("#text .c:not(.label)").all_text_contents())
+    assert text == model.generate("The “", 100, seed=7, label="Irish")
+    page.select_option("#label", "")
+    write(page, "", 100, temperature=1, top_p=1, seed=3)  # the network draws a first symbol, here a label
+    text = "".join(page.locator("#text .c:not(.label)").all_text_contents())
+    assert text == model.generate("", 100, seed=3)
+    assert page.locator("#text .label").count() > 0
+    assert set(page.locator("#text .label").all_text_contents()) <= {"Czech", "Irish"}
     assert complaints == []
 
 

@@ -61,7 +61,7 @@ def test_logits_and_texts_are_those_of_numpy(cell: str, layers: int, quantise: s
 
 
 @pytest.mark.parametrize("chains", [(), ("characters", "labels")])
-def test_labels_are_those_of_numpy(chains: tuple[str, ...], tmp_path: Path) -> None:
+def test_counts_of_labels_are_those_of_numpy(chains: tuple[str, ...], tmp_path: Path) -> None:
     made = make_model("qrnn", 1, documents=True, labels=("high", "low", "middle"), chains=chains)
     folder, model = shipped(made, tmp_path)
     lines = [*TEXT.split("\n")[:3], "", "T"]
@@ -108,6 +108,42 @@ def test_documents_are_those_of_numpy(cell: str, layers: int, tmp_path: Path) ->
     assert found["stopped"] == model.write([1], "", seed=5, stop="e")[0][0]
     assert found["end"] == pytest.approx(model.start("The ").next_probs()[""], abs=1e-5)
     assert found["size"] == len(model.vocabulary)
+
+
+@pytest.mark.parametrize("chains", [(), ("characters", "words")])
+@pytest.mark.parametrize("cell", CELLS)
+def test_labels_are_those_of_numpy(cell: str, chains: tuple[str, ...], tmp_path: Path) -> None:
+    labels = ("Czech", "Irish", "Old Norse")
+    model = make_model(cell, 1, documents=True, labels=labels, chains=chains)
+    folder, model = shipped(model, tmp_path)
+    texts = ["The clock", "", "T", "one, and"]
+    found = run_in_node(
+        folder,
+        "const each = (label) => Array.from({ length: 10 },"
+        " (_, sample) => model.generate('', { seed: 3, sample, length: 60, label }));"
+        "const refused = () => {"
+        " try { model.generate('', { label: 'Erse' }); } catch (error) { return error.message; } };"
+        "const probs = model.start('The').next_probs();"
+        "return { labels: model.labels, under: model.labels.map(each), drawn: each(undefined), refused: refused(),"
+        " likeliest: model.generate('The ', { seed: 1, length: 60 }), size: probs.size, next: [...probs],"
+        " nats: given.texts.map((text) => model.score(text).per_char),"
+        " classes: given.texts.map((text) => [...model.classify(text)]) };",
+        texts=texts,
+    )  # fmt: skip
+    assert found["labels"] == list(labels)
+    for label, written in zip((*labels, None), [*found["under"], found["drawn"]], strict=True):
+        assert written == [text for text, _ in model.write(range(10), "", 60, seed=3, label=label)]
+    assert found["likeliest"] == model.generate("The ", 60, seed=1)
+    assert found["refused"] == "charrnn: label 'Erse' is not known: the model has Czech, Irish, Old Norse"
+    wanted = model.start("The").next_probs()
+    assert found["size"] == len(wanted) == len(model.vocabulary) - len(labels)
+    assert dict(found["next"]) == pytest.approx(wanted, abs=1e-5)
+    for nats, classes, score, own in zip(
+        found["nats"], found["classes"], model.score_many(texts), model.classify(texts), strict=True
+    ):
+        np.testing.assert_allclose(nats, score.per_char, atol=1e-4)
+        assert dict(classes) == pytest.approx(own.probabilities, abs=1e-5)
+        assert classes[0][0] == own.label
 
 
 def test_no_text_holds_the_boundary(tmp_path: Path) -> None:

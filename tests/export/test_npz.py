@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 
 import charrnn
+from charrnn.arrays import Array
 from charrnn.errors import ConfigError, RunError
 from charrnn.export import export
 from charrnn.export.quantise import quantised
 from charrnn.training.callback import Callback
-from tests.export.models import CELLS, TEXT, logits_of, make_model
+from tests.export.models import CELLS, TEXT, logits_of, logits_of_ids, make_model
 
 ROOT = Path(__file__).parents[2]
 
@@ -53,21 +54,37 @@ def test_counts_come_with_the_model(tmp_path: Path) -> None:
 @pytest.mark.parametrize("layers", [1, 3])
 @pytest.mark.parametrize("quantise", ["none", "int8"])
 def test_the_reader_of_the_docs_computes_the_same_logits(cell: str, layers: int, quantise: str, tmp_path: Path) -> None:
+    result = export(saved(tmp_path, cell, layers), "npz", tmp_path / "m.npz", quantise=quantise, callback=Callback())
+    found = read_by_the_docs(result.path, TEXT[:1000])
+    np.testing.assert_allclose(found, logits_of(charrnn.load(result.path), TEXT[:1000]), atol=1e-4)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "qrnn"])
+def test_the_reader_of_the_docs_reads_documents(cell: str, tmp_path: Path) -> None:
+    run = saved(tmp_path, cell, 2, documents=True, labels=("Czech", "Irish"))
+    model = charrnn.load(export(run, "npz", tmp_path / "m.npz", callback=Callback()).path)
+    ids = model.vocabulary.encode_documents(
+        ["The clock", "", "struck"], symbols=[*model.vocabulary.characters[-2:], "T"]
+    )
+    found = read_by_the_docs(tmp_path / "m.npz", "".join(model.vocabulary.characters[k] for k in ids))
+    np.testing.assert_allclose(found, logits_of_ids(model, ids), atol=1e-4)
+
+
+def read_by_the_docs(path: Path, text: str) -> Array:
+    """The logits (N, V) after each symbol of a text, by the program in the docs, run beside the file."""
     page = (ROOT / "docs" / "export.md").read_text()
     (code,) = re.findall(r"<!-- reader -->\n```python\n(.*?)```", page, re.DOTALL)
     assert sum(bool(line.strip()) for line in code.splitlines()) <= 40
-    result = export(saved(tmp_path, cell, layers), "npz", tmp_path / "m.npz", quantise=quantise, callback=Callback())
     script = code + (
         "import sys\nassert 'charrnn' not in sys.modules\nreader = Reader(sys.argv[1])\n"
         "np.save(sys.argv[2], [reader.read(c) for c in open(sys.argv[3], encoding='utf-8', newline='').read()])\n"
     )
-    (tmp_path / "reader.py").write_text(script, encoding="utf-8")
-    (tmp_path / "text.txt").write_bytes(TEXT[:1000].encode())
-    command = [sys.executable, "-I", "reader.py", result.path.name, "logits.npy", "text.txt"]
-    subprocess.run(command, cwd=tmp_path, check=True)
-    np.testing.assert_allclose(
-        np.load(tmp_path / "logits.npy"), logits_of(charrnn.load(result.path), TEXT[:1000]), atol=1e-4
-    )
+    (path.parent / "reader.py").write_text(script, encoding="utf-8")
+    (path.parent / "text.txt").write_bytes(text.encode())
+    command = [sys.executable, "-I", "reader.py", path.name, "logits.npy", "text.txt"]
+    subprocess.run(command, cwd=path.parent, check=True)
+    found: Array = np.load(path.parent / "logits.npy")
+    return found
 
 
 def test_a_row_has_a_scale_of_its_own(rng: np.random.Generator) -> None:

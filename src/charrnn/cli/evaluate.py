@@ -65,7 +65,7 @@ def evaluate(run: Path, text: tuple[str, ...], quiet: bool, as_json: bool, **opt
         else:
             what = f"{result.characters:,} characters predicted: {_words(result)}"
             if result.documents is not None:
-                words = _words(result).replace("per character", "per symbol, the ends of documents included")
+                words = _words(result, documents=True)
                 what = f"{result.documents:,} documents: {words}, {result.nats_per_document:.3f} nats per document"
             echo(f"{PARTS[result.split]}, {what}")
             for line in result.labels.words() if result.labels else ():
@@ -76,5 +76,6 @@ def evaluate(run: Path, text: tuple[str, ...], quiet: bool, as_json: bool, **opt
         echo_json(result.as_dict())
 
 
-def _words(e: Evaluation) -> str:
-    return f"{with_units(e.nats_per_char)}, perplexity {e.perplexity:.3f}"
+def _words(e: Evaluation, documents: bool = False) -> str:
+    ends = ", the ends of documents included" if documents else ""
+    return f"{with_units(e.nats_per_char, documents)}{ends}, perplexity {e.perplexity:.3f}"

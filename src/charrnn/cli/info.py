@@ -45,7 +45,7 @@ def info(run: Path, quiet: bool, as_json: bool) -> None:
     lines = [] if quiet else [f"{run}: {model!r}"]
     loss = facts.pop("val_nats_per_char", None)
     if loss is not None:
-        lines.append(f"validation {with_units(loss)} at step {facts['step']:,}")
+        lines.append(f"validation {with_units(loss, model.vocabulary.documents)} at step {facts['step']:,}")
     for name, value in facts.items():
         if name == "parents":
             lines += ["started from:", *(f"  {_parent(values)}" for values in value)]

@@ -29,7 +29,7 @@ A character-level recurrent language model, trained with charrnn {version}.
 ## Text
 
 {text}, {characters:,} characters, SHA-256 {sha256}.
-Contiguous splits by position, in characters: {splits}.
+{how_split}: {splits}.
 
 ## Network
 
@@ -37,7 +37,7 @@ Contiguous splits by position, in characters: {splits}.
 
 ## Loss
 
-On the whole validation split, with the state carried through it:
+On the whole validation split{how_read}:
 
 {losses}
 
@@ -68,15 +68,19 @@ def card_path(out: Path, is_folder: bool) -> Path:
 def write_card(path: Path, contents: Contents) -> None:
     facts, model = contents.header["provenance"], contents.model
     sample = model.generate(length=400, temperature=0.8, top_p=0.95, seed=1)
-    losses = [f"- {change}: {with_units(nats)}" for change, nats in contents.losses]
+    documents = model.vocabulary.documents
+    losses = [f"- {change}: {with_units(nats, documents)}" for change, nats in contents.losses]
     if not losses and facts.get("val_nats_per_char") is not None:
-        losses = [f"- as trained: {with_units(facts['val_nats_per_char'])}"]
+        losses = [f"- as trained: {with_units(facts['val_nats_per_char'], documents)}"]
     settings = {name: value for name, value in facts.get("settings", {}).items() if value is not None}
     splits = ", ".join(f"{name} {size:,}" for name, size in facts.get("splits", {}).items() if size)
     card = TEMPLATE.format(
         **contents.header["model"], mark=MARK, name=contents.name, version=facts.get("charrnn", ""),
         text=facts.get("text", "not known"), characters=facts.get("characters", 0),
         sha256=facts.get("text_sha256", "not known"), splits=splits or "not known",
+        how_split="Each document by a hash of its text, in symbols (their ends and boundaries counted)" if documents
+        else "Contiguous splits by position, in characters",
+        how_read="" if documents else ", with the state carried through it",
         parameters=len(model.params.vector), quantise=contents.quantise, losses="\n".join(losses or ["- not known"]),
         copies=_copies(sample, contents), sample=_indented(sample),
         settings=_indented(json.dumps(settings, indent=2, ensure_ascii=False)),

@@ -133,7 +133,9 @@ def _contents(run: Path, model: LanguageModel, quantise: str, prune: int | None,
     def measure(change: str, changed: LanguageModel) -> None:
         if ids is not None:
             losses.append(Loss(change, changed.evaluate_ids(ids).nats_per_char))
-            callback.on_message(f"validation split, {change}: {with_units(losses[-1].nats_per_char)}")
+            callback.on_message(
+                f"validation split, {change}: {with_units(losses[-1].nats_per_char, model.vocabulary.documents)}"
+            )
 
     measure("as trained", model)
     if prune is not None and model.experts is not None:

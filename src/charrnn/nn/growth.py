@@ -4,9 +4,10 @@
     V'[j] = V[i], c'_j = c_i;  V'[new] = 0, c'_new = b                                                      [growth.2]
 
 r is the *relative* of a new character: the same letter in the other case or without its accent. One that has none is
-read as the mean of all. With V'[new] = 0 a new character has the logit b after every text. K of them add to the
+read as the mean of all. With V'[new] = 0 a new character has the logit b after every text, and K of them add to the
 surprise at each old one
-log(1 + K exp(b) / Z), Z = Σ_i exp(o_i).                                                                    [growth.3]
+
+    log(1 + K exp(b) / Z), Z = Σ_i exp(o_i).                                                                [growth.3]
 
 An axis of an array is indexed by ids if it grows with the vocabulary: no list of such arrays has to be kept, and a new
 cell needs no line here.

@@ -29,6 +29,7 @@ class Evaluated(NamedTuple):
     train_loss: float  # mean since the last record, nats per character
     val_loss: float  # nats per character
     best: bool
+    documents: bool = False  # then all losses are in nats per symbol, the ends of documents included
 
 
 class Callback:
@@ -101,5 +102,5 @@ class LineCallback(Callback):
 def evaluation_line(result: Evaluated) -> str:
     """An evaluation as a line of text, with its splits and units."""
     mark = ", best so far" if result.best else ""
-    losses = f"training {result.train_loss:.4f}, validation {with_units(result.val_loss)}"
+    losses = f"training {result.train_loss:.4f}, validation {with_units(result.val_loss, result.documents)}"
     return f"step {result.step:,} (epoch {result.epoch:.2f}): {losses}{mark}"

@@ -40,8 +40,8 @@ class OldText(NamedTuple):
         """Both losses, in one line."""
         part = "validation split" if self.whole else f"first {len(self.val):,} characters of the validation split"
         return (
-            f"{part} of the text before ({self.name}): {with_units(before.nats_per_char)} before, "
-            f"{with_units(after.nats_per_char)} after"
+            f"{part} of the text before ({self.name}): {with_units(before.nats_per_char, self.documents)} before, "
+            f"{with_units(after.nats_per_char, self.documents)} after"
         )
 
 

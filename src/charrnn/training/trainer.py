@@ -63,7 +63,7 @@ class Trainer:
         self.workspace = model.workspace(config.seq_len, width, dtype)
         self.state = model.zero_state(config.batch_size, dtype)  # of all lanes, until `broadcast` scatters them
         self.step_count = 0
-        # (P,) factors of the learning rate for each parameter, in a run that starts from a model; 0 freezes it.
+        # (P,) by what the learning rate of each parameter is multiplied, in a run that starts from a model; 0: frozen.
         self.rates = np.ones_like(params.vector) if config.init_from else None
 
     @property

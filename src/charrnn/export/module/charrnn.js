@@ -21,7 +21,7 @@ class State {
   // The probability of each character, and of the end of a document under the name "", the likeliest first.
   next_probs() {
     const probs = log_softmax(this.logits).map(Math.exp);
-    const ids = by_likelihood(this.logits).filter((id) => !this.model.label_ids.includes(id));
+    const ids = by_likelihood(this.logits).filter((id) => !this.model.label_ids.includes(id)); // labels are never typed
     return new Map(ids.map((id) => [this.model.characters[id], probs[id]]));
   }
 
@@ -32,11 +32,6 @@ class State {
   feed_ids(ids) {
     for (const id of ids) this.logits = this.model.network.forward(id, this.layers, this.reader?.read(id));
     return this;
-  }
-
-  // The surprise at each of ids, in nats, while they are read.
-  surprises(ids) {
-    return ids.map((id) => [-log_softmax(this.logits)[id], this.feed_ids([id])][0]);
   }
 
   copy() {
@@ -51,16 +46,14 @@ export class LanguageModel {
     this.id_of = new Map(this.characters.map((character, id) => [character, id]));
     if (this.id_of.size !== model.vocab_size) refuse("its sizes do not fit");
     this.documents = model.documents ?? false;
-    this.labels = provenance.labels ?? [];
-    this.label_ids = this.labels.map((_, k) => this.characters.length - this.labels.length + k);
     if (this.documents) {
       if (this.id_of.get("\0") !== BOUNDARY_ID) refuse("its vocabulary lacks the boundary between documents");
-      this.id_of.delete("\0"); // which no text holds
-      this.characters[BOUNDARY_ID] = "";
     }
-    for (const id of this.label_ids) {
-      if (this.characters[id] < FIRST_LABEL) refuse("its labels do not fit");
-      this.id_of.delete(this.characters[id]);
+    this.labels = (this.documents && provenance.labels) || [];
+    this.label_ids = this.labels.map((_, k) => this.characters.length - this.labels.length + k); // the last symbols
+    if (this.label_ids.some((id) => !(this.characters[id] >= FIRST_LABEL))) refuse("its labels do not fit");
+    for (const id of this.documents ? [BOUNDARY_ID, ...this.label_ids] : []) {
+      this.id_of.delete(this.characters[id]); // which no text holds
       this.characters[id] = "";
     }
     this.network = new CharModel(arrays, model);
@@ -89,25 +82,17 @@ export class LanguageModel {
   }
 
   // The state after a prompt; without one, after a line end, a space, or the first character. A document begins after a
-  // boundary, and its label: the one that is named, or the likeliest before the prompt.
+  // boundary and, in a model of labelled documents, its label: the one that is named, or the likeliest of the prompt.
   start(prompt = "", on_unknown = "error", label = undefined) {
     const ids = this.encode(prompt, on_unknown);
-    const named = this.label_ids[this.labels.indexOf(label)];
-    if (label !== undefined && named === undefined)
-      refuse(`label '${label}' is not known: ${this.labels.length ? this.labels.join(", ") : "this model has none"}`);
-    if (named !== undefined) return new State(this).feed_ids([BOUNDARY_ID, named, ...ids]);
-    if (this.labels.length && ids.length) {
-      const nats = this.by_label(ids).map((surprises) => surprises.reduce((sum, each) => sum + each, 0));
-      return this.start(prompt, on_unknown, this.labels[nats.indexOf(Math.min(...nats))]);
-    }
-    if (this.documents) return new State(this).feed_ids([BOUNDARY_ID, ...ids]);
+    if (label === undefined && this.labels.length && ids.length) [[label]] = by_label(this, nats_by_label(this, ids));
+    const known = this.labels.indexOf(label);
+    if (label !== undefined && known < 0)
+      refuse(`label '${label}' is not known: the model has ${this.labels.join(", ") || "none"}`);
+    const first = known < 0 ? [] : [this.label_ids[known]];
+    if (this.documents) return new State(this).feed_ids([BOUNDARY_ID, ...first, ...ids]);
     const usual = this.id_of.get("\n") ?? this.id_of.get(" ") ?? 0;
     return new State(this).feed_ids(ids.length ? ids : [usual]);
-  }
-
-  // The surprise at the label and at each of ids, under each label.
-  by_label(ids) {
-    return this.label_ids.map((label) => new State(this).feed_ids([BOUNDARY_ID]).surprises([label, ...ids]));
   }
 
   // The next character, the logits before it, and those that the filters have left: without end, or to the end of a
@@ -142,29 +127,49 @@ export class LanguageModel {
     return [...this.stream(prompt, options)].join("");
   }
 
+  // The surprise at each symbol (ids) but the first, in nats.
+  nats([first, ...ids]) {
+    const state = new State(this).feed_ids([first]);
+    return ids.map((id) => [-log_softmax(state.logits)[id], state.feed_ids([id])][0]);
+  }
+
+  // The probability of each label of a document, by its name, the likeliest first.
+  classify(text, on_unknown = "error") {
+    if (!this.labels.length) refuse("this model knows no labels");
+    return new Map(by_label(this, nats_by_label(this, [...this.encode(text, on_unknown), BOUNDARY_ID])));
+  }
+
   // The surprise at each character of a text after the first, or at each of a document and at its end, in nats. Labels
-  // are weighed, at each character by those before it.
+  // are weighed by what came before.
   score(text, on_unknown = "error") {
     const known = this.encode(text, on_unknown);
-    const [first, ...ids] = this.documents ? [BOUNDARY_ID, ...known, BOUNDARY_ID] : known;
-    if (!ids.length) refuse("a text of fewer than 2 known characters cannot be scored");
-    const per_char = this.labels.length
-      ? without_label(this.by_label(ids))
-      : new State(this).feed_ids([first]).surprises(ids);
+    const ids = this.documents ? [BOUNDARY_ID, ...known, BOUNDARY_ID] : known;
+    if (ids.length < 2) refuse("a text of fewer than 2 known characters cannot be scored");
+    const per_char = this.labels.length ? without_label(nats_by_label(this, ids.slice(1))) : this.nats(ids);
     const nats_per_char = per_char.reduce((sum, nats) => sum + nats, 0) / per_char.length;
     return { per_char, nats_per_char, bits_per_char: nats_per_char / Math.LN2, perplexity: Math.exp(nats_per_char) };
   }
 }
 
-// The surprise at each symbol of a text whose label is not known, from that under each label.
-function without_label(rows) {
-  const log_p = rows.map(() => 0);
-  const totals = rows[0].map((_, t) => {
-    rows.forEach((nats, k) => (log_p[k] -= nats[t]));
-    const highest = Math.max(...log_p);
-    return highest + Math.log(log_p.reduce((sum, each) => sum + Math.exp(each - highest), 0));
+// The surprise (L, n) at the label, and at each symbol (ids) of a document, under each label: scoring/labels.py.
+const nats_by_label = (model, ids) => model.label_ids.map((label) => model.nats([BOUNDARY_ID, label, ...ids]));
+const total = (row) => row.reduce((sum, nats) => sum + nats, 0);
+
+// Pairs of a label and its probability, the likeliest first.
+function by_label(model, nats) {
+  const logs = log_softmax(nats.map((row) => -total(row)));
+  return by_likelihood(logs).map((k) => [model.labels[k], Math.exp(logs[k])]);
+}
+
+// The surprise at each symbol after the label, if that is not known: the sum is −log Σ P(label) P(text | label).
+function without_label(nats) {
+  const log_p = nats.map(() => 0);
+  const sums = nats[0].map((_, t) => {
+    nats.forEach((row, k) => (log_p[k] -= row[t]));
+    const most = Math.max(...log_p);
+    return most + Math.log(total(log_p.map((each) => Math.exp(each - most))));
   });
-  return totals.slice(1).map((total, t) => totals[t] - total);
+  return sums.slice(1).map((each, t) => sums[t] - each);
 }
 
 // The arrays of a safetensors file, each asked for by its name and shape.

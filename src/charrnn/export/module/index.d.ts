@@ -16,6 +16,8 @@ export interface Sampling {
   greedy?: boolean;
   /** What to do with characters of the prompt that the vocabulary lacks. Default "error". */
   on_unknown?: "error" | "skip";
+  /** Of a model of labelled documents: the label of the document. By default one is drawn, or the likeliest of the prompt. */
+  label?: string;
 }
 
 export interface Writing extends Sampling {
@@ -23,8 +25,6 @@ export interface Writing extends Sampling {
   length?: number;
   /** Stop before any of these strings. */
   stop?: string | string[];
-  /** The label of the document, of a model that has labels; by default one is drawn, or suits the prompt. */
-  label?: string;
 }
 
 /** The surprise at each character of a text after the first, or of a document and at its end, in nats, and its mean. */
@@ -59,7 +59,7 @@ export declare class LanguageModel {
   readonly config: Record<string, string | number | boolean>;
   /** Whether it writes and scores documents, each from its beginning to its end. */
   readonly documents: boolean;
-  /** The labels that its documents may have. */
+  /** The labels that documents may have, sorted; none unless the model was trained with labels. */
   readonly labels: string[];
   /** Where the model comes from: its text, splits, settings and losses. */
   readonly provenance: Record<string, unknown>;
@@ -72,6 +72,8 @@ export declare class LanguageModel {
   score(text: string, on_unknown?: "error" | "skip"): Score;
   /** The state after a prompt; without one, after a line end, or at the beginning of a document. */
   start(prompt?: string, on_unknown?: "error" | "skip", label?: string): State;
+  /** The probability of each label of a document, the likeliest first. */
+  classify(text: string, on_unknown?: "error" | "skip"): Map<string, number>;
 }
 
 /** The model of this package. */

@@ -7,19 +7,23 @@ const EPS = 1e-6;
 const sigmoid = (x) => (Math.tanh(x / 2) + 1) / 2;
 const numbers = (length) => new Float64Array(length);
 
-// out += W x, with four sums side by side, since each addition waits for the one before it.
-function add_product({ data, columns }, x, out) {
-  for (let i = 0, k = 0; i < out.length; i += 1) {
-    let [a, b, c, d, j] = [0, 0, 0, 0, 0];
-    for (; j + 3 < columns; j += 4, k += 4) {
+// out += W x. Four rows share each number of x, and their sums do not wait for one another.
+function add_product({ data, rows, columns: n }, x, out) {
+  let i = 0;
+  for (; i + 3 < rows; i += 4) {
+    let [a, b, c, d] = [0, 0, 0, 0];
+    for (let j = 0, k = i * n; j < n; j += 1, k += 1) {
       a += data[k] * x[j];
-      b += data[k + 1] * x[j + 1];
-      c += data[k + 2] * x[j + 2];
-      d += data[k + 3] * x[j + 3];
+      b += data[k + n] * x[j];
+      c += data[k + 2 * n] * x[j];
+      d += data[k + 3 * n] * x[j];
     }
-    for (; j < columns; j += 1, k += 1) a += data[k] * x[j];
-    out[i] += a + b + c + d;
+    out[i] += a;
+    out[i + 1] += b;
+    out[i + 2] += c;
+    out[i + 3] += d;
   }
+  for (; i < rows; i += 1) for (let j = 0; j < n; j += 1) out[i] += data[i * n + j] * x[j];
 }
 
 const column = ({ data, rows, columns }, j) => numbers(rows).map((_, i) => data[i * columns + j]);
@@ -75,7 +79,7 @@ class RecurrentLayer {
 
   // Reads an id, or the outputs of the layer below; changes the state; returns the outputs.
   forward(input, state) {
-    const [gates, hidden_proj] = [Float64Array.from(this.bias_ih), Float64Array.from(this.bias_hh)];
+    const [gates, hidden_proj] = [new Float64Array(this.bias_ih), new Float64Array(this.bias_hh)];
     if (typeof input === "number") column(this.weight_ih, input).forEach((each, i) => (gates[i] += each));
     else add_product(this.weight_ih, input, gates);
     add_product(this.weight_hh, state[0], hidden_proj);
@@ -97,7 +101,7 @@ class QuasiRecurrentLayer {
 
   source(x) {
     const u = rms_norm(x, this.norm); // [qrnn.1]
-    const [now, next] = [Float64Array.from(this.bias), numbers(this.bias.length)];
+    const [now, next] = [new Float64Array(this.bias), numbers(this.bias.length)];
     add_product(this.right, u, now);
     add_product(this.left, u, next);
     return { x, now, next };
@@ -149,12 +153,14 @@ export class CharModel {
       x = layer.forward(x, state[k]);
       if (k > 0 || !this.input_weight) return;
       x = x.slice();
-      add_product(this.input_weight, log_q.flatMap((q) => Array.from(q, (each) => Math.exp(each / 2))), x); // [src.4]
+      const phi = numbers(this.input_weight.columns);
+      log_q.forEach((q, s) => q.forEach((each, c) => (phi[s * q.length + c] = Math.exp(each / 2))));
+      add_product(this.input_weight, phi, x); // [src.4]
     });
-    const [h, logits] = [this.norm ? rms_norm(x, this.norm) : x, Float64Array.from(this.bias)];
+    const [h, logits] = [this.norm ? rms_norm(x, this.norm) : x, new Float64Array(this.bias)];
     add_product(this.weight, h, logits); // [readout.1]
     if (!this.num_experts) return logits;
-    const gates = Float64Array.from(this.gate_bias);
+    const gates = new Float64Array(this.gate_bias);
     add_product(this.gate_weight, h, gates); // [src.5]
     log_q.forEach((q, s) => q.forEach((each, c) => (logits[c] += gates[s] * each))); // [src.6]
     return logits;

@@ -9,15 +9,16 @@ let records = []; // of each character: its surprise in nats, and the five likel
 let chosen = -1;
 let writing = null;
 
+const name_of = (id) => model.characters[id] || model.labels[model.label_ids.indexOf(id)] || ""; // "" is the end
 const visible = (character) => ({ "": "∎", " ": "␣", "\n": "↵", "\t": "⇥" })[character] ?? character;
-const shown = (id) => model.labels[model.label_ids.indexOf(id)] ?? visible(model.characters[id]);
 
 function record({ id, character, logits, filtered }) {
   const logs = log_softmax(logits);
   const five = by_likelihood(logits).slice(0, 5);
   if (!five.includes(id)) five.push(id);
   const alternatives = five.map((k) => ({ id: k, probability: Math.exp(logs[k]), cut: filtered[k] === -Infinity }));
-  return { id, character, nats: -logs[id], alternatives };
+  const is_label = model.label_ids.includes(id);
+  return { id, character: character || name_of(id), is_label, nats: -logs[id], alternatives };
 }
 
 function show(index) {
@@ -25,13 +26,13 @@ function show(index) {
   text.children[chosen + 1]?.classList.remove("chosen");
   chosen = index;
   text.children[chosen + 1].classList.add("chosen");
-  const { id, nats, alternatives } = records[index];
-  at("which").textContent = `“${shown(id)}”, character ${index + 1}: surprise ${nats.toFixed(2)} nats`;
+  const { id, character, nats, alternatives } = records[index];
+  at("which").textContent = `“${visible(character)}”, character ${index + 1}: surprise ${nats.toFixed(2)} nats`;
   at("bars").replaceChildren(
     ...alternatives.map((each) => {
       const [line, name, bar, share] = ["li", "b", "i", "span"].map((tag) => document.createElement(tag));
       line.className = `${each.id === id ? "own" : ""} ${each.cut ? "cut" : ""}`.trim();
-      name.textContent = shown(each.id);
+      name.textContent = visible(name_of(each.id));
       bar.style.setProperty("--share", each.probability.toFixed(4));
       share.textContent = `${(100 * each.probability).toFixed(1)} %`;
       line.append(name, bar, share);
@@ -42,11 +43,10 @@ function show(index) {
 
 function append(found) {
   text.append(
-    ...found.map(({ id, character, nats }) => {
+    ...found.map(({ character, is_label, nats }) => {
       const span = document.createElement("span");
-      const label = model.label_ids.includes(id) ? `${shown(id)}: ` : "";
-      span.className = character || label ? "c" : "c end";
-      span.textContent = character || label;
+      span.className = is_label ? "c label" : character ? "c" : "c end";
+      span.textContent = character;
       span.style.setProperty("--share", Math.min(1, nats / LARGEST).toFixed(3));
       return span;
     }),
@@ -68,7 +68,8 @@ async function write() {
     const setting = (name) => [name, at(name).valueAsNumber];
     const seed = BigInt(at("seed").value || 0);
     const length = Math.min(20000, at("length").valueAsNumber || 0);
-    const written = model.write(prompt, { seed, ...Object.fromEntries(["temperature", "top_p"].map(setting)) });
+    const label = at("label").value || undefined;
+    const written = model.write(prompt, { seed, label, ...Object.fromEntries(["temperature", "top_p"].map(setting)) });
     let next = written.next();
     while (writing === mine && !next.done && records.length < length) {
       const [found, end] = [[], performance.now() + SLICE];
@@ -95,7 +96,8 @@ function facts() {
   const loss = (nats) => typeof nats === "number" && `${nats.toFixed(4)} nats per ${unit}, validation split`;
   const known = {
     Text: name, Characters: characters?.toLocaleString("en"), Network: `${num_layers} × ${hidden_size} ${cell}`,
-    Vocabulary: `${model.characters.length} characters`, Splits: splits && Object.entries(splits).map((s) => s.join(" ")).join(", "),
+    Vocabulary: `${model.id_of.size} characters`, Labels: model.labels.join(", "),
+    Splits: splits && Object.entries(splits).map((s) => s.join(" ")).join(", "),
     "Loss as trained": loss(val_nats_per_char), "Loss of this page": loss(made.val_nats_per_char),
     Quantised: made.quantise, "Made with": charrnn && `charrnn ${charrnn}`, "SHA-256 of the text": text_sha256,
   };
@@ -122,6 +124,8 @@ at("colour").addEventListener("change", (event) => text.classList.toggle("colour
 try {
   model = load(at("model").textContent.trim());
   facts();
+  at("label").append(...model.labels.map((label) => new Option(label)));
+  at("label").parentElement.hidden = !model.labels.length;
 } catch (error) {
   [message.textContent, message.hidden, at("go").disabled] = [error.message, false, true];
 }
