@@ -98,7 +98,7 @@ class LanguageModel(ScoresTexts):
         Parameters
         ----------
         prompt : str
-            The text to continue; it is not part of the result. Without one the model begins as after a line end.
+            The text to continue; it is not part of the result. Without one the model begins as if after a line end.
         length : int
             Characters to write; fewer if a stop string occurs first.
         stop : str or sequence of str
@@ -181,7 +181,7 @@ class LanguageModel(ScoresTexts):
         label: str | None = None,
         **sampling: float,
     ) -> list[tuple[str, bool]]:
-        """The samples of these numbers, side by side: each as `generate` writes it, and whether it has ended by itself.
+        """The samples with these numbers, side by side: each as `generate` writes it, and whether it ended by itself.
 
         A sample ends by itself at a stop string, and at the end of a document.
         """
@@ -212,14 +212,14 @@ class LanguageModel(ScoresTexts):
     def default_prompt(self) -> str:
         """The character that a text without a prompt continues: a line end, else a space, else the first character.
 
-        Documents begin at the boundary, which is no character: it is "".
+        It is "" for a model of documents: they begin at the boundary, which is not a character.
         """
         if self.vocabulary.documents:
             return ""
         return next((c for c in "\n " if c in self.vocabulary), self.vocabulary.characters[0])
 
     def prompt_ids(self, prompt: str, on_unknown: str = "error", label: str | None = None) -> Array:
-        """The ids that a text follows: those of the prompt, or of the default prompt where nothing of it is left.
+        """The ids that a text follows: those of the prompt, or of the default prompt if none of it is known.
 
         With labels, that of the document comes first: the one that is named, or the likeliest before the prompt.
         """
@@ -236,9 +236,9 @@ class LanguageModel(ScoresTexts):
         return ids if len(ids) else self.vocabulary.encode(self.default_prompt())
 
     def stop_matcher(self, stop: str | Sequence[str]) -> StopMatcher:
-        """A matcher of stop strings, mended as texts are; one that has nothing left then can never occur.
+        """A matcher of stop strings, mended as texts are. A string that is then empty never occurs.
 
-        The boundary after a document stops it, too.
+        The boundary after a document also stops it.
         """
         ends = (BOUNDARY,) if self.vocabulary.documents else ()
         return StopMatcher((*filter(None, map(self.vocabulary.mend, stop_strings(stop))), *ends))

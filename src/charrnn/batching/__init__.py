@@ -1,7 +1,7 @@
 """The order in which training sequences are read. A new strategy is one file here and one line in BATCHERS.
 
-A batcher is a pure function from a batch's number to the batch: it remembers nothing, so that a run is resumed by
-knowing its step, and the order cannot depend on what else happened in between.
+A batcher is a pure function from a batch's number to the batch. It remembers nothing: a resumed run needs only its
+step, and the order cannot depend on what else happened in between.
 """
 
 from __future__ import annotations

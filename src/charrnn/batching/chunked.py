@@ -1,8 +1,8 @@
 """Chunked: the text is cut into chunks, and the chunks are shuffled again every epoch.
 
 Inside a chunk, order and state are kept, window after window; at its start the state is fresh. The lanes take the
-chunks of each epoch's shuffle in turn, and a new shuffle follows where one runs out, so that every chunk is read
-exactly once an epoch. Less than a chunk at the end of the text is left out.
+chunks of each epoch's shuffle in turn, and a new shuffle follows where one runs out: every chunk is read exactly once
+an epoch. What remains at the end of the text, less than a chunk, is left out.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Documents: they are shuffled again every epoch, and the lanes are dealt from the shuffle.
 
 The shuffled documents follow one another, each from the boundary before it to the one after it. Every lane begins where
-a document begins, about a B-th of the way after the lane before it, and reads on, document after document; a document
-longer than a window goes on in the next. The network forgets at every boundary, so that nothing leaks from a document
-into the one that happens to follow it. At the end of an epoch each lane has read as much as the others; what this
-leaves out, or reads twice, is a few windows, and different ones in every epoch.
+a document begins, about a B-th of the way after the lane before it, and reads document after document. A document
+longer than a window continues in the next. The network forgets at every boundary, so nothing leaks from a document
+into the one that happens to follow it. At the end of an epoch each lane has read as much as the others. A few windows
+are left out, or read twice, for this: different ones in every epoch.
 
 Where documents are longer than a lane's share of the epoch, a lane begins inside one, with a fresh state.
 """

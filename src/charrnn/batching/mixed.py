@@ -1,6 +1,6 @@
 """Two texts in one batch: some lanes read an old text, so that a network that learns a new one does not forget it.
 
-Each text has the lanes and the strategy that it would have alone, so that every lane carries its state through its own.
+Each text has lanes of its own and the strategy that it would have alone: a lane carries its state through one text.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Random: every lane of every batch starts at a random place in the text, with a fresh state.
 
 No batch depends on the one before, and the network never sees further back than one window. An epoch is as many
-batches as hold the text's number of characters; chance decides which characters are read twice and which not at all.
+batches as hold the text's number of characters. By chance, some characters are read twice and some not at all.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Sequential: the text is cut into B equal parts, and each lane reads its part from beginning to end.
 
 The state is carried from window to window. At the end of an epoch the lanes are rolled by one: lane b continues with
-the part that follows the one it has just finished, so that its state still fits what it reads. Only the lane that comes
-to the beginning of the text starts from zero (in the first batch of all, every lane does).
+the part after the one that it has just finished, so its state still fits. Only the lane that returns to the beginning
+of the text starts from zero. (In the first batch of a run, every lane does.)
 
-Parts are a whole number of windows long; up to B·T characters at the end of the text are left out.
+Each part is a whole number of windows long; up to B·T characters at the end of the text are left out.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ class Rule(Protocol):
 
 
 def rule(setting: Setting) -> Callable[[Callable[[Array, Any], None]], Rule]:
-    """Make a rule out of a function that knows neither its neutral value nor that rows may have values of their own.
+    """Make a rule of a function, which need not know its neutral value, or that rows may have values of their own.
 
     The function gets a number, or a column (B, 1) of them, and must treat each row as if it were alone.
     """
@@ -57,7 +57,7 @@ def rule(setting: Setting) -> Callable[[Callable[[Array, Any], None]], Rule]:
 @rule(Setting("temperature", "float", "below 1 safer, above 1 wilder; 0 is greedy", 1.0, least=0, most=1e6,
               slider=Slider(0, 2, 0.05, 0.8, "below 1 safer, above 1 wilder")))  # fmt: skip
 def temperature(logits: Array, value: Any) -> None:
-    """Divide by the temperature: below 1 the likely becomes likelier, above 1 all become alike; 0 is greedy."""
+    """Divide by the temperature: below 1 likely characters become likelier, above 1 all become alike; 0 is greedy."""
     logits -= logits.max(axis=1, keepdims=True)  # all ≤ 0, so that a tiny temperature cannot overflow to +inf
     frozen = value == 0.0
     if np.any(frozen):

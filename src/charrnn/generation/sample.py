@@ -29,7 +29,7 @@ class Writer:
     Parameters
     ----------
     prompt : (N,) integer array, N ≥ 1
-        The ids that every sample goes on from.
+        The ids that every sample continues.
     seed : int
     samples : sequence of int
         The numbers of the samples to write.

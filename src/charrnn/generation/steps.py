@@ -1,4 +1,4 @@
-"""A text that grows a step at a time: what keyboards, games and typing aids ask a model for."""
+"""A text that grows a step at a time, for keyboards, games and typing aids."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ class _Network:
 
 
 class TextState:
-    """The place that a text has reached: what may follow it, and where to go on from. Get one with `model.start`.
+    """The place that a text has reached, and what may follow it. Get one with `model.start`.
 
-    A copy costs as much as the state itself, some thousand numbers, and goes on by itself.
+    A copy costs as much as the state itself, some thousand numbers, and is independent of it.
     """
 
     def __init__(self, writer: Writer, vocabulary: Vocabulary) -> None:
@@ -72,7 +72,7 @@ class TextState:
         return probs
 
     def feed(self, text: str, on_unknown: str = "error") -> TextState:
-        """Read on: the text has been typed or chosen. Returns this state.
+        """Add a text that has been typed or chosen. Returns this state.
 
         Raises
         ------
@@ -93,8 +93,8 @@ class TextState:
     def completions(self, k: int = 5) -> list[tuple[str, float]]:
         """The k likeliest ends of the word that the text has begun, each with its probability, the likeliest first.
 
-        An end is letters and digits, up to what is neither; "" means that the word is whole. There are fewer than k if
-        MOST_READ beginnings have been followed before.
+        An end is a row of letters and digits; "" means that the word is whole. There are fewer than k if the search has
+        followed MOST_READ beginnings before it finds them.
         """
         check_value("k", k, "int", least=1, most=1000)
         found: list[tuple[str, float]] = []
@@ -122,7 +122,7 @@ class TextState:
                      model=_digest(self._writer))  # fmt: skip
 
     def load(self, path: str | Path) -> TextState:
-        """Go to the place that a file of the same model holds. Returns this state.
+        """Load the place from a file of the same model. Returns this state.
 
         Raises
         ------
@@ -160,7 +160,7 @@ class TextState:
         return self
 
     def copy(self) -> TextState:
-        """A state of its own at the same place."""
+        """An independent state at the same place."""
         other = copy.copy(self)
         other._reader = None  # made again when it is needed
         return other

@@ -1,14 +1,14 @@
 """Chains of contexts: what a count model looks at before it guesses the next character.
 
-A chain is a list of contexts u_1 ⊂ u_2 ⊂ … ⊂ u_L, each determined by the next. Of a context only a hash is kept, its
+A chain is a list of contexts u_1 ⊂ u_2 ⊂ … ⊂ u_L, each determined by the next. Only a hash of a context is kept, its
 *key*: a polynomial in the ids of its characters, modulo 2⁶⁴, so that the keys of a whole text come from a few
-cumulative sums. KEY_BITS of it are kept: a context that was never seen is taken for another once in five million times,
-a file of keys is small, and a key and any character of Unicode fit into one number. No context looks further back than
+cumulative sums. With KEY_BITS bits, a context that was never seen is taken for another once in five million times, a
+file of keys is small, and a key and any character of Unicode fit into one number. No context looks further back than
 REACH characters: a key is a function of these characters alone, whether they are read as a text, in windows or one at a
-time. Before a text stands nothing, which has code 0.
+time. The places before a text have code 0.
 
-A new chain is one class here and one line in CHAINS. If it has a method `along`, too, it is faster along a text that
-grows by a character at a time: the same keys come from sums that each character extends. The derivation is in
+A new chain is one class here and one line in CHAINS. A method `along` makes it faster along a text that grows by a
+character at a time: the same keys come from sums that each character extends. The derivation is in
 docs/derivations/ngrams.md.
 """
 
@@ -96,7 +96,7 @@ class Characters:
 class Recent(Characters):
     """The last 0, 1, …, 5 characters, of the text that is being read alone.
 
-    In training that is the position's block. What was read before it counts for nothing but the shortest context.
+    In training that is the position's block. Text before it counts only in the shortest context.
     """
 
     levels, of_block = 6, True
@@ -106,7 +106,7 @@ class Recent(Characters):
 class Labels(Characters):
     """Nothing; the label of the document; the same with the last 1, 2, …, 5 characters.
 
-    Of a label that is out of reach, nothing is known.
+    A label that is out of reach is unknown.
     """
 
     salt = 300

@@ -49,8 +49,8 @@ SEEN = 1 << 20  # characters of a text that decide
 def choose_experts(choice: str, characters: str, ids: Array) -> tuple[str, ...]:
     """The chains that a choice means for a text, ids (N,), over a vocabulary.
 
-    `auto` and `adapting` leave the words out where more than half of the letters belong to a script without spaces. Of
-    labelled documents they count what follows each label, too.
+    `auto` and `adapting` leave out the words if more than half of the letters belong to a script without spaces. In
+    labelled documents they also count what follows each label.
     """
     chains = EXPERTS[choice].chains
     if chains[:2] != BEST:

@@ -40,7 +40,7 @@ class Experts:
 
     @classmethod
     def unpacked(cls, names: Sequence[str], characters: str, arrays: Mapping[str, Array]) -> Experts:
-        """Experts from the arrays of `packed`, which anyone may have made; ValueError if they are not such arrays."""
+        """Experts from the arrays of `packed`, which a stranger may have made; ValueError if they do not fit."""
         levels = [CHAINS[name].levels for name in names]
         return cls(tuple(names), characters, unpack(arrays, len(characters), levels))
 
@@ -87,7 +87,7 @@ class Experts:
         return CompiledCounts(self.shares, self.chains)
 
     def added(self, ids: Array) -> Experts:
-        """These experts after they have counted another text, ids (N,), too."""
+        """These experts after they have also counted another text, ids (N,)."""
         return replace(self, tables=self.tables.add(self.keyed(ids)))
 
     def removed(self, ids: Array) -> Experts:
@@ -115,7 +115,7 @@ class Experts:
         return KeyedText([[key[0] for key in self._keys(chain, codes)] for chain in self.chains], np.asarray(ids[1:]))
 
     def keyed_blocks(self, ids: Array, blocks: Blocks) -> KeyedText:
-        """As `keyed`, of what is counted of each block; each block is a text of its own to chains that want that."""
+        """As `keyed`, for the counted part of each block. Some chains treat each block as a text of its own."""
         texts = []
         for number, (start, counted) in enumerate(zip(blocks.starts, blocks.counted, strict=True)):
             first = max(0, start - (REACH - 1))
@@ -147,14 +147,14 @@ class Experts:
 
 
 class OnText:
-    """What the experts say at each character of a text, ids (N,): as they are, or with some of their counts taken out.
+    """What the experts say at each character of a text, ids (N,), with all of their counts or without some of them.
 
     Parameters
     ----------
     events : Events, optional
         The counts that are taken out at each position: those of its own block of the text, from there on.
     shuffled : Shuffled, optional
-        The documents whose shuffled ids are ids, if that is what they are.
+        The documents, if ids are their ids in a shuffled order.
     """
 
     def __init__(
@@ -192,7 +192,7 @@ class OnText:
 
 
 def held_out(experts: Experts, ids: Array, most_counted: int = MOST_COUNTED) -> OnText:
-    """Experts that have counted ids (N,), and what they say along it: each position's own block taken out.
+    """Experts that have counted ids (N,), and what they say along it, without each position's own block.
 
     Documents are shuffled before they are cut into blocks.
     """

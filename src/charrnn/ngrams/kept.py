@@ -30,14 +30,14 @@ class Said(Protocol):
 
 
 class KeptLogQ:
-    """As OnText, in half precision, whether there is room to keep it or not: a run does not depend on the room.
+    """As OnText, but in half precision, even if there is no room to keep it: a run does not depend on the room.
 
     Parameters
     ----------
     prune : int
         The trained network's experts lose their longest contexts that occur less often. In training nothing is pruned.
     most_bytes : int
-        The room.
+        The memory in which to keep it.
     """
 
     def __init__(self, on_text: OnText, prune: int = 0, most_bytes: int = MOST_BYTES) -> None:

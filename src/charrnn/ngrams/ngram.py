@@ -64,7 +64,7 @@ class NGram:
     Parameters
     ----------
     documents : bool
-        Whether the ids are documents between boundaries: what stands before a boundary then counts as boundaries.
+        Whether the ids are documents between boundaries: everything before a boundary then counts as boundaries.
     """
 
     def __init__(

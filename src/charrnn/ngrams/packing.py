@@ -1,10 +1,10 @@
-"""Tables of counts as a model file holds them: a few arrays of bytes, which are read with suspicion.
+"""Tables of counts as a model file holds them: a few arrays of bytes, which are checked as they are read.
 
 Rows are sorted by level, then by how many pairs they have, then by key. So levels and lengths are long stretches of one
-number, and a key is stored as what it adds to the one before. A symbol is stored as how many it leaves out after the
-one before it in its row, counts and lengths as what they have above 1. Of each array the first bytes of all numbers
-come first, then the second bytes, and so on: most high ones are 0. All is compressed with deflate, which is told to
-look for repetitions of single bytes only: the rest is as good as random, and to search it takes time and helps nothing.
+number, and a key is stored as its difference from the one before. A symbol is stored as the number of symbols left out
+since the one before it in its row; counts and lengths are stored less 1. In each array the first bytes of all numbers
+come first, then the second bytes, and so on: most high ones are 0. All is compressed with deflate, which looks for
+repetitions of single bytes only: the rest is as good as random, and a search of it takes time and saves nothing.
 
 Most of a file is keys. They are hashes: of C rows, each costs about KEY_BITS − log₂ C + 1.4 bits in any layout.
 """

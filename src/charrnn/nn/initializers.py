@@ -18,11 +18,11 @@ def uniform_(array: Array, rng: np.random.Generator, limit: float) -> None:
 
 
 def orthogonal_(array: Array, rng: np.random.Generator) -> None:
-    """A random rotation (Saxe et al. 2014): it keeps the length of whatever it multiplies.
+    """A random rotation (Saxe et al. 2014): it keeps the length of a vector.
 
-    A product of many of them neither vanishes nor explodes, and that product is what the state is multiplied by over
-    time. Q of the QR decomposition of a Gaussian matrix is uniform over rotations once R's diagonal is made positive.
-    A (G·H, H) array gets one rotation for each of its G blocks.
+    A product of many rotations neither vanishes nor explodes, and over time the state is multiplied by such a product.
+    Q of the QR decomposition of a Gaussian matrix is uniform over rotations once R's diagonal is made positive. A
+    (G·H, H) array gets one rotation for each of its G blocks.
     """
     rows, size = array.shape
     for start in range(0, rows, size):

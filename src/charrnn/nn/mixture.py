@@ -10,8 +10,8 @@ S experts; q_s,t (V,) is what expert s says about the character after position t
     dλ_s,t = Σ_v d_o_t,v ℓ_s,t,v;   dG = Σ_t dλ_t ĥ_tᵀ;   dg = Σ_t dλ_t;   d_ĥ_t += Gᵀ dλ_t      [src.7]
     dW_φ = Σ_t d_x¹_t φ_tᵀ;   nothing flows to q                                                 [src.8]
 
-λ_s is the *gate* of expert s. Training begins at the geometric mean of the experts, and learns what they do not know
-and where to trust whom. W_φ is `mixture.input_weight` (H, S·V), G is `mixture.gate_weight` (S, H), g is
+λ_s is the *gate* of expert s. Training begins at the geometric mean of the experts. It learns what they do not know
+and where to trust each. W_φ is `mixture.input_weight` (H, S·V), G is `mixture.gate_weight` (S, H), g is
 `mixture.gate_bias` (S,). Derived line by line in docs/derivations/mixture.md.
 """
 

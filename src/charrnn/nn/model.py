@@ -1,7 +1,7 @@
 """The character model: layers and a readout, as a frozen description that holds no arrays.
 
-Parameters, state and workspace are values that are passed in, so that one description can train, be evaluated in
-mid-training and write text at the same time without any of them disturbing another.
+Parameters, state and workspace are passed in. So one description can train, be evaluated in mid-training and write
+text at the same time, and no use disturbs another.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Products of few rows with a large matrix, a group of columns at a time: the one thing that each step in time repeats.
+"""Products of few rows with a large matrix, a group of columns at a time. Every time step repeats them.
 
-A general matrix product first copies ("packs") its operands into the order its kernel likes. With a few dozen rows the
-copy of the matrix costs as much as the arithmetic. OpenBLAS leaves the copy out for products of at most 10⁶
+A general matrix product first copies ("packs") its operands into the order that its kernel needs. With a few dozen rows
+the copy of the matrix costs as much as the arithmetic. OpenBLAS leaves the copy out for products of at most 10⁶
 multiplications, so a larger one is cut into groups of columns below that size: the same sums, up to twice as fast.
 """
 
@@ -38,7 +38,7 @@ def in_groups(matrix: Array, groups: int) -> Array:
 def narrow_product(weight: Array, out: Array) -> Product:
     """A function of rows (K,), (B, K) or (…, B, K) that writes rows @ weight (…, K, N) into out.
 
-    The weight's last axis must be contiguous, and so must out, which the function goes on writing into.
+    The weight's last axis must be contiguous, and so must out, which the function keeps writing into.
     """
     groups = column_groups(out.shape[-2], *weight.shape[-2:]) if out.ndim > 1 else 1
     if groups == 1 and weight.ndim == 2:

@@ -25,13 +25,13 @@ class Stepper(Protocol):
         """
 
     def use(self, lanes: int) -> None:
-        """Compute the first lanes only, where no lane's numbers depend on the others; else all of them still."""
+        """Compute only the first lanes, if no lane's numbers depend on the others; otherwise all of them."""
 
     def state(self) -> Array:
         """The state after the last step, (L, S, B, H), a copy."""
 
     def set_state(self, state: Array, lane: int | None = None) -> None:
-        """Go on from a state (L, S, B, H), or, in one lane, from (L, S, H)."""
+        """Continue from a state (L, S, B, H), or, in one lane, from (L, S, H)."""
 
 
 class PlainStepper:

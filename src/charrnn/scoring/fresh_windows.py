@@ -20,7 +20,7 @@ def evaluate_fresh_windows(
 ) -> Evaluation:
     """Score ids (N,) in consecutive windows of seq_len predictions; an incomplete window at the end is left out.
 
-    The state is fresh; what the experts of a network say knows the text before the window (`on_text`).
+    The state is fresh, but the experts of a network know the text before the window (`on_text`).
     """
     windows = (len(ids) - 1) // seq_len
     if not windows:

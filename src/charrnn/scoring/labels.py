@@ -1,8 +1,8 @@
-"""What a model of labelled documents says of a text: its surprise under each label, and which label it has.
+"""A text under a model of labelled documents: its surprise under each label, and its likeliest label.
 
     log P(label, text) = log P(label) + log P(text | label)
 
-The network predicts the label as the first symbol of a document, so that P(label) is its own, too.
+The network predicts the label as the first symbol of a document, so P(label) also comes from the network.
 """
 
 from __future__ import annotations

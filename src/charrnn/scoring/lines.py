@@ -161,7 +161,7 @@ class HeldOut:
         return cls(len(values), tuple(np.round(kept, 5).tolist()))
 
     def percentile(self, nats_per_char: float) -> float:
-        """How many percent of the held-out documents surprise the model no more."""
+        """The share, in percent, of held-out documents that are no more surprising."""
         return 100.0 * float(np.searchsorted(self.quantiles, nats_per_char, side="right")) / len(self.quantiles)
 
     def threshold(self, false_alarms: float) -> float | None:

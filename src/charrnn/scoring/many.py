@@ -1,4 +1,4 @@
-"""What a language model says of texts, of one and of many at once."""
+"""How a language model scores texts, one or many at once."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class ScoresTexts:
     def score(self, text: str, on_unknown: str = "error") -> Score:
         """The surprise at each character of a text after the first, in nats; the state starts at zero.
 
-        Where the model has learned documents, the text is one: its first character and its end are scored, too.
+        For a model of documents, the text is a document: its first character and its end are also scored.
         """
         with blas_threads(1):
             ids = self._encode(text, on_unknown)
@@ -57,7 +57,7 @@ class ScoresTexts:
             return self.evaluate_ids(ids)
 
     def evaluate_ids(self, ids: Array) -> Evaluation:
-        """As `evaluate`, of a text that is encoded already, (N,)."""
+        """As `evaluate`, for a text that is already encoded, ids (N,)."""
         return evaluate(self.network, self.params, ids, self.on_text(ids))
 
     def on_text(self, ids: Array) -> OnText | None:
@@ -73,7 +73,7 @@ class ScoresTexts:
         return list(self.score_stream(texts, on_unknown))
 
     def score_stream(self, texts: Iterable[str], on_unknown: str = "error") -> Iterator[DocumentScore]:
-        """As `score_many`, of any number of documents, in memory that does not grow with it."""
+        """As `score_many`, for any number of documents, in memory that does not grow with their number."""
         held_out = self.held_out
         for nats in self._surprises(texts, on_unknown):
             yield DocumentScore(nats, held_out.percentile(float(nats.mean())) if held_out else None)
@@ -101,7 +101,7 @@ class ScoresTexts:
         return list(self.classify_stream(texts, on_unknown))
 
     def classify_stream(self, texts: Iterable[str], on_unknown: str = "error") -> Iterator[Classification]:
-        """As `classify`, of any number of documents, in memory that does not grow with it."""
+        """As `classify`, for any number of documents, in memory that does not grow with their number."""
         if not self.labels:
             raise ConfigError("this model knows no labels: train it with --documents and --label")
         return (Classification.of(nats, self.labels) for nats in self.nats_by_label(texts, on_unknown))
@@ -112,7 +112,7 @@ class ScoresTexts:
         Parameters
         ----------
         ended : bool
-            The texts are whole documents, whose ends are scored, too.
+            The texts are whole documents, whose ends are also scored.
         """
 
         def readings() -> Iterator[Reading]:
@@ -134,7 +134,7 @@ class ScoresTexts:
 
     @property
     def held_out(self) -> HeldOut | None:
-        """What is known of the model's surprise at the held-out documents of its training."""
+        """The model's surprise at the held-out documents of its training, if it is known."""
         known = self.provenance.get("held_out")
         return HeldOut(known["documents"], tuple(known["nats_per_char"])) if known else None
 

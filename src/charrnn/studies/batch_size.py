@@ -39,7 +39,7 @@ def run(lab: Lab) -> Report:
     figures = {
         "views": Captioned(
             views(groups, quantities, 11, xscale="log"),
-            "The same runs against updates, characters and time: three stories. Mean and range over seeds.",
+            "The same runs against updates, characters and time. Mean and range over seeds.",
         ),
         "training": _training(groups),
     }

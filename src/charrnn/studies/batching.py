@@ -112,7 +112,7 @@ def _of_batch_size(rows: Mapping[Case, Row], size: int, epochs: float) -> list[s
         swing = {order: loss - carried[order] for order, loss in column(of_size, "mid_epoch").items()}
         found.append(
             f"Batch {size}, the most by which validation with the state carried exceeds its final value inside the "
-            f"last epoch (nats): {listed(swing, 3)}. The step at which training stops matters by that much."
+            f"last epoch (nats): {listed(swing, 3)}. Stopping at another step can cost that much."
         )
     return found
 

@@ -120,7 +120,7 @@ def _findings(
     few = {cell: int(np.argmax(losses <= losses[-1] + 0.05)) + 1 for cell, losses in context.items()}
     found.append(
         f"With {len(next(iter(context.values())))} characters of context the losses are {listed(ranked(long))} nats "
-        "per character (validation). Within 0.05 nats of that they come with "
+        "per character (validation). To come within 0.05 nats of that, they need "
         + ", ".join(f"{n} ({cell})" for cell, n in few.items()) + " characters."
     )  # fmt: skip
     best = min(ngrams, key=lambda order: ngrams[order])

@@ -215,7 +215,7 @@ def _findings(rows: Mapping[str, Row], weights: Mapping[str, Array], chains: Seq
         f"they are {of_counts}.",
         ranking("Beside the network, static", {name: static[name] for name in (COUNTS, PLAIN, MIXED, KNOWING)}),
         f"Mixed in after training (weights: {of_mixed}), counts take {static[PLAIN] - static[MIXED]:.3f} nats "
-        "from the network's loss; known in training, for the same number of updates, "
+        "from the network's loss; known in training, for the same number of updates, they take "
         f"{static[PLAIN] - static[KNOWING]:.3f}. "
         + verdict("counts known in training beat counts mixed in afterwards", static[KNOWING] < static[MIXED]),
         ranking("Known in training, static", {f"auto ({' and '.join(chains)})": static[KNOWING], **only})
@@ -233,7 +233,7 @@ def _findings(rows: Mapping[str, Row], weights: Mapping[str, Array], chains: Seq
 def _rates(losses: Mapping[Case, float]) -> str:
     """What the networks lose at the smaller rate and at the larger one."""
     both = (f"{name} {losses[name, RATES[0]]:.4f} and {losses[name, RATES[1]]:.4f}" for name in NETWORKS)
-    return f"Static, at the one and the other: {'; '.join(both)} nats per character."
+    return f"Static losses at the smaller and at the larger rate: {'; '.join(both)} nats per character."
 
 
 def _time(plain: Sequence[Result], knowing: Sequence[Result]) -> str:
@@ -272,7 +272,7 @@ STUDY = Study(
     "quasi-recurrent network (three layers of 128, windows of 64, batch 16, chunked order, otherwise as the recipe "
     "`plain-quick`) without and with counts, for the same updates; the same with one chain of contexts; and a vanilla "
     "RNN of 200 units. Losses are on the whole validation split with the state carried. Static counts are those of the "
-    "training split; in-context counts take in what was read, and their losses are compared with one another only. "
+    "training split; in-context counts include what was read, and their losses are compared only with one another. "
     "Mixtures are log-linear, with one weight for each predictor, fitted on one half of the validation split and "
     "measured on the other, both ways round (two-fold).",
     run,

@@ -98,7 +98,7 @@ def draw_trust(rows: Mapping[int, Row], chains: Sequence[str], predictors: Seque
         axes.set_xticks(range(len(at)), [SHORT[p] for p in at])
     return Captioned(
         figure,
-        "Whom the network trusts where. Left: the mean gate of each expert by the position in the word of the "
-        "character that is predicted, mean and range over seeds; 0 ignores an expert, 1 believes it. Right: the loss "
-        "of each predictor at the same characters. Validation split, static counts.",
+        "Which expert the network trusts, and where. Left: the mean gate of each expert by the position in the word of "
+        "the character that is predicted, mean and range over seeds; 0 ignores an expert, 1 believes it. Right: the "
+        "loss of each predictor at the same characters. Validation split, static counts.",
     )

@@ -1,7 +1,7 @@
 """A list of documents: how it is read, encoded and split.
 
 Documents are split one by one: a hash of the document's own text and the seed decides its part. Equal documents
-therefore fall on the same side, and documents that are added move none of the others.
+are therefore in the same part, and documents that are added move none of the others.
 """
 
 from __future__ import annotations
@@ -200,7 +200,7 @@ class DocumentCorpus(Corpus):
 
     @property
     def documents(self) -> list[str]:
-        """The documents, in order, as they stand in a list: after its label, if it has one, and a zero byte."""
+        """The documents, in order, as in a list: a label and a zero byte, if it has a label, then the text."""
         return written_out(self.ids, self.vocabulary, self.labels)
 
     @property
@@ -281,7 +281,7 @@ def looks_like_a_list(text: str) -> int | None:
 
 
 def kept(texts: Iterable[str]) -> bytes:
-    """A list as JSON lines, which a run folder keeps where the list is in no file."""
+    """A list as JSON lines, which a run folder keeps if the list is in no file."""
     pairs = (LabelledDocument.of(document) for document in texts)
     rows = ({"label": label, "text": text} if label else {"text": text} for label, text in pairs)
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()

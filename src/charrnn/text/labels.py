@@ -1,7 +1,7 @@
 """Labels of documents: where they stand in a file, and the symbol that each has in a vocabulary.
 
 Before it is encoded, a labelled document is one string: its label, a zero byte, its text. No text holds a zero byte, so
-that a list with labels is a list of strings like any other. In a vocabulary, the k-th label in sorted order is the
+a list with labels is a list of strings like any other. In a vocabulary, the k-th label in sorted order is the
 k-th code point of Unicode's last plane, which is for private use and which no character is encoded as here.
 """
 

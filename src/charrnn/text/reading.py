@@ -53,7 +53,7 @@ def name_of(sources: Sequence[str]) -> str:
 
 
 def check_sources(sources: Sequence[str]) -> None:
-    """Raise a TextError if a source is the text itself, where the name of its file should be."""
+    """Raise a TextError if a source is the text itself instead of the name of its file."""
     for source in sources:
         longest = max(len(part.encode("utf-8", "surrogatepass")) for part in source.split("/"))
         unlike = "\n" in source or "\0" in source or longest > LONGEST_NAME or source.count(" ") >= MANY_SPACES

@@ -28,7 +28,7 @@ class Vocabulary:
     characters : iterable of str
         Single characters, in any order; repetitions do not matter.
     documents : bool
-        The boundary between documents has an id, too. It is the first, BOUNDARY_ID, and never encoded as text; nor are
+        The boundary between documents also has an id, the first, BOUNDARY_ID. No text is encoded as this id, nor as
         the last ids, those of labels.
     """
 
@@ -125,7 +125,7 @@ class Vocabulary:
         return np.concatenate(parts)
 
     def mend(self, text: str) -> str:
-        """Return a text with its beginning and its line ends mended as those of files are, so that every door is alike.
+        """Return a text with its beginning and its line ends mended as those of files are: all sources are alike.
 
         A byte order mark at the beginning is dropped and line ends become "\\n", unless the vocabulary has them.
         """

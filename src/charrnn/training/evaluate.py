@@ -89,15 +89,15 @@ def evaluate(
     encoding : str
         The encoding of the files in `text`.
     in_context : bool
-        Also evaluate with counts that take in the text just scored. Only a model with experts has counts.
+        Also evaluate with counts that include the text scored so far. Only a model with experts has counts.
     dynamic : bool
-        Also evaluate with parameters that keep learning on the text just scored; the counts of experts take it in, too.
+        Also evaluate with parameters that learn from the text scored so far; the counts of experts also include it.
     dynamic_rate : float, optional
         The learning rate of `dynamic`. With 0 the parameters stay, and of a model with counts the mixture alone learns.
     on_unknown : {"error", "skip"}
         What to do with characters that the model's vocabulary lacks.
     workers : int or "auto"
-        Threads that share the work; they change how long it takes and nothing else.
+        Threads that share the work; they change only how long it takes.
     callback : Callback, optional
         Receives messages and the progress of reading a large text; by default they are printed on standard error.
     on_result : callable
@@ -106,7 +106,7 @@ def evaluate(
     Raises
     ------
     ConfigError, TextError, RunError
-        An argument, the text or the run does not fit; `in_context` is asked of a model without experts.
+        An argument, the text or the run does not fit, or `in_context` is given for a model without experts.
     DivergenceError
         The learning rate of `dynamic` is too large.
     """

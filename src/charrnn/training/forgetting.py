@@ -46,9 +46,9 @@ class OldText(NamedTuple):
 
 
 def find_old_text(parent: Parent, vocabulary: Vocabulary, tell: Callable[[str, float], None]) -> OldText | None:
-    """The text that a model was trained on, found by its SHA-256 from its run folder; None where it is not there.
+    """The text that a model was trained on, found by its SHA-256 from its run folder; None if it is not there.
 
-    A boundary has no place in the vocabulary of one text: documents are then not found either.
+    The vocabulary of one text has no boundary: documents are then not found either.
     """
     model, path = parent.model, parent.path
     settings, sha256 = model.provenance.get("settings", {}), str(model.provenance.get("text_sha256"))
@@ -96,7 +96,7 @@ def mixed_in(config: TrainConfig, ids: Array, old: OldText | None) -> tuple[Arra
 def find_again(
     init_from: str, parents: Sequence[Mapping[str, Any]], vocabulary: Vocabulary, tell: Callable[[str, float], None]
 ) -> OldText | None:
-    """As `find_old_text`, for a run that is resumed: None, too, if the model is gone or is another."""
+    """As `find_old_text`, for a run that is resumed: also None if the model is gone or has changed."""
     try:
         parent = Parent.read(init_from)
     except CharRNNError:

@@ -1,7 +1,7 @@
-"""To start from a model: its network over a larger vocabulary, its settings, and where it comes from.
+"""Starting from a model: its network over a larger vocabulary, its settings, and where it comes from.
 
-The vocabulary is the union of the model's and the new text's, and every character keeps its own numbers, whatever its
-id becomes. A new character begins as one that the model has seen once: see `nn.growth`.
+The vocabulary is the union of the model's and the new text's, and every character keeps its own numbers, though its id
+may change. A new character begins as one that the model has seen once: see `nn.growth`.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Parent(NamedTuple):
         return parent
 
     def settings(self, chosen: Mapping[str, Any]) -> dict[str, Any]:
-        """The settings of a run that starts from the model, as far as none are chosen.
+        """The settings of a run that starts from the model, except those that are chosen.
 
         Raises
         ------
@@ -155,7 +155,7 @@ class Parent(NamedTuple):
         Raises
         ------
         ConfigError
-            The network knows other counts than the model.
+            The network has other counts than the model.
         """
         names = () if trainer.experts is None else tuple(trainer.experts.names)
         known = () if self.model.experts is None else tuple(self.model.experts.names)

@@ -21,7 +21,7 @@ LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_by
 def check_memory(model: CharModel, config: TrainConfig, lanes: int) -> None:
     """Refuse a network and batches, with a number of lanes in this process, that this machine's memory cannot hold.
 
-    The estimate is below what is needed, so that nothing is refused that would fit.
+    The estimate is below the real need, so nothing is refused that would fit.
 
     Raises
     ------

@@ -90,8 +90,8 @@ class Adam(Optimizer):
         m̂ = m / (1 − β₁ᵗ);   v̂ = v / (1 − β₂ᵗ)      [adam.3]
         θ ← θ − α m̂ / (√v̂ + ε)                      [adam.4]
 
-    m and v are kept divided by 1 − β, and all constants are gathered in two, so that there are ten passes over memory
-    instead of thirteen:
+    m and v are kept divided by 1 − β, and all constants are gathered in two, which saves three of thirteen passes over
+    memory:
 
         m' ← β₁ m' + g;   v' ← β₂ v' + g²           [adam.6]
         θ ← θ − α' m' / (√v' + ε')                  [adam.7]

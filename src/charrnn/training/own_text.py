@@ -1,4 +1,4 @@
-"""The place of a run's own text: how a run remembers it, and finds it again after the run or its project has moved."""
+"""The place of a run's own text: how a run records it, and finds it again after the run or its project has moved."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def open_own_text(
 ) -> tuple[Corpus, str, list[str]]:
     """A run's text, as `open_corpus` returns it, and its sources: the first place where it is, by its SHA-256.
 
-    Where no text has that SHA-256, the first text that was found.
+    If no text has that SHA-256, the first text that was found.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def _is_there(source: str) -> bool:
 
 
 def training_documents(model: LanguageModel, run: Path) -> frozenset[str] | None:
-    """The documents that a run's model was trained on; None where they cannot be found again."""
+    """The documents that a run's model was trained on; None if they cannot be found again."""
     sha256, settings = model.provenance.get("text_sha256"), model.provenance.get("settings", {})
     if not run.is_dir() or not settings.get("documents"):
         return None

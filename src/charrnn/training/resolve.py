@@ -1,6 +1,6 @@
-"""The settings of a run: the user's choices, over the recipe, over what suits the length of the text.
+"""The settings of a run: the user's choices override the recipe, and the recipe what suits the length of the text.
 
-A resumed run keeps its settings, but for a few.
+A resumed run keeps its settings, except for a few.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def resolve(
     recipe : str, optional
         The name of a recipe, or its file; by default the recipe that fits what is chosen.
     start : mapping, optional
-        The settings of a run that starts from a model, with those that are chosen: they take the place of a recipe.
+        The settings of a run that starts from a model, with those that are chosen: they replace a recipe.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def resumed_config(config: TrainConfig, changes: Mapping[str, Any]) -> TrainConf
     Raises
     ------
     ConfigError
-        A change that would make it another run.
+        A change of a setting that the run keeps.
     """
     new = make_config(changes, config)
     after = new.as_dict()

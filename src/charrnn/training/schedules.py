@@ -36,7 +36,7 @@ REGISTRIES["schedule"] = SCHEDULES
 def learning_rate_at(base: float, schedule: str, warmup_steps: int, step: int, progress: float) -> float:
     """The rate of a step (counted from 0): the schedule's, times a straight rise over the first warmup_steps.
 
-    The rise ends at the latest when a tenth of the budget is used up, so that short runs reach their rate, too.
+    The rise ends at the latest when a tenth of the budget is used up, so that short runs also reach their rate.
     """
     warmup = min(1.0, max((step + 1) / warmup_steps, progress / LONGEST_WARMUP)) if warmup_steps else 1.0
     return base * warmup * SCHEDULES[schedule](min(1.0, progress))

@@ -115,7 +115,7 @@ class Session:
         return "budget" if self.budget.progress(self.progress.step, self.progress.seconds) >= 1 else None
 
     def save_checkpoint(self) -> None:
-        """Save everything an exact resume needs; until an evaluation has chosen a model, save the latest one, too."""
+        """Save everything an exact resume needs; until an evaluation has chosen a model, also save the latest one."""
         self._saved_at = time.monotonic()
         if not np.isfinite(self.trainer.params.vector).all():
             raise DivergenceError(

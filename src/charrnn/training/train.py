@@ -56,23 +56,24 @@ def train(
     ----------
     text : str, path or sequence of them
         UTF-8 files, "-" for standard input, or the name of a library text; the bundled novel by default. Or a list of
-        20 strings and more, of which less than half are files: documents, each of which is read from a zero state; with
-        labels, a list of pairs (label, text).
+        documents, each read from a zero state: 20 strings or more, less than half of them files; with labels, pairs
+        (label, text).
     out : path, optional
         The run folder; `runs/TEXT-CELL` by default. An existing run is never overwritten.
     resume : path, optional
-        A run folder to resume. Only the budget and the settings of watching may change, and the learning rate be
-        lowered.
+        A run folder to resume. Only the settings in `charrnn.config.MAY_CHANGE` may change; the learning rate may only
+        be lowered.
     recipe : str or path, optional
-        A named recipe or a TOML file, which `settings` override. By default the recipe of the cell, if one is chosen,
-        else "quick", "good" or "best", by the minutes of the budget, and "plain-quick" and so on with `ngrams="none"`.
+        A named recipe or a TOML file, which `settings` override. By default the recipe of the chosen cell. If no cell
+        is chosen, "quick", "good" or "best", by the minutes of the budget, or "plain-quick" and so on with
+        `ngrams="none"`.
     callback : Callback, optional
         Receives progress; by default it is printed in lines on standard error.
     team : Team, optional
         The processes that share the work: see `charrnn.training.mpi.mpi_team`.
     **settings
-        `init_from` is a run folder or a model file to start from; its own settings stand in the place of a recipe. The
-        others are the fields of `charrnn.config.TrainConfig`, which are also the flags of `charrnn train`.
+        `init_from` is a run folder or a model file to start from; its settings replace a recipe. The others are the
+        fields of `charrnn.config.TrainConfig`, which are also the flags of `charrnn train`.
 
     Returns
     -------

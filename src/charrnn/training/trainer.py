@@ -68,7 +68,7 @@ class Trainer:
 
     @property
     def experts(self) -> Experts | None:
-        """The experts with the counts of the whole text: a trained model takes them along."""
+        """The experts with the counts of the whole text, which a trained model keeps."""
         return None if self.said is None else self.said.experts
 
     @np.errstate(over="ignore", invalid="ignore")  # an overflow shows in the loss or the norm, of this step or the next

@@ -1,4 +1,4 @@
-"""What a cell is given at each time step, and what it declares about itself.
+"""What a cell receives at each time step, and what it declares about itself.
 
 B batch_size, H hidden_size, G gates of the cell, S its states, K its saved arrays.
 """

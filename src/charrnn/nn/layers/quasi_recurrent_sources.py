@@ -60,7 +60,7 @@ class Source(ABC, Generic[W]):
         """Write a_k to gates; replace u (B, H), that of the step before the window, by that of its last step.
 
         Returns the stream x (T, B, H), a view. u_{t−1} is zero where fresh (T, B) says so; for the first step, the
-        caller sees to it.
+        caller sets it to zero.
         """
 
     @abstractmethod
@@ -144,7 +144,7 @@ class Tables(Source[TableWorkspace]):
 
     u_t depends on the character alone, and so does what it adds to a gate. Both halves of every product are therefore
     tabulated, once for each character of the vocabulary (or of the window, if that is shorter), and gathered;
-    gradients are summed by character, and the products of the way back are as small as the tables.
+    gradients are summed by character, and the products of the backward pass are as small as the tables.
     """
 
     def __init__(self, index: int, config: ModelConfig) -> None:

@@ -100,7 +100,7 @@ class Workspace:
             yield step
 
     def forget(self, t: int) -> None:
-        """On the way back, after step t: no gradient reaches the state before a boundary."""
+        """In the backward pass, after step t: no gradient reaches the state before a boundary."""
         if self.fresh is not None and (t == 0 or self.steps_read is not self.steps):
             self.d_states[t % 2][:, self.fresh[t]] = 0.0
 
@@ -113,8 +113,8 @@ def lanes(array: Array) -> Array:
 class RecurrentLayer:
     """A layer that runs a cell.
 
-    Array names and shapes are those of `torch.nn.RNN`, `LSTM` and `GRU`, except that one bias does where PyTorch's two
-    are only ever added (`bias_hh` exists just for cells that gate the hidden projection). Dropout acts on the inputs
+    Array names and shapes are those of `torch.nn.RNN`, `LSTM` and `GRU`, except that one bias replaces PyTorch's two
+    where these are only added (only cells that gate the hidden projection have `bias_hh`). Dropout acts on the inputs
     from the layer below.
     """
 
