@@ -23,6 +23,7 @@ STUDIES = sorted(path.parent for path in DOCS.glob("results/*/study.json"))
 WRITE = bool(os.environ.get("CHARRNN_WRITE_DOCS"))
 HOLE = re.compile(r"\{(?::([^}]*))?\}")
 NUMBER = r"(\d[\d.,]*(?:e[+-]\d+)?(?: %)?)"
+MACHINE = re.compile(r".+, \d+ cores(, restricted to AVX2)?; Python .+; charrnn \S+ \([0-9a-f]{7,}(-dirty)?\)")
 LONG = re.compile(r"(?<![\w.])\d+\.\d{3,}(?![\w.])")  # three decimals and more
 
 
@@ -83,9 +84,7 @@ def test_every_result_file_names_its_machine_and_commit() -> None:
     for path in FILES.iterdir():
         found = json.loads(path.read_text())
         for machine in (found["machine"], *found.get("measured", {}).values()):
-            assert re.fullmatch(
-                r".+, \d+ cores(, restricted to AVX2)?; Python .+; charrnn \S+ \([0-9a-f]{7,}(-dirty)?\)", machine
-            ), path.name
+            assert MACHINE.fullmatch(machine), path.name
 
 
 # Completeness: a number that no sentence covers has a reason.
