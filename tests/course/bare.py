@@ -1,9 +1,12 @@
-"""Run a source of the course, then its solution's checks, with modules absent that a browser lacks."""
+"""Run a source of the course, then its solution's checks, without what a browser lacks: modules, threads, processes."""
 
 from __future__ import annotations
 
 import importlib.util
+import os
+import subprocess
 import sys
+import threading
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from runpy import run_path
@@ -24,6 +27,16 @@ for loaded in [name for name in sys.modules if name.partition(".")[0] in ABSENT]
     del sys.modules[loaded]
 sys.meta_path.insert(0, Absent())
 sys.path.insert(0, str(Path.cwd()))
+
+
+def refused(*_: object, **__: object) -> None:
+    """What Pyodide does where a thread or a process is asked for."""
+    raise RuntimeError("not in a browser")
+
+
+threading.Thread.start = refused  # type: ignore[method-assign]
+subprocess.Popen.__init__ = refused  # type: ignore[method-assign]
+os.fork = refused  # type: ignore[assignment]
 
 import charrnn  # noqa: E402
 from charrnn.learning import isolation  # noqa: E402

@@ -10,8 +10,10 @@ from charrnn.language_model import LanguageModel
 from charrnn.nn.layers import LAYERS
 from charrnn.nn.model import CharModel
 from charrnn.scoring import evaluate_fresh_windows
+from charrnn.studies.closing import FEWEST, by_distance, closing_finding, pairs
 from charrnn.studies.jacobians import jacobian, memory
 from charrnn.studies.memory import CONTEXT, by_context
+from charrnn.studies.savings import REACH, cache_hits, saved, savings_finding, word_hits
 from charrnn.text.vocabulary import Vocabulary
 
 STEP = 1e-100
@@ -65,3 +67,46 @@ def test_the_loss_by_context_is_that_of_fresh_windows(cell: str) -> None:
     losses = by_context(LanguageModel(model, params, Vocabulary("abcdefghijk")), ids)
     assert len(losses) == CONTEXT
     assert losses.mean() == pytest.approx(evaluate_fresh_windows(model, params, ids, CONTEXT).nats_per_char)
+
+
+def test_pairs_close_inside_a_paragraph() -> None:
+    text = 'a (b [c] "d") e) "f\n\ng" h'
+    found = [(text[a], text[b], b - a) for a, b in pairs(text)]
+    assert found == [("[", "]", 2), ('"', '"', 2), ("(", ")", 10)]  # the quote of the last paragraph only opens
+
+
+def test_the_cost_of_closing_is_a_mean_by_distance() -> None:
+    closed = [(0, 5)] * FEWEST + [(0, 30)] * FEWEST + [(0, 200)] * (FEWEST - 1)
+    nats = np.zeros(300)
+    nats[5], nats[30], nats[200] = 0.5, 2.0, 9.0
+    found = by_distance(nats, closed)
+    assert found[[0, 2]].tolist() == [0.5, 2.0]
+    assert np.isnan(found[[1, 3, 4]]).all(), "too few pairs"
+    said = closing_finding({"rnn": found, "6-gram": found + 1}, closed)
+    assert "1–10 characters after the opening: rnn 0.50, 6-gram 1.50" in said
+    assert "21–40 characters after the opening: rnn 2.00, 6-gram 3.00" in said
+    assert "too few" in closing_finding({"rnn": np.full(5, np.nan)}, [])
+
+
+def test_a_cache_knows_what_it_has_read_and_how_far_back() -> None:
+    text = "the clock. " + "the clock! "
+    assert np.flatnonzero(cache_hits(text)).tolist() == [*range(16, 20)]  # after "the c" again; then "." is wrong
+    far = "abcdeX" + "." * (REACH + 1) + "abcde"
+    assert not cache_hits(far + "X")[-1]
+    assert cache_hits("abcdeX" + "." * 100 + "abcdeX")[-1]
+
+
+def test_a_word_list_knows_how_words_go_on_and_end() -> None:
+    train = "clock clock cloud clock"
+    hits = word_hits(train, "clock clown")
+    assert "".join("clock clown"[k] for k in np.flatnonzero(hits)) == "lock lo"  # "cloc" is likelier than "clou"
+    assert not word_hits(train, "zebra").any()
+
+
+def test_errors_are_saved_by_what_gives_more_than_half() -> None:
+    nats = np.array([0.1, 1.0, 2.0, 3.0, 0.2])
+    hits = {"a": np.array([True, True, False, False, True]), "b": np.array([False, True, True, False, False])}
+    found = saved(nats, hits)
+    assert found == pytest.approx({"errors": 0.6, "a": 1 / 3, "b": 2 / 3, "any of them": 2 / 3})
+    said = savings_finding({"rnn": found})
+    assert "rnn: 60% of the characters are errors; a would save 33% of them, b 67%, any of them 67%." in said

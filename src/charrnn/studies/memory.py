@@ -13,12 +13,15 @@ from charrnn.ngrams import NGram
 from charrnn.nn.layers import LAYERS
 from charrnn.randomness import stream
 from charrnn.reports import Captioned
+from charrnn.scoring.evaluation import surprises
 from charrnn.studies.cells import BATCH_SIZE, RNN_SIZE, parameters, size_for
+from charrnn.studies.closing import by_distance, closing_finding, draw_closing, names, pairs
 from charrnn.studies.findings import beside_ngram, listed, ranked
 from charrnn.studies.jacobians import memory
 from charrnn.studies.job import Job
 from charrnn.studies.lab import Lab, Report, Study
 from charrnn.studies.measures import Result, tabulate
+from charrnn.studies.savings import HALF, cache_hits, draw_savings, saved, savings_finding, word_hits
 from charrnn.threads import blas_threads
 
 LAGS = (1, 2, 4, 7, 10, 15, 20, 30, 45)
@@ -51,7 +54,17 @@ def run(lab: Lab) -> Report:
     def ngram(order: int) -> NGram:
         return NGram(lab.splits["train"], vocab_size, order, documents=lab.corpus.vocabulary.documents)
 
-    ngrams = {order: float(ngram(order).nats(val)[1:].mean()) for order in ORDERS}
+    counted = {order: ngram(order).nats(val) for order in ORDERS}
+    ngrams = {order: float(nats[1:].mean()) for order, nats in counted.items()}
+    best = min(ngrams, key=lambda order: ngrams[order])
+    nats = {cell: [_nats(model, val) for model in models[cell]] for cell in LAYERS}
+    closed = list(pairs(lab.val_text))
+    closing = {cell: np.mean([by_distance(x, closed) for x in of_cell], axis=0) for cell, of_cell in nats.items()}
+    closing[f"{best}-gram"] = by_distance(counted[best], closed)
+    savers = {f"a {best}-gram": counted[best] < HALF, "a cache": cache_hits(lab.val_text),
+              "a word list": word_hits(lab.train_text, lab.val_text)}  # fmt: skip
+    savings = {cell: _average([saved(x[1:], {name: hits[1:] for name, hits in savers.items()}) for x in of_cell])
+               for cell, of_cell in nats.items()}  # fmt: skip
     rows, columns = tabulate(
         groups,
         {cell: {"label": f"{cell}, hidden size {size}", "parameters": groups[cell][0]["parameters"]}
@@ -64,13 +77,26 @@ def run(lab: Lab) -> Report:
             row |= {f"gradient_{when}_lag_{lag}": float(_mean(of_cell)[k]) for k, lag in enumerate(lags)}
         row |= {f"loss_with_{n}_characters": float(context[cell][n - 1]) for n in (1, 2, 5, 10, 20, 40)
                 if n <= len(context[cell])}  # fmt: skip
+        row |= {f"closing_{name}": float(x) for name, x in zip(names(), closing[cell], strict=True) if np.isfinite(x)}
+        row |= {"errors" if name == "errors" else f"errors saved by {name}": share
+                for name, share in savings[cell].items()}  # fmt: skip
     columns |= {f"gradient_before_lag_{far}": f"gradient at lag {far}, untrained",
                 f"gradient_after_lag_{far}": "trained"}  # fmt: skip
     return Report(
         [*rows.values(), *lab.baselines()],
         columns,
-        [*_findings(norms, context, ngrams, lags, far), beside_ngram(lab, rows.values())],
-        {"gradients": _gradients(norms, lags), "context": _contexts(context, ngrams)},
+        [
+            *_findings(norms, context, ngrams, lags, far),
+            closing_finding(closing, closed),
+            savings_finding(savings),
+            beside_ngram(lab, rows.values()),
+        ],
+        {
+            "gradients": _gradients(norms, lags),
+            "context": _contexts(context, ngrams),
+            "closing": draw_closing(closing),
+            "savings": draw_savings(savings),
+        },
     )
 
 
@@ -85,6 +111,15 @@ def _norms(
         before.append(memory(network, fresh, val, places, lags))
         after.append(memory(network, model.params, val, places, lags))
     return np.array(before), np.array(after)
+
+
+def _nats(model: LanguageModel, ids: Array) -> Array:
+    """The loss at each character of a text, (N,), the state carried through it; 0 at the first."""
+    return np.concatenate([[0.0], *surprises(model.network, model.params, ids)])
+
+
+def _average(found: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {name: float(np.mean([f[name] for f in found])) for name in found[0]}
 
 
 def by_context(model: LanguageModel, ids: Array) -> Array:
