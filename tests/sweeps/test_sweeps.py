@@ -24,6 +24,8 @@ from charrnn.sweeps import sweep
 from charrnn.sweeps.callback import LineSweepCallback, SweepCallback
 from charrnn.sweeps.folder import FINISHED, SweepFolder
 from charrnn.sweeps.trial import run_trial
+from charrnn.training.callback import Callback
+from charrnn.training.train import train
 from tests.cli.conftest import Run, charrnn  # noqa: F401  (a fixture)
 from tests.sweeps.conftest import SETTINGS, TEXT, as_toml, command, rows
 
@@ -72,6 +74,28 @@ def test_how_many_run_at_a_time_does_not_matter_nor_does_an_interruption_between
     assert len(rows(tmp_path / "three")) == 10
     assert rows(tmp_path / "one") == rows(tmp_path / "three")
     assert lines.getvalue().count("nats (") == 10
+
+
+def test_every_run_of_a_sweep_starts_from_the_model(small: dict[str, Any], text: Path, tmp_path: Path) -> None:
+    parent = train(text, out=tmp_path / "parent", callback=Callback(), hidden_size=6, **SETTINGS)
+    (tmp_path / "new.txt").write_text("Ça va? The clock struck one.\n" * 30)
+    small |= {"text": str(tmp_path / "new.txt"), "seeds": [0, 1]}
+    small["settings"] = {"init_from": str(parent.path), "steps": 12, "eval_every": 6}
+    small["search"] = {"learning_rate": [0.003, 0.03], "mix_old": [0.0, 0.5]}
+    done = sweep(small, out=tmp_path / "out", jobs=1, callback=QUIET)
+    assert [record["state"] for record in done.records] == ["finished"] * 8
+    model = load(tmp_path / "out" / "best")
+    assert model.network.config.hidden_size == 6
+    assert "Ç" in model.vocabulary.characters
+    assert model.provenance["parents"][0]["name"] == "parent"
+    alone = train(
+        tmp_path / "new.txt", out=tmp_path / "alone", callback=Callback(), seed=1, workers=1,
+        **{**small["settings"], "learning_rate": 0.003, "mix_old": 0.5},
+    )  # fmt: skip
+    settings = {"learning_rate": 0.003, "mix_old": 0.5}
+    (same,) = [r for r in done.records if r["seed"] == 1 and settings.items() <= r["settings"].items()]
+    assert alone.val is not None
+    assert same["val_nats_per_char"] == alone.val.nats_per_char
 
 
 def test_settings_that_optuna_proposes_are_the_same_after_an_interruption(

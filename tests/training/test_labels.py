@@ -173,3 +173,21 @@ def test_a_list_has_its_labels_in_pairs_and_no_setting(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"label 'tsv' is for files; a list has labels as pairs \(label, text\)"):
         charrnn.train(["anna", "bert"] * 12, out=tmp_path / "run", label="tsv", steps=1)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_labelled_list_starts_from_a_model_without_labels(run: Path, model: LanguageModel, tmp_path: Path) -> None:
+    parent = charrnn.train([text for _, text in PAIRS], out=tmp_path / "parent", **SMALL)
+    few = [(label, text + "!") for label, text in PAIRS[::5] + PAIRS[1::5]]
+    settings = {"steps": 60, "learning_rate": 0.003, "eval_every": 10, "warmup_steps": 0, "callback": Callback()}
+    started = charrnn.train(few, out=tmp_path / "run", init_from=parent.path, **settings)
+    assert started.model.labels == ("high", "low")
+    assert started.model.vocabulary.characters == model.vocabulary.characters.replace("a", "!a")
+    assert started.best_step > 0
+    assert started.parent_val is not None
+    found = started.model.classify(["abab", "ccca"])
+    assert [each.label for each in found] == ["low", "high"]
+    parts = charrnn.train(few, out=tmp_path / "parts", init_from=parent.path, **{**settings, "steps": 20})
+    again = charrnn.train(resume=parts.path, steps=20, patience=0, callback=Callback())
+    assert np.array_equal(again.model.params.vector, parts.model.params.vector)
+    with pytest.raises(ConfigError, match="is a model of labelled documents, whose symbols stand for other labels"):
+        charrnn.train(few, out=tmp_path / "no", init_from=run, **settings)

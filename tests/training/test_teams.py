@@ -108,6 +108,33 @@ def test_a_run_of_three_resumes_with_two_and_with_one(team_runs: Path, tmp_path:
 
 
 @needs_mpi
+def test_a_run_that_starts_from_a_model_is_the_same_with_two(tmp_path: Path) -> None:
+    """With characters that are new, a frozen layer, and both texts in each batch."""
+    (tmp_path / "old.txt").write_text("The clock struck one, and the cat ran down.\n" * 40)
+    (tmp_path / "new.txt").write_text("WHERE TO? – ASKED ZOË; 4711 OR 42? – THERE, AND BACK!\n" * 40)
+    parent = subprocess.run(
+        [
+            *CLI,
+            "train",
+            tmp_path / "old.txt",
+            "--out",
+            tmp_path / "parent",
+            *flags(dtype="float64", steps=20),
+            "--quiet",
+        ]
+    )
+    assert parent.returncode == 0
+    start_from = flags(dtype="float64", steps=30, init_from=tmp_path / "parent", freeze_layers=1, mix_old=0.4)
+    for processes in (1, 2):
+        out = tmp_path / f"{processes}"
+        done = mpiexec(processes, *CLI, "train", tmp_path / "new.txt", "--out", out, *start_from, "--quiet")
+        assert done.returncode == 0, done.stderr
+    one, two = figures(tmp_path / "1"), figures(tmp_path / "2")
+    assert one[-1]["train_loss"] < 0.9 * one[0]["train_loss"]
+    assert largest_difference(one, two) < 1e-12
+
+
+@needs_mpi
 def test_a_killed_process_takes_the_job_down_and_the_checkpoint_is_whole(team_runs: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     job = start(

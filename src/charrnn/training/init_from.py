@@ -83,8 +83,11 @@ class Parent(NamedTuple):
         RunError
             The model's own settings are not those of a run.
         """
-        if chosen.get("label") is not None or self.model.provenance.get("labels"):
-            raise ConfigError("--init-from does not work with labelled documents: leave it out")
+        if self.model.labels:
+            raise ConfigError(
+                f"'{self.path}' is a model of labelled documents, whose symbols stand for other labels in another "
+                "list: leave out --init-from, or start from a model without labels"
+            )
         network, known = self.model.network.config, known_settings()
         names = self.model.experts.names if self.model.experts else ()
         ngrams = next((name for name, choice in EXPERTS.items() if choice.chains == tuple(names)), "none")
@@ -209,7 +212,10 @@ class Parent(NamedTuple):
         """What to say of the start."""
         new = self.new(corpus.vocabulary)
         words = f"starts from {self.path}: {self.model!r}; "
+        labels = len(corpus.vocabulary.label_ids)
+        new = new[: len(new) - labels]  # labels are the last, and all new
         words += f"{len(new)} new characters" + (f": {new[:40]!r}" if new else "")
+        words += f"; {labels} labels" if labels else ""
         counts = ["the counts of that model stay behind: this run counts its own text"] if self.model.experts else []
         return [words, *counts]
 
