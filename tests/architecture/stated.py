@@ -183,6 +183,16 @@ def release(found: Any) -> Iterator[Sentence]:
     assert [minor for _, minor in pythons] == list(range(pythons[0][1], pythons[-1][1] + 1))  # none is left out
 
 
+# benchmarks/quantising.py
+
+
+@of("quantising.json")
+def quantising(found: Any) -> Iterator[Sentence]:
+    for row in found["rows"]:
+        numbers = row["as_trained"], row["int8"], f"{row['int8'] - row['as_trained']:+.4f}"
+        yield "docs/export.md", f"| {row['text']} | {row['network']} | {{:.4f}} | {{:.4f}} | {{}} |", numbers
+
+
 # What pages state with three decimals or more and no file keeps: a page, or a section of it, and why.
 WITHOUT_A_FILE = {
     "benchmarks/README.md": "one line of a script that is not run again, with its machine and commit",
