@@ -25,7 +25,7 @@ from charrnn.settings import nearest
 
 Result = tuple[Diagnosis, Layout, dict[str, Found]]
 SECONDS = 10.0
-LONGEST = 1.5  # seconds for generated mistakes in a layout
+LONGEST = 1.5  # seconds of computing for generated mistakes in a layout
 SHALLOW = 8  # layouts in which single mistakes are tried
 DEEP = 2  # layouts in which generated mistakes and pairs are tried
 
@@ -115,7 +115,7 @@ def _check_task(program: Program, task: Task, like: str | None, seconds: float) 
     if best.unexplained:
         deeper = []
         for _, layout, found in results[:DEEP]:
-            deeper.append((diagnose(layout, found, time.monotonic() + LONGEST), layout, found))
+            deeper.append((diagnose(layout, found, time.process_time() + LONGEST), layout, found))
             if not deeper[-1][0].unexplained:
                 break
         best, layout, found = min(deeper, key=lambda r: r[0].cost)
