@@ -16,6 +16,7 @@ from charrnn.cli import commands
 ROOT = Path(__file__).parents[2]
 EXTENSIONS = ROOT / "docs" / "_ext"
 latex = runpy.run_path(str(EXTENSIONS / "notation.py"))["latex"]
+broken_links = runpy.run_path(str(EXTENSIONS / "check_links.py"))["broken"]
 REFERENCE = runpy.run_path(str(EXTENSIONS / "reference.py"))
 LABELLED = re.compile(r"^    (.*\S)\s+\[[a-z]+\.\d+\]", re.MULTILINE)
 
@@ -117,3 +118,16 @@ def test_every_public_name_has_an_entry() -> None:
         assert f":: charrnn.{name}\n" in pages["charrnn"], name
     assert ":: per_char\n      :type: Array\n" in pages["charrnn.scoring"]
     assert "nats" in pages["charrnn.scoring"].partition(":: per_char\n")[2][:200]
+
+
+def test_a_link_of_the_site_that_leads_nowhere_is_found(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "page.html").write_text(
+        '<a href="../b.html#here">1</a> <a href="../b.html#there">2</a> <a href="gone.html">3</a> <p id="top">'
+        '<a href="#top">4</a> <a href="#bottom">5</a> <img src="../_static/p.png?v=1"> <a href="https://example.org/x">6</a>'
+    )
+    (tmp_path / "b.html").write_text('<h1 id="here">b</h1> <a href="a/page.html#top">back</a>')
+    (tmp_path / "_static").mkdir()
+    (tmp_path / "_static" / "p.png").touch()
+    found = [link.partition(": ")[2] for link in broken_links(tmp_path)]
+    assert found == ["#bottom", "../b.html#there", "gone.html"]
