@@ -193,6 +193,45 @@ def quantising(found: Any) -> Iterator[Sentence]:
         yield "docs/export.md", f"| {row['text']} | {row['network']} | {{:.4f}} | {{:.4f}} | {{}} |", numbers
 
 
+# benchmarks/fine_tuning.py
+
+
+@of("fine-tuning.json")
+def fine_tuning(found: Any) -> Iterator[Sentence]:
+    page, of_names, of_prose = "docs/fine-tuning.md", *found["runs"].values()
+    rows = {
+        "from scratch, no counts": "scratch, no counts", "from scratch, counts": "scratch, counts",
+        "from a parent without counts": "parent, no counts",
+        "the same, `--mix-old 0.5`": "parent, no counts, mix-old 0.5",
+        "**from a parent without counts, `--ngrams auto`**": "parent without counts, own counts",
+        "from a parent with counts": "parent with counts, own counts",
+    }  # fmt: skip
+    for row, way in rows.items():
+        cell = "**{:.3f}** ({:.3f} to {:.3f})" if row.startswith("**") else "{:.3f} ({:.3f} to {:.3f})"
+        numbers = [
+            text[way][f"val_{which}"] for text in (of_names, of_prose) for which in ("mean", "lowest", "highest")
+        ]
+        yield page, f"| {row} | {cell} | {cell} |", tuple(numbers)
+
+    old = of_names["parent with counts, mix-old 0.1"]
+    row = "| the same, `--mix-old 0.1` | {:.3f} ({:.3f} to {:.3f}) | not measured |"
+    yield page, row, (old["val_mean"], old["val_lowest"], old["val_highest"])
+
+    def means(name: str, *ways: str) -> tuple[float, ...]:
+        return tuple(text[way][name] for text in (of_names, of_prose) for way in ways)
+
+    sentence = (
+        "the losses are {:.3f} without counts and {:.3f} with them on the surnames, {:.3f} and {:.3f} on nietzsche"
+    )
+    yield page, sentence, means("val_as_typed_mean", "scratch, no counts", "scratch, counts")
+    yield page, "| before | {:.3f} | {:.3f} |", means("parent_val_before", "parent, no counts")
+    for row, way in {
+        "no counts": "parent, no counts", "`--mix-old 0.5`": "parent, no counts, mix-old 0.5",
+        "`--ngrams auto`": "parent without counts, own counts",
+    }.items():  # fmt: skip
+        yield page, f"| after, {row} | {{:.3f}} | {{:.3f}} |", means("parent_val_after_mean", way)
+
+
 # What pages state with three decimals or more and no file keeps: a page, or a section of it, and why.
 WITHOUT_A_FILE = {
     "benchmarks/README.md": "one line of a script that is not run again, with its machine and commit",
