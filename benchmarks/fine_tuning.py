@@ -61,7 +61,9 @@ def main() -> None:
                     found[example][name].append(measured(text, out, {**settings, **own, **start, "seed": seed}))
                 print(f"{example}: {name}: {summary(found[example][name])}", flush=True)
     if arguments.json:
-        arguments.json.write_text(json.dumps({"machine": machine.describe(), "runs": found}, indent=1) + "\n")
+        runs = {example: {way: figures(of_way) for way, of_way in ways.items()} for example, ways in found.items()}
+        about = {"machine": machine.describe(), "seeds": arguments.seeds, "split": "val", "unit": "nats per symbol"}
+        arguments.json.write_text(json.dumps({**about, "runs": runs}, indent=1) + "\n")
 
 
 def make_examples(folder: Path, arguments: argparse.Namespace) -> dict[str, tuple[Path, str, dict[str, Any]]]:
@@ -100,16 +102,24 @@ def measured(text: Path, out: Path, settings: Mapping[str, Any]) -> dict[str, fl
     return {name: round(value, 4) for name, value in result.items()}
 
 
-def summary(runs: list[dict[str, float]]) -> str:
-    mean = {name: float(np.mean([run[name] for run in runs])) for name in runs[0]}
-    low, high = min(run["val"] for run in runs), max(run["val"] for run in runs)
-    words = f"validation {mean['val']:.3f} ({low:.3f} to {high:.3f}) nats per symbol"
-    words += f", as typed {mean['val_as_typed']:.3f}" if "val_as_typed" in mean else ""
+def figures(runs: list[dict[str, float]]) -> dict[str, float]:
+    """What the runs of some seeds have in common, and the range of their losses."""
+    mean = {name: round(float(np.mean([run[name] for run in runs])), 3) for name in runs[0]}
+    found = {
+        "val_mean": mean["val"],
+        "val_lowest": round(min(run["val"] for run in runs), 3),
+        "val_highest": round(max(run["val"] for run in runs), 3),
+        "most_cpu_seconds": round(max(run["cpu_seconds"] for run in runs)),
+    }
+    if "val_as_typed" in mean:
+        found["val_as_typed_mean"] = mean["val_as_typed"]
     if "parent_val_after" in mean:
-        words += (
-            f"; parent's validation split {mean['parent_val_before']:.3f} before, {mean['parent_val_after']:.3f} after"
-        )
-    return f"{words}; at most {max(run['cpu_seconds'] for run in runs):.0f} CPU s"
+        found |= {"parent_val_before": mean["parent_val_before"], "parent_val_after_mean": mean["parent_val_after"]}
+    return found
+
+
+def summary(runs: list[dict[str, float]]) -> str:
+    return ", ".join(f"{name} {value:g}" for name, value in figures(runs).items())
 
 
 if __name__ == "__main__":
