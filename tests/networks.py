@@ -48,6 +48,7 @@ def roots(ws: ModelWorkspace) -> list[Any]:
 
 
 def float_arrays(ws: ModelWorkspace) -> list[np.ndarray]:
-    """Every floating-point buffer of a workspace, constants aside."""
-    values = [value for root in roots(ws) for part in parts(root) for value in vars(part).values()]
+    """Every floating-point buffer of a workspace; constants aside, and the surprises, which are always double."""
+    named = [pair for root in roots(ws) for part in parts(root) for pair in vars(part).items()]
+    values = [value for name, value in named if name != "nats"]
     return [a for a in values if isinstance(a, np.ndarray) and a.dtype.kind in "fc" and a.flags.writeable]

@@ -102,7 +102,7 @@ PLANTED = [
     # lines that the catalogue does not have, found in the source of the reference
     Planted("lstm_blog", "di = dC * C_bar_s[t]", "di = dC * C_s[t]", "wrong-operand", "lstm.6"),
     Planted("gru_class", "dz = dh * (hp - n) * z", "dz = dh * (hp + n) * z", "wrong-sign", "gru.4"),
-    Planted("gru_class", "drh = dn @ p['Whn'].T", "drh = dn @ p['Whn']", "not-transposed", "gru.7"),
+    Planted("gru_class", 'drh = dn @ p["Whn"].T', 'drh = dn @ p["Whn"]', "not-transposed", "gru.7"),
     Planted("lstm_gates", "dc_next = dc * f\n", "dc_next = dc * f + dc_next\n", "accumulated", "lstm.7"),
     Planted("lstm_gates", "dc * i * (1 - g * g)", "dc * i * (1 - g)", "term-missing", "lstm.8"),
     Planted("cs231n_modules", "dh[:, t] + dprev_h", "dh[:, -1] + dprev_h", "wrong-step", "rnn.4", "rnn_backward"),
