@@ -67,11 +67,24 @@ def steps(found: Any) -> Iterator[Sentence]:
             if cell == "qrnn"
             else f"{products(cell, hidden_size, seq_len, batch_size) / step['ms'] / 1e6 / peak:.0%}"
         )
-        for peer, decimals in (("NumPy", 2), ("PyTorch", 2), ("textbook", 1)):
-            ratio = step.get(f"{peer} ÷ ours")
-            cells.append(f"{ratio['median']:.{decimals}f}" if ratio else "")
+        cells += ratios_of(step)
         row = "".join(" {} |" if cell else " |" for cell in cells)
         yield page, f"{name(*step['network'])} |{row}", tuple(cell for cell in cells if cell)
+
+
+def ratios_of(step: Any) -> list[str]:
+    """The ratio of each peer, or nothing."""
+    peers = {"NumPy": 2, "PyTorch": 2, "JAX": 2, "textbook": 1}
+    found = {peer: step.get(f"{peer} ÷ ours") for peer in peers}
+    return [f"{found[peer]['median']:.{decimals}f}" if found[peer] else "" for peer, decimals in peers.items()]
+
+
+@of("step-avx2.json")
+def steps_avx2(found: Any) -> Iterator[Sentence]:
+    for step in found["steps"]:
+        cells = [milliseconds(step["ms"]), *ratios_of(step)]
+        row = "".join(" {} |" if cell else " |" for cell in cells)
+        yield "docs/performance.md", f"| AVX2, {name(*step['network'])} |{row}", tuple(cell for cell in cells if cell)
 
 
 # benchmarks/workers.py
