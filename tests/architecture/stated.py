@@ -245,6 +245,23 @@ def fine_tuning(found: Any) -> Iterator[Sentence]:
         yield page, f"| after, {row} | {{:.3f}} | {{:.3f}} |", means("parent_val_after_mean", way)
 
 
+# benchmarks/writing.py
+
+
+@of("writing.json")
+def writing(found: Any) -> Iterator[Sentence]:
+    for text, by_counts in found["texts"].items():
+        name = "The Clockmaker's Cup" if text == "clockmakers-cup" else text.removesuffix(".txt")
+        without, with_counts = (by_counts[counts]["temperatures"] for counts in ("none", "auto"))
+        for temperature, before in without.items():
+            after = with_counts[temperature]
+            row = f"| {name} | {temperature} | {{:.1%}} → {{:.1%}} | {{:.1%}} → {{:.1%}} | {{}} → {{}} |"
+            numbers = [
+                each[what] for what in ("real_words", "windows_copied", "longest_copy") for each in (before, after)
+            ]
+            yield "docs/ngrams.md", row, tuple(numbers)
+
+
 # What pages state with three decimals or more and no file keeps: a page, or a section of it, and why.
 WITHOUT_A_FILE = {
     "benchmarks/README.md": "one line of a script that is not run again, with its machine and commit",
