@@ -322,12 +322,13 @@ def steps(model: CharModel, fresh_workspace: bool) -> list[Array]:
     for k in range(5):
         ws = model.workspace(T, B) if fresh_workspace else ws
         inputs, targets = rng.integers(0, 9, (2, T, B))
+        if k % 2:  # what else the workspace is used for changes nothing: other parameters, steps that begin anew
+            model.forward(params.zeros_like(), inputs, state, ws, fresh=rng.random((T, B)) < 0.3)
         loss, state = model.loss_and_grads(params, inputs, targets, state, ws, grads)
         found += [np.array(loss), state, grads.vector.copy(), model.initial_state_grad(ws)]
         if k == 2:  # other arrays
             params, grads = params.astype(np.float32), params.zeros_like()
         params.vector -= 0.3 * grads.vector
-        model.forward(params, inputs, state, ws)  # what else the workspace is used for changes nothing
     assert fresh_workspace or (ws.repeated is not None) == can_be_repeated(model)
     return found
 
@@ -356,6 +357,8 @@ def test_a_repeated_step_refuses_ids_that_are_not_there_and_other_shapes() -> No
     for inputs, targets in ((ids + 9, ids), (ids, ids - 1)):
         with pytest.raises(IndexError, match="ids must be from 0 to 8"):
             model.loss_and_grads(params, inputs, targets, state, ws, grads)
+    with pytest.raises(ValueError, match="for 0 experts, not an array"):
+        model.loss_and_grads(params, ids, ids, state, ws, grads, log_q=np.zeros((1, 7, 3, 9), np.float32))
     with pytest.raises(ValueError, match="could not broadcast"):
         model.loss_and_grads(params, ids[:6], ids[:6], state, ws, grads)
 

@@ -6,6 +6,7 @@ text at the same time, and no use disturbs another.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -130,6 +131,7 @@ class CharModel:
         if self.config.documents:
             begins = inputs == BOUNDARY_ID
             fresh = begins if fresh is None else begins | fresh
+        ws.repeated = None  # its calls would find what this pass leaves in the workspace
         x = inputs
         for k, (layer, w) in enumerate(zip(self.layers, ws.layers, strict=True)):
             x = layer.forward(params, x, state[k], w, dropout_rng, fresh)
@@ -187,34 +189,19 @@ class CharModel:
         state : (L, S, B, H) array
             The state after the window, a copy.
         """
-        if dropout_rng is not None or fresh is not None or not can_be_repeated(self):
-            return self._loss_and_grads(params, inputs, targets, state, ws, grads, dropout_rng, log_q, fresh)
-        if ws.repeated is None or not ws.repeated.fits(params, grads, inputs, targets, state):
-            with recorded() as calls:
-                result = self._loss_and_grads(params, inputs, targets, state, ws, grads, None, log_q, None)
+        plain = dropout_rng is None and log_q is None and fresh is None and can_be_repeated(self)
+        if plain and ws.repeated is not None and ws.repeated.fits(params, grads, inputs, targets, state):
+            return ws.repeated(inputs, targets, state)
+        with recorded() if plain else nullcontext() as calls:
+            nats, final_state = self.nats(params, inputs, targets, state, ws, dropout_rng, log_q, fresh)
+            d_outputs: Array | None = self.readout.backward(params, targets, ws.readout, grads)
+            for k, layer in reversed(list(enumerate(self.layers))):
+                assert d_outputs is not None
+                if k == 0 and self.experts and ws.experts:
+                    self.experts.backward(d_outputs, ws.experts, grads)
+                d_outputs = layer.backward(params, d_outputs, ws.layers[k], grads)
+        if calls is not None:
             ws.repeated = RepeatedStep(self, params, grads, ws, calls)
-            return result
-        return ws.repeated(inputs, targets, state)
-
-    def _loss_and_grads(
-        self,
-        params: Parameters,
-        inputs: Array,
-        targets: Array,
-        state: Array,
-        ws: ModelWorkspace,
-        grads: Parameters,
-        dropout_rng: Uniform | None,
-        log_q: Array | None,
-        fresh: Array | None,
-    ) -> tuple[float, Array]:
-        nats, final_state = self.nats(params, inputs, targets, state, ws, dropout_rng, log_q, fresh)
-        d_outputs: Array | None = self.readout.backward(params, targets, ws.readout, grads)
-        for k, layer in reversed(list(enumerate(self.layers))):
-            assert d_outputs is not None
-            if k == 0 and self.experts and ws.experts:
-                self.experts.backward(d_outputs, ws.experts, grads)
-            d_outputs = layer.backward(params, d_outputs, ws.layers[k], grads)
         return nats.mean().item(), final_state
 
     def initial_state_grad(self, ws: ModelWorkspace) -> Array:
