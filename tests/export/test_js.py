@@ -14,7 +14,7 @@ import pytest
 
 import charrnn
 from charrnn.errors import ConfigError
-from charrnn.export import export, js
+from charrnn.export import FORMATS, export, js
 from charrnn.export.js import base85
 from charrnn.generation.sample import uniforms
 from charrnn.language_model import LanguageModel
@@ -283,7 +283,7 @@ def test_the_module_stays_small_and_has_no_dependency() -> None:
         assert all(line.split('"')[1].startswith("./") for line in text.splitlines() if line.startswith("import"))
 
 
-def test_a_cell_that_the_module_does_not_know_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cell_that_the_module_does_not_know_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     source = (Path(js.__file__).parent / "module" / "network.js").read_text("utf-8")
     known = re.search(r"^const LAYERS = \{(.*)\};$", source, re.MULTILINE)
     assert known is not None
@@ -291,3 +291,6 @@ def test_a_cell_that_the_module_does_not_know_is_refused(monkeypatch: pytest.Mon
     monkeypatch.setattr(js, "CELLS", ("lstm",))
     with pytest.raises(ConfigError, match="cell 'rnn' is not known to the module in JavaScript, which has lstm"):
         js.check_cell(make_model("rnn", 1))
+    for to in ("js", "html"):
+        with pytest.raises(ConfigError, match="cell 'rnn' is not known to the module in JavaScript, which has lstm"):
+            FORMATS[to].check(tmp_path / "new", make_model("rnn", 1))

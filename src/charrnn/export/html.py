@@ -10,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 
 from charrnn.export.contents import Contents
-from charrnn.export.js import MODULE, packed
+from charrnn.export.js import MODULE, check_cell, packed
 from charrnn.language_model import LanguageModel
 from charrnn.runs.files import write_atomic
 
@@ -20,7 +20,8 @@ MODULES = ("randomness.js", "inflate.js", "network.js", "generation.js", "chains
 
 
 def check(out: Path, model: LanguageModel) -> None:
-    """Refuse nothing: every model can be written."""
+    """Refuse a cell that the module lacks."""
+    check_cell(model)
 
 
 def write(out: Path, contents: Contents) -> list[Path]:
