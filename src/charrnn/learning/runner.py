@@ -146,8 +146,9 @@ def the_object(value: dict[str, Any], arrays: dict[str, Any], done: list[Any], m
             if isinstance(vars(made).get(name, 0), (int, np.integer)):
                 setattr(made, name, size)
         for name, given in value["parameters"].items():
-            if not bound(made, name, revived(given, arrays, done, module)):
-                setattr(made, name, revived(given, arrays, done, module))
+            array = revived(given, arrays, done, module)
+            if not bound(made, name, array):
+                setattr(made, name, array)
         module[MADE] = made
     return made
 

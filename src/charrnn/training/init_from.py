@@ -164,7 +164,7 @@ class Parent(NamedTuple):
         known = () if self.model.experts is None else tuple(self.model.experts.names)
         if names != known and known:
             raise ConfigError(
-                f"the model '{self.path}' has counts of {' and '.join(known) or 'nothing'}, but the script of this "
+                f"the model '{self.path}' has counts of {' and '.join(known)}, but the script of this "
                 f"text needs counts of {' and '.join(names) or 'nothing'}: train without --init-from"
             )
         own = self.model.vocabulary.characters

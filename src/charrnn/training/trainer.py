@@ -84,15 +84,15 @@ class Trainer:
         batch = self.team.share(self.batcher[step], progress)
         loss, state = self._loss_and_grads(batch)
         loss = self.team.reduce_(self.message, loss, self.share)
-        scaled = self._scaled
         if self.rates is not None:
             self.grads.vector[self.rates == 0] = 0.0
-        before = self.params.vector[scaled]
+            before = self.params.vector[self._scaled]
         grad_norm = clip_by_global_norm_(self.grads.vector, config.grad_clip)
         _refuse_divergence(step, loss, grad_norm)
         rate = learning_rate_at(config.learning_rate, config.schedule, config.warmup_steps, step, progress)
         self.optimizer.step(self.params.vector, self.grads.vector, rate)
         if self.rates is not None:  # afterwards, since weight decay moves what no gradient does
+            scaled = self._scaled
             self.params.vector[scaled] = before + self.rates[scaled] * (self.params.vector[scaled] - before)
         self.state, self.step_count = state, step + 1
         return StepRecord(step + 1, loss, grad_norm, rate)
@@ -106,8 +106,9 @@ class Trainer:
 
     @cached_property
     def _scaled(self) -> Array:
-        """Where the rates are not 1, once they are set; nowhere if there are none."""
-        return np.flatnonzero(self.rates != 1) if self.rates is not None else np.empty(0, np.intp)
+        """Where the rates are not 1, once they are set."""
+        assert self.rates is not None
+        return np.flatnonzero(self.rates != 1)
 
     def whole_state(self) -> Array:
         """The state of the whole team's lanes, (L, S, B, H)."""
