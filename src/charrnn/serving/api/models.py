@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from charrnn.language_model import LanguageModel
 from charrnn.serving.api.errors import characters_of
 from charrnn.serving.api.operations import Operation
-from charrnn.serving.http.errors import ApiError
 from charrnn.serving.models import Served
 from charrnn.serving.service import Service
 
@@ -45,19 +42,9 @@ def _described(served: Served) -> dict[str, Any]:
     return {"id": served.id, "object": "model", "created": served.created, "owned_by": "charrnn"}
 
 
-MOST_READINGS = 5_000_000  # characters of texts that are read once with each label
-
-
-def _check_labels(model: LanguageModel, texts: Sequence[str]) -> None:
-    """Raise ApiError 400 if the texts, read once with each label, are more than MOST_READINGS characters."""
-    if (characters := sum(map(len, texts)) * len(model.labels)) > MOST_READINGS:
-        message = f"text is read with each of {len(model.labels)} labels, {characters:,} characters in all"
-        raise ApiError(400, f"{message}: at most {MOST_READINGS:,} are accepted", "text", "too_long")
-
-
 def _score(served: Served, body: ScoreBody) -> dict[str, Any]:
     model = served.model
-    _check_labels(model, body.text)
+    body.check_labels(model)
     with characters_of("text"):
         known = model.vocabulary.decode(model.vocabulary.encode(body.text[0], body.on_unknown))
     result = model.score(known)
@@ -74,7 +61,7 @@ def _score(served: Served, body: ScoreBody) -> dict[str, Any]:
 
 def _scores(served: Served, body: ScoreBody) -> dict[str, Any]:
     model = served.model
-    _check_labels(model, body.text)
+    body.check_labels(model)
     for index, text in enumerate(body.text):
         with characters_of(f"text.{index}"):
             model.vocabulary.encode(text, body.on_unknown)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, PrivateAttr, create_model, model_validator
@@ -32,7 +32,8 @@ from charrnn.text.labels import LONGEST_LABEL, symbol
 
 MOST_LIKELY = 5  # the largest value of logprobs
 LARGEST_SEED = (1 << 63) - 1
-MOST_READINGS = 500_000  # characters of prompts that are read once with each label
+# Characters that are read once with each label: of prompts, and of texts to score.
+MOST_READ_OF_PROMPTS, MOST_READ_OF_TEXTS = 500_000, 5_000_000
 LOGPROBS_WEIGHT = 10  # a character with log-probabilities takes this many times the memory of one without
 UNSUPPORTED: dict[str, tuple[Any, ...]] = {  # fields of OpenAI and other servers: the values that change nothing
     "suffix": ("",), "presence_penalty": (0,), "frequency_penalty": (0,), "logit_bias": ({},),
@@ -120,9 +121,9 @@ class CompletionRequest(Body):
                 symbol(model.labels, self.label)
             except ConfigError as error:
                 raise ApiError(400, str(error), "label") from None
-        elif (characters := sum(map(len, self.prompt)) * len(model.labels)) > MOST_READINGS:
-            message = f"prompt is read with each of {len(model.labels)} labels, {characters:,} characters in all"
-            raise ApiError(400, f"{message}: name a label, or shorten it to {MOST_READINGS:,}", "prompt", "too_long")
+        else:
+            most = MOST_READ_OF_PROMPTS
+            check_readings("prompt", self.prompt, model, most, f"name a label, or shorten it to {most:,}")
 
     def prompts_in_vocabulary(self, model: LanguageModel) -> list[str]:
         """Return the prompts, without unknown characters if these are to be skipped."""
@@ -137,6 +138,13 @@ class TextBody(Body):
     model: str | None
     text: str
     on_unknown: str
+
+
+def check_readings(field: str, read: Sequence[str], model: LanguageModel, most: int, remedy: str) -> None:
+    """Raise ApiError 400 if the texts of a field, read once with each label, are more than `most` characters."""
+    if (characters := sum(map(len, read)) * len(model.labels)) > most:
+        message = f"{field} is read with each of {len(model.labels)} labels, {characters:,} characters in all"
+        raise ApiError(400, f"{message}: {remedy}", field, "too_long")
 
 
 class ScoreBody(Body):
@@ -157,6 +165,11 @@ class ScoreBody(Body):
     @property
     def is_list(self) -> bool:
         return self._is_list
+
+    def check_labels(self, model: LanguageModel) -> None:
+        """Raise ApiError 400 if a model with labels would have to read too much."""
+        most = MOST_READ_OF_TEXTS
+        check_readings("text", self.text, model, most, f"at most {most:,} are accepted")
 
     def check_size(self, limits: Limits) -> None:
         """Raise ApiError 400 if the texts are too long together."""
