@@ -37,7 +37,7 @@ Examples:
     "--dynamic-rate",
     type=float,
     help=f"The learning rate of --dynamic [default: {ALONE.learning_rate}; "
-    f"{WITH_EXPERTS.learning_rate} for a model with counts, of which with 0 only the mixture learns].",
+    f"{WITH_EXPERTS.learning_rate} for a model with counts]. With 0, only the mixture of such a model learns.",
 )
 @on_unknown_option
 @config_options({"workers": SETTINGS["workers"]})

@@ -1,4 +1,4 @@
-"""The counts of experts as compiled code reads them, which is made of them once."""
+"""The counts of experts in the form that compiled code reads. It is made once for each model."""
 
 from __future__ import annotations
 

@@ -93,7 +93,8 @@ def evaluate(
     dynamic : bool
         Also evaluate with parameters that learn from the text scored so far; the counts of experts also include it.
     dynamic_rate : float, optional
-        The learning rate of `dynamic`. With 0 the parameters stay, and of a model with counts the mixture alone learns.
+        The learning rate of `dynamic`. With 0 the parameters do not change; in a model with counts, only the mixture
+        learns.
     on_unknown : {"error", "skip"}
         What to do with characters that the model's vocabulary lacks.
     workers : int or "auto"

@@ -69,7 +69,7 @@ _plans: dict[int, Plan] = {}  # of the threads that record
 
 @contextmanager
 def recorded() -> Iterator[Plan]:
-    """The calls that this thread makes meanwhile. They can be made again while their arrays live where they are."""
+    """Record the calls that this thread makes. They can be made again as long as their arrays stay in place."""
     plan = _plans[threading.get_ident()] = []
     try:
         yield plan

@@ -1,7 +1,8 @@
 """A whole training step of a network of recurrent layers in one call from Python.
 
 For one worker, without dropout, experts or boundaries, each step makes the same calls with the same arrays: the first
-one records them, and the others make them again. In small batches, Python would otherwise take half of the time.
+one records them, and the others make them again. Without this, Python takes half of the time of a small batch. Any
+other pass through the workspace ends the recording: the calls would find what it leaves there.
 """
 
 from __future__ import annotations
