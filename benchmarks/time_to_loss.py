@@ -41,6 +41,7 @@ from charrnn.studies.mixing import fitted_weights, mixed_nats
 from charrnn.text.corpus import Corpus
 from charrnn.text.library import read_text
 from charrnn.training.dynamic import evaluate_dynamic
+from charrnn.training.in_context import evaluate_in_context
 from charrnn.training.trainer import new_trainer
 
 GROUPS = ["ours", "plain", "vanilla", "torch", "count"]
@@ -77,7 +78,7 @@ def train_ours(corpus: Corpus, recipe_name: str, seconds: float, seed: int) -> t
     params.vector[...] = best_params
     adapting = {"dynamic": evaluate_dynamic(model, params, val, experts=experts).nats_per_char}
     if experts is not None:
-        adapting["in-context"] = evaluate(model, params, val, in_context(experts, val)).nats_per_char
+        adapting["in-context"] = evaluate_in_context(model, params, val, experts).nats_per_char
     return points, adapting
 
 

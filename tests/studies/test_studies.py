@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 
 from charrnn.language_model import load
-from charrnn.ngrams import in_context
 from charrnn.nn.layers import LAYERS
-from charrnn.scoring import evaluate, longest_copy
+from charrnn.scoring import longest_copy
 from charrnn.studies import STUDIES
 from charrnn.studies.cells import parameters, size_for
 from charrnn.studies.job import Job, run_job
 from charrnn.studies.measures import distinct_ngrams, roughness, share_of_words, value_at, words
 from charrnn.text.corpus import Corpus
 from charrnn.text.reading import Reading
+from charrnn.training.in_context import evaluate_in_context
 from tests.cli.conftest import Run, charrnn  # noqa: F401  (a fixture)
 
 WORDS = "clock cat cup door lane shop wheel spring tide harbour bell key watch oak stair lamp"
@@ -112,7 +112,7 @@ def test_a_job_with_experts_measures_them_in_context_and_counts_the_time_of_coun
     result = run_job(job, corpus, splits, tmp_path / "model.safetensors")
     model = load(tmp_path / "model.safetensors")
     assert model.experts is not None
-    counting = evaluate(model.network, model.params, splits["val"], in_context(model.experts, splits["val"]))
+    counting = evaluate_in_context(model.network, model.params, splits["val"], model.experts)
     assert result["val_loss_in_context"] == pytest.approx(counting.nats_per_char, rel=1e-6)
     assert result["val_loss_in_context"] != result["val_loss"]
     assert result["points"][0]["cpu_seconds"] > 0

@@ -7,12 +7,13 @@ import pytest
 
 from charrnn.config import ModelConfig
 from charrnn.errors import DivergenceError
-from charrnn.ngrams import Experts, OnText, in_context
+from charrnn.ngrams import Experts, OnText
 from charrnn.nn.layers import LAYERS
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
 from charrnn.scoring import evaluate
 from charrnn.training.dynamic import ALONE, evaluate_dynamic
+from charrnn.training.in_context import SHARE_OF_TEXT, evaluate_in_context
 from charrnn.training.online_mixture import OnlineMixture
 
 WINDOW = ALONE.window
@@ -76,8 +77,10 @@ def test_every_character_has_a_share_that_nothing_about_it_decides(
             return 0.0
         if how.startswith("dynamic"):
             found = evaluate_dynamic(model, params, ids, 0.01, experts)
+        elif how == "in context":
+            found = evaluate_in_context(model, params, ids, experts)
         else:
-            found = evaluate(model, params, ids, (OnText if how == "static" else in_context)(experts, ids))
+            found = evaluate(model, params, ids, OnText(experts, ids))
         return found.nats_per_char * found.characters
 
     before = total(read)
@@ -90,16 +93,39 @@ def test_experts_that_count_what_was_read_learn_its_words(rng: np.random.Generat
     experts = Experts.count(["characters", "words"], CHARACTERS, rng.integers(0, 9, 2000))
     ids = np.tile(rng.integers(0, 9, 12), 30)
     static = evaluate(model, params, ids, OnText(experts, ids)).nats_per_char
-    counting = evaluate(model, params, ids, in_context(experts, ids)).nats_per_char
+    counting = evaluate_in_context(model, params, ids, experts).nats_per_char
     dynamic = evaluate_dynamic(model, params, ids, experts=experts).nats_per_char
     assert counting < 0.7 * static
     assert dynamic < 0.8 * static
 
 
+def test_in_context_is_the_network_mixed_with_the_counts_of_the_text_alone(rng: np.random.Generator) -> None:
+    """By definition: at each character, counts of exactly what stands before it, and [src.10] with constant weights."""
+    model, params = network("qrnn", 2)
+    experts = Experts.count(["characters", "words"], CHARACTERS, rng.integers(0, 9, 300))
+    ids = np.tile(rng.integers(0, 9, 7), 4)
+
+    def last(counts: Experts, end: int) -> np.ndarray:
+        return OnText(counts, ids).log_q(np.array([0]), end, np.float64)[:, -1:]  # (S, 1, 1, V)
+
+    nats, state = [], model.zero_state(1, np.float64)
+    for end in range(1, len(ids)):
+        log_q = last(experts.added(ids[:end]), end)
+        logits, state = model.forward(
+            params, ids[end - 1 : end, None], state, model.workspace(1, 1, np.float64), log_q=log_q
+        )
+        alone = last(experts.without_counts().added(ids[:end]), end)[:, 0, 0]
+        mixed = (1 - SHARE_OF_TEXT) * logits[0, 0] + SHARE_OF_TEXT / 2 * alone.sum(axis=0)
+        nats.append(np.log(np.exp(mixed).sum()) - mixed[ids[end]])
+    assert evaluate_in_context(model, params, ids, experts).nats_per_char == pytest.approx(
+        np.mean(nats), abs=1e-7
+    )  # float32 counts
+
+
 def test_the_weights_of_a_mixture_follow_its_gradient(rng: np.random.Generator) -> None:
     log_probs = np.log(rng.dirichlet(np.ones(5), (3, 40)))  # (K, T, V)
     targets = log_probs[1].argmax(axis=1)  # the second predictor is right
-    mixture, probe = OnlineMixture(3), OnlineMixture(3)
+    mixture, probe = OnlineMixture([1 / 3] * 3, 0.002), OnlineMixture([1 / 3] * 3, 0.0)
     before = mixture.weights.copy()
     mixture.nats(log_probs, targets)
     step = (mixture.weights - before) / 0.002

@@ -16,12 +16,13 @@ import numpy as np
 from charrnn.arrays import Array
 from charrnn.config import make_config
 from charrnn.language_model import LanguageModel
-from charrnn.ngrams import OnText, in_context
+from charrnn.ngrams import OnText
 from charrnn.recipes import read_recipe
 from charrnn.scoring import evaluate, evaluate_fresh_windows
 from charrnn.studies.measures import update_noise
 from charrnn.text.corpus import Corpus
 from charrnn.threads import blas_threads
+from charrnn.training.in_context import evaluate_in_context
 from charrnn.training.trainer import Trainer, new_trainer
 
 BINS_PER_EPOCH = 100  # training losses are kept as means over hundredths of an epoch
@@ -121,4 +122,4 @@ def _in_context(trainer: Trainer, val_ids: Array) -> float | None:
     """The loss of a network whose experts count what they read; None if it has no experts."""
     if trainer.experts is None:
         return None
-    return evaluate(trainer.model, trainer.params, val_ids, in_context(trainer.experts, val_ids)).nats_per_char
+    return evaluate_in_context(trainer.model, trainer.params, val_ids, trainer.experts).nats_per_char

@@ -26,10 +26,11 @@ from charrnn.scoring import Evaluation
 from charrnn.threads import blas_threads
 from charrnn.training.gradients import clip_by_global_norm_
 from charrnn.training.guessing import is_far_beyond
-from charrnn.training.online_mixture import OnlineMixture
+from charrnn.training.in_context import TextAlone
 from charrnn.training.optimizers import Adam
 
 GRAD_CLIP = 1.0
+MIXTURE_RATE = 0.0005  # η of [src.11], for each character
 
 
 class Adapting(NamedTuple):
@@ -103,9 +104,8 @@ class _Companions:
     def __init__(self, model: CharModel, trained: Parameters, ids: Array, experts: Experts) -> None:
         self.model, self.trained = model, trained
         self.on_text = in_context(experts, ids)
-        self.recent = in_context(experts.without_counts(), ids)
         self.state = model.zero_state(1, trained.vector.dtype)
-        self.mixture = OnlineMixture(2 + len(experts.names))
+        self.alone = TextAlone(experts, ids, networks=2, rate=MIXTURE_RATE)
 
     def log_q(self, start: int, seq_len: int, dtype: npt.DTypeLike) -> Array:
         """What the experts say in a window, with the counts of all that was read before, (S, T, 1, V)."""
@@ -115,9 +115,8 @@ class _Companions:
         self, params: Parameters, window: Array, start: int, state: Array, ws: ModelWorkspace, log_q: Array
     ) -> Array:
         """The surprise (T,) of the mixture at a window (T + 1,) after its first character."""
-        inputs, targets = window[:-1, None], window[1:]
+        inputs = window[:-1, None]
         now, _ = self.model.forward(params, inputs, state, ws, log_q=log_q)
         log_probs = [log_softmax(now[:, 0])]
         before, self.state = self.model.forward(self.trained, inputs, self.state, ws, log_q=log_q)
-        log_probs += [log_softmax(before[:, 0]), *self.recent.log_q(np.array([start]), len(inputs))[:, :, 0]]
-        return self.mixture.nats(np.array(log_probs, np.float64), targets)
+        return self.alone.mixed_nats([*log_probs, log_softmax(before[:, 0])], start, window[1:])

@@ -12,10 +12,8 @@ from charrnn.arrays import Array
 from charrnn.config import AUTO, SETTINGS
 from charrnn.errors import ConfigError, RunError, TextError
 from charrnn.language_model import LanguageModel, load
-from charrnn.ngrams import in_context as counting
 from charrnn.runs.folder import RunFolder
 from charrnn.scoring import Evaluation, LabelEvaluation
-from charrnn.scoring import evaluate as evaluate_ids
 from charrnn.settings import check_path, check_value
 from charrnn.text.corpus import SPLITS, Corpus, text_sha256
 from charrnn.text.documents import DocumentCorpus, count_documents, written_out
@@ -26,6 +24,7 @@ from charrnn.text.opening import ONE_TEXT, Plan, open_corpus, source_list
 from charrnn.threads import blas_threads
 from charrnn.training.callback import Callback, check_callback
 from charrnn.training.dynamic import evaluate_dynamic
+from charrnn.training.in_context import evaluate_in_context
 from charrnn.training.own_text import open_own_text
 from charrnn.training.workers import share_work
 
@@ -170,7 +169,7 @@ def evaluate(
         result = RunEvaluation(static.characters, static.nats_per_char, split, corpus.sha256, documents, labels)
         on_result(result)
         if in_context and model.experts:
-            adapted = evaluate_ids(model.network, model.params, ids, counting(model.experts, ids))
+            adapted = evaluate_in_context(model.network, model.params, ids, model.experts)
             result = replace(result, in_context=adapted)
             on_result(result)
         if dynamic:
