@@ -38,15 +38,18 @@ class WithoutRests:
         left = np.arange(4) - tables.discounts
         self.changes = np.append(left[:, :3] - left[:, 1:], np.full((len(left), 1), -1.0), axis=1).ravel()  # [src.9]
 
-        row = np.repeat(np.arange(len(tables.keys)), np.diff(events.first[:-1]))  # of each event
-        pair = tables.first[row] + events.slots.astype(np.int64)
-        block = np.searchsorted(events.ends, events.times, side="right")
-        order = np.argsort(pair, kind="stable")
-        behind = np.empty(len(row), np.int64)  # how many events of the pair the rest has from each on
-        behind[order] = ends_of_runs(pair[order], block[order]) - np.arange(len(row))
+        row = np.repeat(np.arange(len(tables.keys), dtype=np.int32), np.diff(events.first[:-1]))  # of each event
+        pair = tables.first[row] + events.slots
+        block = np.searchsorted(events.ends, events.times, side="right").astype(np.min_scalar_type(len(events.ends)))
+        order = np.argsort(pair, kind="stable").astype(pair.dtype)
+        behind = np.empty_like(pair)  # how many events of the pair the rest has from each on
+        behind[order] = ends_of_runs(pair[order], block[order]) - np.arange(len(row), dtype=pair.dtype)
+        del order
         kind = 4 * tables.level[row] + np.minimum(tables.counts[pair] - behind, 3).astype(np.uint8)
+        del behind
         small = np.min_scalar_type((tables.vocab_size << KIND_BITS) - 1)
         self.kinds = tables.symbols[pair].astype(small) << KIND_BITS | kind  # and the pair's character
+        del pair, kind
         self.times = np.append(events.times, NEVER)
         self.stops = np.append(ends_of_runs(row, block), len(row)).astype(np.int32)  # where the rest from each on ends
 

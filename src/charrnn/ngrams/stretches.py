@@ -35,7 +35,8 @@ def ends_of_runs(*arrays: Array) -> Array:
     """For each entry of arrays, the end of the run of entries that are alike in all of them."""
     differs = np.logical_or.reduce([array[1:] != array[:-1] for array in arrays])
     ends = np.append(np.flatnonzero(differs) + 1, len(arrays[0]))
-    return np.repeat(ends, np.diff(ends, prepend=0))
+    lengths = np.diff(ends, prepend=0)
+    return np.repeat(ends.astype(np.int32) if len(differs) < (1 << 31) - 1 else ends, lengths)
 
 
 def first_not_below(wanted: Array, values: Array, low: Array, high: Array) -> Array:

@@ -170,33 +170,43 @@ class Tables:
         counts = np.concatenate([self.counts, *(c.counts for c in changes)])
         levels = (np.full(len(c.codes), c.level, np.uint8) for c in changes)
         level = np.concatenate([np.repeat(self.level, lengths), *levels])
-        order = np.argsort(codes, kind="stable")  # which merges stretches that are sorted
+        number = np.int32 if len(codes) < 1 << 31 else np.int64  # of a pair: half the memory of most of what follows
+        order = np.argsort(codes, kind="stable").astype(number)  # which merges stretches that are sorted
         codes = codes[order]
         new_pair = first_of_its_kind(codes)
         starts = np.flatnonzero(new_pair)
         counts = np.add.reduceat(counts[order], starts, dtype=np.int32)
         alive = counts > 0
-        kept = starts[alive]
-        keys = codes[kept] >> SYMBOL_BITS
-        new_row = first_of_its_kind(keys)
-        symbols = _symbols(codes[kept]).astype(self.symbols.dtype)
-        row_of_pair = np.cumsum(new_row) - 1
+        kept, counts = starts[alive].astype(number), counts[alive]
+        del starts
+        codes = codes[kept]
+        symbols = _symbols(codes).astype(self.symbols.dtype)
+        codes >>= SYMBOL_BITS  # from here on, the keys
+        new_row = first_of_its_kind(codes)
+        row_of_pair = np.cumsum(new_row, dtype=number)
+        row_of_pair -= 1
         first = starts_of(np.bincount(row_of_pair))
         tables = replace(
-            self, keys=keys[new_row], level=level[order[kept[new_row]]], first=first, symbols=symbols,
-            counts=counts[alive],
-        )  # fmt: skip
+            self, keys=codes[new_row], level=level[order[kept[new_row]]], first=first, symbols=symbols, counts=counts
+        )
+        del codes, level, kept, new_row
         if ends is None:
             return tables, None
-        pair_of = np.empty(len(order), np.int64)
-        pair_of[order] = (np.cumsum(alive) - 1)[np.cumsum(new_pair) - 1]
+        pair_of = np.empty(len(order), number)
+        pair_of[order] = (np.cumsum(alive, dtype=number) - 1)[np.cumsum(new_pair, dtype=number) - 1]
+        del order, new_pair, alive
         offsets = np.cumsum([len(self.counts), *(len(c.codes) for c in changes)])
         pairs = np.concatenate([pair_of[c.groups + offset] for c, offset in zip(changes, offsets, strict=False)])
         times = np.concatenate([c.times for c in changes])
+        del pair_of, changes
         rows = row_of_pair[pairs]
-        order = np.argsort(rows * len(text.symbols) + times, kind="stable")
         slots = (pairs - first[rows]).astype(symbols.dtype)
         starts = starts_of(np.bincount(rows, minlength=len(tables.keys) + 1))
+        del pairs, row_of_pair
+        in_order = rows.astype(np.int64)  # of rows, and of times within a row
+        in_order *= len(text.symbols)
+        in_order += times
+        order = np.argsort(in_order, kind="stable")
         return tables, Events(starts, times[order], slots[order], ends)
 
     def _of_chain(self, lowest: int, keys: list[Array], symbols: Array, sign: int, ends: Array | None) -> list[_Change]:
