@@ -37,16 +37,17 @@ def pack(tables: Tables) -> dict[str, Array]:
     lengths, keys = lengths[order], tables.keys[order]
     pairs = places_of(tables.first[:-1][order], lengths)
     starts = starts_of(lengths)[:-1]
-    symbols = tables.symbols[pairs]
+    symbols, counts = tables.symbols[pairs], tables.counts[pairs]
+    del pairs
     left_out = np.diff(symbols, prepend=symbols[:1]) - symbols.dtype.type(1)
     left_out[starts] = symbols[starts]
     arrays = {
-        "sizes": np.array([len(keys), len(pairs)], np.int64),
+        "sizes": np.array([len(keys), len(counts)], np.int64),
         "keys": _deflated(np.diff(keys, prepend=np.uint64(0)) & KEYS),
         "levels": _deflated(tables.level[order]),
         "lengths": _deflated((lengths - 1).astype(symbols.dtype)),
         "symbols": _deflated(left_out),
-        "counts": _deflated(tables.counts[pairs] - np.int32(1)),
+        "counts": _deflated(counts - np.int32(1)),
         "discounts": tables.discounts,
     }
     return {PREFIX + name: array for name, array in arrays.items()}

@@ -15,11 +15,13 @@ def starts_of(lengths: Array) -> Array:
 
 def places_of(first: Array, lengths: Array) -> Array:
     """The places in an array of some of its stretches, one stretch after the other."""
-    return gathered(first, lengths)[1]
+    places: Array = np.repeat(first - starts_of(lengths)[:-1], lengths)
+    places += np.arange(len(places), dtype=places.dtype)
+    return places
 
 
 def gathered(first: Array, lengths: Array) -> tuple[Array, Array]:
-    """The same, after which of the stretches each place is in."""
+    """Which of the stretches each place is in, and the places."""
     of = np.repeat(np.arange(len(lengths)), lengths)
     return of, (first - starts_of(lengths)[:-1]).take(of) + np.arange(len(of))
 

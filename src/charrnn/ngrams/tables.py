@@ -95,6 +95,8 @@ class Tables:
         """
         longest = [sum(self.levels[: k + 1]) - 1 for k, count in enumerate(self.levels) if count > 1]
         stays = (~np.isin(self.level, longest) | (self.totals[:-1] >= least)) & ~np.isin(self.level, gone)
+        if stays.all():
+            return self
         lengths = np.diff(self.first)
         pairs = np.repeat(stays, lengths)
         return replace(
@@ -140,7 +142,7 @@ class Tables:
 
     def rows_of_pairs(self) -> Array:
         """The row of each pair, (P,)."""
-        return np.repeat(np.arange(len(self.keys)), np.diff(self.first))
+        return np.repeat(np.arange(len(self.keys), dtype=self.first.dtype), np.diff(self.first))
 
     @cached_property
     def buckets(self) -> tuple[Array, np.uint64]:
@@ -183,8 +185,7 @@ class Tables:
         symbols = _symbols(codes).astype(self.symbols.dtype)
         codes >>= SYMBOL_BITS  # from here on, the keys
         new_row = first_of_its_kind(codes)
-        row_of_pair = np.cumsum(new_row, dtype=number)
-        row_of_pair -= 1
+        row_of_pair: Array = np.cumsum(new_row, dtype=number) - 1
         first = starts_of(np.bincount(row_of_pair))
         tables = replace(
             self, keys=codes[new_row], level=level[order[kept[new_row]]], first=first, symbols=symbols, counts=counts
