@@ -139,6 +139,24 @@ def time_to_loss(found: Any) -> Iterator[Sentence]:
     )
 
 
+# benchmarks/adapting.py
+
+
+@of("adapting.json")
+def adapting(found: Any) -> Iterator[Sentence]:
+    page, names = "docs/ngrams.md", ["tinyshakespeare", "nietzsche", "The Clockmaker's Cup"]
+    yield page, "trains the default run on three texts, {} seeds each", (found["seeds"],)
+    gains = []
+    for name, of_text in zip(names, found["texts"].values(), strict=True):
+        for experts, row in of_text.items():
+            how = ("static", "in-context, 0.1", "mixture", "dynamic")
+            cells = " | ".join(["{:.4f}"] * len(how))
+            yield page, f"| {name} | {experts} | {cells} |", tuple(row[each]["mean"] for each in how)
+        auto = of_text["auto"]
+        gains.append(abs(auto["in-context, 0.1"]["mean"] - auto["in-context, 0"]["mean"]))
+    yield page, "by −{:.4f} on tinyshakespeare, −{:.4f} on nietzsche and +{:.4f} on the novel", tuple(gains)
+
+
 # benchmarks/gradients.py
 
 
