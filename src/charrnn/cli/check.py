@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def check(program: str, like: str | None, seconds: float, gradescope: bool, quie
     with charrnn's. One that differs is compared with the gradients of known mistakes. Without FUNCTION, every backward
     pass in the file is checked. The exit status is 1 if one is wrong.
     """
-    path, _, function = program.rpartition(":") if ".py:" in program else (program, "", "")
+    path, _, function = program.rpartition(":") if re.search(r"\.(py|ipynb):", program) else (program, "", "")
     if not Path(path).is_file():
         raise ConfigError(f"'{path}' is no file: give a Python file, or FILE.py:FUNCTION")
     report = check_file(Path(path), function or None, like, seconds=seconds)

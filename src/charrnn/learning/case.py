@@ -49,6 +49,8 @@ class Case:
         d = self.data()
         out: dict[str, Any] = {}
         p = {k: np.array(d[k]) for k in ("U", "W", "b", "bh", "V", "c")}
+        if self.network != "gru":  # elsewhere two biases add up
+            p["b"] = p["b"] + p["bh"]
 
         def above(h: dict[int, Any]) -> Any:
             if self.kind == "loss":
@@ -59,7 +61,7 @@ class Case:
 
         with np.errstate(all="ignore"):
             found: dict[str, Any] = network(p, np.array(d["x"]), np.array(d["h0"]), np.array(d["c0"]), above)
-        found |= out
+        found = {"bh": found["b"]} | found | out
         found["last"] = found["h"][-1]
         if "cells" in found:
             found["last_c"] = found["cells"][-1]

@@ -13,13 +13,13 @@ import numpy as np
 from charrnn.errors import ConfigError
 from charrnn.learning.case import LARGE, OVERFLOW
 from charrnn.learning.diagnosis import TOLERANCE, Diagnosis, Named, compare, diagnose, label, outputs
-from charrnn.learning.isolation import Outcome, Program, run_isolated
-from charrnn.learning.layouts import STYLES, Layout
+from charrnn.learning.isolation import CheckCrashError, CheckTimeoutError, Outcome, Program, run_isolated
+from charrnn.learning.layouts import STYLES, Layout, reordered
 from charrnn.learning.mistakes import MISTAKES
 from charrnn.learning.observed import STATES, Found, differs, observed
-from charrnn.learning.reading import read_functions
+from charrnn.learning.reading import framework_of, read_functions
 from charrnn.learning.report import Checked, Report
-from charrnn.learning.source import program_of
+from charrnn.learning.source import program_of, read_program
 from charrnn.learning.tasks import Caller, Task, UnknownNamesError, find_tasks
 from charrnn.settings import nearest
 
@@ -59,19 +59,29 @@ def check(function: Callable[..., Any], like: str | None = None, *, seconds: flo
 
 def check_file(path: Path, function: str | None = None, like: str | None = None, *, seconds: float = SECONDS) -> Report:
     """Check a function of a file, or every backward pass in it: see `check`."""
-    try:
-        source = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeError) as error:
-        why = getattr(error, "strerror", None) or "it is not UTF-8"
-        raise ConfigError(f"cannot read '{path}': {why}") from None
-    return check_program(Program(source, str(path), str(path.resolve().parent)), function, like, seconds)
+    return check_program(Program(read_program(path), str(path), str(path.resolve().parent)), function, like, seconds)
 
 
 def check_program(program: Program, function: str | None, like: str | None, seconds: float) -> Report:
     """Check a program whose source is given."""
     if like is not None and like not in STYLES:
         raise ConfigError(f"style '{like}' is not known{nearest(like, STYLES)}")
-    tasks = find_tasks(read_functions(program.source, program.path), function, program.path)
+    functions = read_functions(program.source, program.path)
+    framework = framework_of(program.source)
+    try:
+        return _check_tasks(program, find_tasks(functions, function, program.path), like, seconds)
+    except (CheckTimeoutError, CheckCrashError):
+        raise
+    except ConfigError:
+        if not framework:
+            raise
+        raise ConfigError(
+            f"'{program.path}' uses {framework}, which computes gradients by itself: check takes a backward pass that "
+            "is written by hand, for NumPy arrays"
+        ) from None
+
+
+def _check_tasks(program: Program, tasks: list[Task], like: str | None, seconds: float) -> Report:
     checked: list[Checked] = []
     refused: list[tuple[str, ConfigError]] = []  # of something else than a recurrent network, perhaps
     failed: list[tuple[str, ConfigError]] = []
@@ -95,17 +105,22 @@ def _tried(program: Program, task: Task, like: str | None, seconds: float) -> Ch
 
 def _check_task(program: Program, task: Task, like: str | None, seconds: float) -> Checked:
     caller = Caller(task)
-    tried = list(caller.layouts(like))
+    tried, plans = caller.plans(caller.layouts(like))
     if not tried:
         raise UnknownNamesError(
             f"'{task.backward.name}': the names of its parameters are not known: call them U, W, b, V, c, or Wxh, "
             "Whh, bh, Why, by, or as your course does"
         )
-    outcomes = run_isolated(program, [caller.plan(layout) for layout in tried], caller.arrays, seconds)
+    outcomes = run_isolated(program, plans, caller.arrays, seconds)
     results = _compared(task, tried, outcomes)
-    if (not results or not results[0][0].clean) and (turned := list(caller.layouts(like, turned=True))):
-        again = run_isolated(program, [caller.plan(layout) for layout in turned], caller.arrays, seconds)
-        results = sorted(results + _compared(task, turned, again), key=lambda r: r[0].cost)
+    for turned in (True, False):  # then with other gates first
+        if results and results[0][0].clean:
+            break
+        more = caller.layouts(like, turned=True) if turned else reordered(r[1] for r in results if like != "cs231n")
+        others, plans = caller.plans(more)
+        if others:
+            again = run_isolated(program, plans, caller.arrays, seconds)
+            results = sorted(results + _compared(task, others, again), key=lambda r: r[0].cost)
     if not results:
         raise ConfigError(_cannot_run(program, task, outcomes))
     if not results[0][0].clean:

@@ -5,15 +5,15 @@ Every layout is a linear map of the reference's arrays, so that it applies to pa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import product
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import permutations, product
 from typing import Any
 
 import numpy as np
 
 from charrnn.learning.case import GATES, Case, K
-from charrnn.learning.names import BIASES, JOINED, PAIRS, PARTS, SINGLE, spelled, spelled_part
+from charrnn.learning.names import BIASES, JOINED, PAIRS, SINGLE, TWO_BIASES, spelled, spelled_part
 from charrnn.learning.names import GATES as LETTERS
 
 Arrays = dict[str, Any]
@@ -27,6 +27,7 @@ STYLES: dict[str, tuple[tuple[str, ...], bool | None]] = {
     "coursera": (("blank", "ids", "KBT"), True), "plain": ((), None),
 }  # fmt: skip
 ORDERS = {"lstm": ("ifgo", "ifog", "figo", "fiog"), "gru": ("rzn", "zrn"), "gru_before": ("rzn", "zrn"), "rnn": ("h",)}
+MOST_REORDERED = 8  # layouts whose gates are tried in every order
 
 
 @dataclass(frozen=True)
@@ -141,33 +142,29 @@ def namings(tokens: set[str], network: str, reads_out: bool) -> Iterator[Naming]
     readout = _readout(tokens)
     if reads_out and not any(part == "V" for part, _ in readout):
         return
-    found = {part: spelled_part(tokens, part) if part != "bh" else spelled(tokens, PARTS[part]) for part in
-             ("U", "W", "b", "bh")}  # fmt: skip
+    found = {part: spelled_part(tokens, part) for part in ("U", "W", "b")}
     used = {name for _, name in readout}
-    if network == "gru_before":
-        found["bh"] = None
-        if (bh := spelled(tokens, "biashh bhh")) and bh != found["b"]:
-            return
+    pairs = [(spelled(tokens - used, b), spelled(tokens - used, bh)) for b, bh in TWO_BIASES]
+    found["b"], found["bh"] = next((pair for pair in pairs if all(pair)), (found["b"], None))
     gates, separate = GATES[network], []
     if network != "rnn":
         for kinds in [*((("U", u), ("W", w)) for u, w in PAIRS), *((("J", j),) for j in SINGLE)]:
             for b, bh in BIASES:
-                patterns = [*kinds, ("b", b), *([("bh", bh)] if bh and network == "gru" else [])]
+                patterns = [*kinds, ("b", b), *([("bh", bh)] if bh else [])]
                 names = [(f"{kind}.{g}", _of_gate(tokens, pattern, g)) for kind, pattern in patterns for g in gates]
                 given = [name for _, name in names]
                 of_gates = {name for name in given if name}
                 readout = _readout(tokens - of_gates)
                 if reads_out and not any(part == "V" for part, _ in readout):
                     continue
-                if all(given) and len(set(given)) == len(given) and (bh == "" or len(patterns) > len(kinds) + 1):
+                if all(given) and len(set(given)) == len(given):
                     separate.append(Naming((*names, *readout), True, kinds[0][0] == "J"))  # type: ignore[arg-type]
     if separate:
         yield from separate
         return
     readout = _readout(tokens)
     if found["U"] and found["W"] and found["U"] != found["W"]:
-        parts = ("U", "W", "b", "bh") if network == "gru" else ("U", "W", "b")
-        found["bh"] = found["bh"] if found["bh"] != found["b"] else None
+        parts = ("U", "W", "b", "bh")
         yield Naming((*((k, name) for k in parts if (name := found[k]) and name not in used), *readout))
     joined = spelled(tokens - {name for _, name in readout}, JOINED)
     if joined and found["b"] and not (found["U"] and found["W"] and found["U"] != found["W"]):
@@ -180,6 +177,14 @@ def _readout(tokens: set[str]) -> list[tuple[str, str]]:
 
 def _of_gate(tokens: set[str], pattern: str, gate: str) -> str | None:
     return spelled(tokens, " ".join(pattern.format(letter) for letter in LETTERS[gate].split()))
+
+
+def reordered(ran: Iterable[Layout]) -> list[Layout]:
+    """Layouts that ran, with the gates in the orders that are not usual: a program may stack them as it likes."""
+    kept = {replace(layout, order=""): layout for layout in ran if not layout.naming.separate_gates}
+    return [replace(layout, order="".join(order)) for layout in list(kept.values())[:MOST_REORDERED]
+            for order in permutations(GATES[layout.case.network])
+            if "".join(order) not in ORDERS[layout.case.network]]  # fmt: skip
 
 
 def layouts(kind: str, network: str, naming: Naming, style: str | None, turned: bool = False) -> Iterator[Layout]:

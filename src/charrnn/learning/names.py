@@ -10,11 +10,10 @@ import re
 from functools import cache
 
 PARTS = {
-    "U": "U Wxh Whx Wax Wx weightih Wih Whx Win Winput Uh Wxhs Wx2h Wi2h Wxa",
-    "W": "W Whh Waa Wh weighthh Wrec Whidden Wh2h Wrecurrent Wstate",
+    "U": "U Wxh Whx Wax Wx weightih Wih Whx Win Winput Uh Wxhs Wx2h Wi2h Wxa xh",
+    "W": "W Whh Waa Wh weighthh Wrec Whidden Wh2h Wrecurrent Wstate hh",
     "b": "b bh ba bias biasih bih bhh bhidden b1 bx",
-    "bh": "biashh bhh brec",
-    "V": "V Why Wyh Wya Wy Who weightout Wout Wo Wha Wh2o Wr Woutput",
+    "V": "V Why Wyh Wya Wy Who weightout Wout Wo Wha Wh2o Wr Woutput hy",
     "c": "c by bo bout cout biasout b2 boutput bV bias2",
 }
 # Names as they are composed: a matrix between two places, a bias of a place.
@@ -41,6 +40,17 @@ GATES = {"i": "i", "f": "f", "g": "c g a ctilde", "o": "o", "r": "r", "z": "z u"
 # of a gate's matrices: over input and state, or over both at once; {} is its letter
 PAIRS = (("Wx{}", "Wh{}"), ("W{}x", "W{}h"), ("Wi{}", "Wh{}"), ("U{}", "W{}"), ("W{}", "U{}"), ("Ux{}", "Uh{}"))
 SINGLE = ("W{}",)
+TWO_BIASES = (
+    ("biasih", "biashh"),
+    ("bih", "bhh"),
+    ("bi", "bh"),
+    ("bx", "bh"),
+    ("bxh", "bhh"),
+    ("bx", "bhh"),
+    ("binput", "bhidden"),
+    ("b", "bhh"),
+    ("b", "brec"),
+)  # of the input's product, and of the state's
 BIASES = (("b{}x", "b{}h"), ("bi{}", "bh{}"), ("bx{}", "bh{}"), ("b{}", ""))
 
 ARGUMENTS = {

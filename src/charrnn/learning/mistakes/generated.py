@@ -71,6 +71,9 @@ KIND_SAYS = {
     "accumulated": "It is added to where it must be overwritten.",
     "gate-left-out": "The gradient of a gate is left out.",
     "factor-too-many": "There is a factor too many.",
+    "wrong-axis": "A sum runs over the wrong axes.",
+    "first-step-differs": "The first step is computed in another way than the others.",
+    "last-step-differs": "The last step is computed in another way than the others.",
 }
 KINDS = tuple(KIND_SAYS)
 
@@ -100,6 +103,12 @@ def _variants(line: Line, pools: tuple[tuple[str, ...], ...]) -> Iterator[tuple[
     for kind, value in _expressions(line.value, pools):
         if value != right:
             yield kind, f"{left} {line.sign} {value}"
+            if kind != "wrong-step":  # as where the loop begins, or ends, outside the loop
+                yield "last-step-differs", f"{left} {line.sign} {value} if t == T - 1 else {right}"
+                yield "first-step-differs", f"{left} {line.sign} {value} if t == 0 else {right}"
+    if ".sum(axis=0)" in right:
+        for other in (".sum()", ".mean(axis=0)", ".mean()", "[0]", "[-1]"):
+            yield "wrong-axis", f"{left} {line.sign} {right.replace('.sum(axis=0)', other)}"
     yield "wrong-sign", f"{left} {line.sign} -({right})"
     if line.sign == "+=":
         yield "overwritten", f"{left} = {right}"
