@@ -5,7 +5,7 @@ Every layout is a linear map of the reference's arrays, so that it applies to pa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import permutations, product
 from typing import Any
@@ -19,7 +19,7 @@ from charrnn.learning.names import GATES as LETTERS
 Arrays = dict[str, Any]
 # input form → target forms. T steps, B lanes, K characters.
 ONE_LANE = {"ids": ("ids",), "KT": ("KT", "ids"), "TK": ("TK", "ids"), "TK1": ("ids", "TK1"), "blank": ("ids",)}
-LANES = {"TB": ("TB",), "BT": ("BT",), "TBK": ("TB", "TBK"), "BTK": ("BT", "BTK")}
+LANES = {"TB": ("TB",), "BT": ("BT",), "TBK": ("TB", "TBK"), "BTK": ("BT", "BTK"), "TKB": ("TKB", "TB")}
 LAYER = {"BTK": (), "TBK": (), "KBT": ()}
 # what the styles of well-known assignments fix: input forms, and whether vectors are columns
 STYLES: dict[str, tuple[tuple[str, ...], bool | None]] = {
@@ -27,7 +27,7 @@ STYLES: dict[str, tuple[tuple[str, ...], bool | None]] = {
     "coursera": (("blank", "ids", "KBT"), True), "plain": ((), None),
 }  # fmt: skip
 ORDERS = {"lstm": ("ifgo", "ifog", "figo", "fiog"), "gru": ("rzn", "zrn"), "gru_before": ("rzn", "zrn"), "rnn": ("h",)}
-MOST_REORDERED = 8  # layouts whose gates are tried in every order
+MOST_REORDERED = 16  # layouts whose gates are tried in every order
 
 
 @dataclass(frozen=True)
@@ -117,13 +117,18 @@ class Layout:
         return {
             "ids": lambda: ids[:, 0], "KT": lambda: one_hot[:, 0].T, "TK": lambda: one_hot[:, 0],
             "TK1": lambda: one_hot[:, 0, :, None], "TB": lambda: ids, "BT": lambda: ids.T, "TBK": lambda: one_hot,
-            "BTK": lambda: one_hot.swapaxes(0, 1),
+            "BTK": lambda: one_hot.swapaxes(0, 1), "TKB": lambda: one_hot.swapaxes(1, 2),
         }[form]()  # fmt: skip
 
     def _sequence(self, a: Any) -> Any:
         if self.case.kind == "step":
             return self._state(a[0])
-        return {"BTK": a.swapaxes(0, 1), "KBT": a.transpose(2, 1, 0), "BT": a.swapaxes(0, 1)}.get(self.inputs, a)
+        return {
+            "BTK": a.swapaxes(0, 1),
+            "KBT": a.transpose(2, 1, 0),
+            "BT": a.swapaxes(0, 1),
+            "TKB": a.swapaxes(1, 2),
+        }.get(self.inputs, a)
 
     def _matrix(self, a: Any) -> Any:
         return np.asarray(a).T if self.column else np.asarray(a)
@@ -187,6 +192,12 @@ def reordered(ran: Iterable[Layout]) -> list[Layout]:
             if "".join(order) not in ORDERS[layout.case.network]]  # fmt: skip
 
 
+def with_forget_bias(ran: Mapping[Layout, Any]) -> dict[Layout, Any]:
+    """The same for programs that add 1 to the forget gate."""
+    return {replace(layout, case=replace(layout.case, forget_bias=1.0)): outcome for layout, outcome in ran.items()
+            if layout.case.network == "lstm"}  # fmt: skip
+
+
 def layouts(kind: str, network: str, naming: Naming, style: str | None, turned: bool = False) -> Iterator[Layout]:
     """Every layout that a program in a style can have; `turned` are those whose W is turned against U."""
     forms, column_only = STYLES.get(style or "plain", ((), None))
@@ -201,6 +212,8 @@ def layouts(kind: str, network: str, naming: Naming, style: str | None, turned: 
     for form in [f for f in table if f in forms] or list(table):
         many = kind != "loss" or form in LANES
         for column in (True, False) if column_only is None else (column_only,):
+            if form == "TKB" and not column:
+                continue
             if kind == "layer" and column != (form == "KBT"):
                 continue
             if kind == "step" and form != ("KBT" if column else "BTK"):

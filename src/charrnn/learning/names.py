@@ -73,7 +73,8 @@ ARGUMENTS = {
 SIZES = ("K", "H", "T", "B", "J")  # J is H + K, of joined arrays
 # A size under a longer name: one of these, with size, dim, len, n, num … before or after it.
 CORES = {
-    "K": "vocab v k d x in input out output y char chars class classes embed feature features unique alphabet xdim",
+    "K": "vocab word token symbol v k d x in input out output y char chars class classes embed feature features unique "
+    "alphabet xdim",
     "H": "h hid hidden m a units neurons state rnn cell hiddenlayer hiddenunits nodes",
     "T": "seq sequence tau t steps time timesteps window unroll step",
     "B": "batch b minibatch",

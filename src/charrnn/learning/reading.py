@@ -21,6 +21,7 @@ class Function(NamedTuple):
     tokens: frozenset[str]  # what may name an array: parameters, names from outside, attributes and strings
     free: frozenset[str]  # names that it reads and does not define
     unpacked: dict[str, tuple[str, ...]]  # parameter → the names it is unpacked into
+    sizes: frozenset[str]  # attributes that are sizes
     boxes: frozenset[str]  # parameters that hold arrays by name: W["xh"], rnn.U
     source: str
     line: int
@@ -53,7 +54,8 @@ def read_functions(source: str, path: str) -> dict[str, Function]:
                 maker = methods.get("__init__")
                 made = set(_tokens(maker)) if maker else set()
                 function = _function(full, node, nodes | methods, imported, source)
-                found[full] = function._replace(tokens=(function.tokens | made) - (_sizes(maker) if maker else set()))
+                sizes = frozenset(_sizes(maker) if maker else ())
+                found[full] = function._replace(tokens=(function.tokens | made) - sizes, sizes=sizes)
     return found
 
 
@@ -96,7 +98,8 @@ def _function(
     text = "\n".join(ast.get_source_segment(source, part) or "" for part in parts)
     return Function(
         name, tuple(names), frozenset(optional), _returned(node), frozenset(tokens), frozenset(free),
-                    {k: v for k, v in unpacked.items() if k in names}, _boxes(node) & set(names), text, node.lineno,
+                    {k: v for k, v in unpacked.items() if k in names}, frozenset(), _boxes(node) & set(names),
+        text, node.lineno,
     )  # fmt: skip
 
 

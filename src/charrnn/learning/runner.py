@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import copy
 import json
 import os
+import random
 import re
 import sys
 from collections.abc import Iterator
@@ -25,30 +27,23 @@ from typing import Any
 
 if __name__ == "__main__":
     sys.path.append(sys.argv[2])
-    spec = spec_from_file_location("charrnn.learning.surroundings", Path(__file__).with_name("surroundings.py"))
-    assert spec
-    assert spec.loader
-    sys.modules[spec.name] = module_from_spec(spec)  # so that charrnn itself is not imported
-    spec.loader.exec_module(sys.modules[spec.name])
+    for name in ("surroundings", "returned"):  # by their files, so that charrnn itself is not imported
+        spec = spec_from_file_location(f"charrnn.learning.{name}", Path(__file__).with_name(f"{name}.py"))
+        assert spec
+        assert spec.loader
+        sys.modules[spec.name] = module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[spec.name])
 
 import numpy as np
 
+from charrnn.learning.returned import BOXES, flattened, limited
 from charrnn.learning.surroundings import Draws, Nowhere, guard, sample
 
 MAKES = re.compile("init|make|create|new_|build|param|^[A-Z]")  # what may run when a program is loaded
 
 
-MOST = 1000  # entries of a list that is returned
+KEPT = "$kept"  # what goes from one call to the next
 MADE = "$made"  # where a plan keeps its object
-BOXES = (
-    ("v", "d"),
-    ("value", "grad"),
-    ("data", "grad"),
-    ("val", "grad"),
-    ("w", "dw"),
-    ("value", "gradient"),
-    ("W", "dW"),
-)
 
 
 class Parameters(dict):  # type: ignore[type-arg]
@@ -112,6 +107,10 @@ def revived(value: Any, arrays: dict[str, Any], done: list[Any], module: dict[st
     if isinstance(value, dict):
         if "$array" in value:
             return np.array(arrays[value["$array"]])
+        if "$kept" in value:
+            return module[KEPT][value["$kept"]]
+        if "$rng" in value:
+            return np.random.default_rng(8) if value["$rng"] == "Generator" else np.random.RandomState(8)
         if "$result" in value:
             step, index = value["$result"]
             return done[step] if index is None else done[step][index]
@@ -131,7 +130,7 @@ def the_object(value: dict[str, Any], arrays: dict[str, Any], done: list[Any], m
     if made is None:
         kind = module[value["$object"]]
         try:
-            made = kind(**value["given"])
+            made = kind(**{k: revived(v, arrays, done, module) for k, v in value["given"].items()})
         except Exception:  # its constructor takes something else
             made = object.__new__(kind)
         for name, size in value["sizes"].items():
@@ -163,29 +162,19 @@ def bound(owner: Any, name: str, array: Any, depth: int = 0) -> bool:
     return any(bound(value, name, array, depth + 1) for value in inner)
 
 
-def flattened(value: Any, path: str = "", depth: int = 0) -> dict[str, Any]:
-    """The numbers of a result, by their path: what is no number, and what is far more than a case has, is left out."""
-    found: dict[str, Any] = {}
-    if isinstance(value, dict) or (hasattr(value, "__dict__") and not isinstance(value, np.ndarray)):
-        items = value.items() if isinstance(value, dict) else vars(value).items()
-        for key, each in items if depth < 4 else ():
-            box = next((g for v, g in BOXES if hasattr(each, v) and hasattr(each, g)), "")
-            if box and not isinstance(each, np.ndarray):
-                found |= flattened(getattr(each, box), f"{path}/d{key}", depth + 1)
-            else:
-                found |= flattened(each, f"{path}/{key}", depth + 1)
-    elif isinstance(value, (tuple, list)) and depth < 4:
-        with contextlib.suppress(Exception):
-            if isinstance(value, list) and value and np.asarray(value).dtype.kind in "fiu" and path:
-                return {path: np.asarray(value, float)}
-        for key, each in enumerate(value[:MOST]):
-            found |= flattened(each, f"{path}/{key}", depth + 1)
-    else:
-        with contextlib.suppress(Exception):
-            array = np.asarray(value)
-            if array.dtype.kind in "fiu" and array.size <= 10_000:
-                found[path or "/0"] = array.astype(float)
-    return found
+def drawn(function: Any, call: dict[str, Any], arrays: dict[str, Any], module: dict[str, Any]) -> Any:
+    """The distribution that a sampler returns, or what it draws, many times."""
+    np.random.seed(8)  # noqa: NPY002  (what programs draw with)
+    random.seed(8)
+    first, many = None, []
+    for number in range(call["repeat"]):
+        counted = {k: number if v == {"$count": 0} else v for k, v in call["arguments"].items()}
+        given = {k: revived(v, arrays, [], module) for k, v in counted.items()}
+        first = np.asarray(function(**given), float)
+        if first.size > 1 and sorted(first.ravel())[-2:] != [0, 1]:
+            return first
+        many.append(first.item() if first.size == 1 else int(np.argmax(first)))
+    return np.array(many)
 
 
 def run(
@@ -202,13 +191,25 @@ def run(
                 module[name] = array
         for name, value in plan["boxed"].items():
             bound(module, name, revived(value, arrays, done, module))
+        module[KEPT] = {name: revived(value, arrays, done, module) for name, value in plan.get("kept", {}).items()}
         for call in plan["calls"]:
             given = {k: revived(v, arrays, done, module) for k, v in call["arguments"].items()}
             owner, _, method = call["function"].rpartition(".")
             function = getattr(module[owner], method) if owner else module[method]
+            if "repeat" in call:
+                done.append(drawn(function, call, arrays, module))
+                continue
             done.append(function(**given))
-            if owner and done[-1] is None:  # the gradients are attributes of the object
-                done[-1] = next(iter(given.values()))
+            if "keeps" in call:  # as it is now: a program may change it in place
+                for name, place in call["keeps"].items():
+                    module[KEPT][name] = done[-1] if place is None else done[-1][place]
+                done[-1] = copy.deepcopy(module[KEPT])
+                continue
+            if owner and (
+                done[-1] is None or isinstance(done[-1], (int, float, np.number))
+            ):  # the gradients are attributes of the object
+                instance = next(iter(given.values()))
+                done[-1] = instance if done[-1] is None else (done[-1], instance)
             boxes = {k: v for k, v in module.items() if type(v).__module__ == "checked" and call is plan["calls"][-1]}
             if boxes and not owner:  # … or of objects that hold the parameters
                 done[-1] = (*(done[-1] if isinstance(done[-1], tuple) else (done[-1],)), boxes)
@@ -221,8 +222,8 @@ def run(
             trace = trace.tb_next
         said = f"{line}{type(error).__name__}: {error}".rstrip(": ")[:500].replace("\n", " ")
         said += f" ({'; '.join(failed)})" if failed and isinstance(error, NameError) else ""
-        return [flattened(r) for r in done], said
-    return [flattened(r) for r in done], ""
+        return [limited(flattened(r)) for r in done], said
+    return [limited(flattened(r)) for r in done], ""
 
 
 def run_all(work: dict[str, Any], arrays: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:

@@ -43,8 +43,8 @@ class Task:
         return set().union(*(f.tokens - f.boxes for f in functions))
 
 
-def find_tasks(functions: dict[str, Function], wanted: str | None, path: str) -> list[Task]:
-    """The function that is wanted, or every backward pass in the program.
+def find_tasks(functions: dict[str, Function], wanted: str | None, path: str, others: bool = False) -> list[Task]:
+    """The function that is wanted, or every backward pass in the program; none is no error where `others` are checked.
 
     Raises
     ------
@@ -60,15 +60,15 @@ def find_tasks(functions: dict[str, Function], wanted: str | None, path: str) ->
     names = [wanted] if wanted else [name for name in callable_ if BACKWARD.search(name.rpartition(".")[2])]
     tasks = [task for name in names if (task := _task(functions[name], callable_))]
     if not wanted and not any(task.kind == "loss" for task in tasks):  # under another name: it returns gradients
-        others = [f for name, f in callable_.items() if name not in names]
+        rest = [f for name, f in callable_.items() if name not in names]
         for returns in (lambda f: any(map(_is_gradient, f.returns)), _mentions_gradients, lambda f: len(f.returns) > 1):
-            found = [task for f in others if returns(f) and (task := _task(f, callable_)) and task.kind == "loss"]
+            found = [task for f in rest if returns(f) and (task := _task(f, callable_)) and task.kind == "loss"]
             if found:
                 tasks += found
                 break
     tasks = [replace(t, maker=functions.get(t.backward.name.rpartition(".")[0] + ".__init__")) for t in tasks]
     functions = callable_
-    if not tasks:
+    if not tasks and not others:
         what = f"'{wanted}'" if wanted else "no function"
         raise ConfigError(
             f"'{path}': {what} {'is not' if wanted else 'is'} a backward pass that takes targets, or the gradient "
@@ -242,7 +242,9 @@ class Caller:
 
     def _object(self, f: Function, layout: Layout, parameters: dict[str, Any]) -> dict[str, Any]:
         """How to make the object of a method: what its constructor takes, and the attributes that it has then."""
-        sizes = {n: self._size(slot, layout) for n in f.tokens if (slot := size_of(n)) and n not in parameters}
+        sizes = {
+            n: self._size(slot, layout) for n in f.tokens | f.sizes if (slot := size_of(n)) and n not in parameters
+        }
         given: dict[str, Any] = {}
         if maker := self.task.maker:
             wanted = [n for n in maker.parameters[1:] if size_of(n) or n not in maker.optional]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 from functools import cache
+from itertools import product
 from typing import NamedTuple
 
 from charrnn.learning.mistakes.mistake import HEAD, Mistake, source_of
@@ -16,7 +17,7 @@ from charrnn.learning.mistakes.mistake import HEAD, Mistake, source_of
 # What is taken for one another: arrays of one shape. The first pool has factors, the others gradients.
 POOLS = {
     "rnn": (("h[t]", "h[t - 1]"), ("d_h", "d_a", "d_out[t]", "d_next")),
-    "lstm": (("i", "f", "g", "o", "tanh_c", "c[t]", "c[t - 1]", "h[t]", "h[t - 1]"),
+    "lstm": (("i", "f", "g", "o", "tanh_c", "np.tanh(c[t - 1])", "c[t]", "c[t - 1]", "h[t]", "h[t - 1]"),
              ("d_h", "d_c", "d_c_next", "d_out[t]", "d_next"), *((f"d_{k}", "d_h", "d_c") for k in "ifgo")),
     "gru": (("r", "z", "n", "y_n", "h[t - 1]", "h[t]"), ("d_h", "d_z", "d_n", "d_r", "d_x_n", "d_y_n", "d_out[t]"),
             ("d_a", "d_y")),
@@ -130,6 +131,9 @@ def _expressions(value: ast.expr, pools: tuple[tuple[str, ...], ...]) -> Iterato
             yield "term-missing", _with(value, node, node.right)
             if isinstance(node.op, ast.Sub):
                 yield "term-missing", _with(value, node, ast.UnaryOp(ast.USub(), node.right))
+            if isinstance(node.op, ast.Add):
+                for term, factor in product((node.left, node.right), pools[0]):
+                    yield "factor-too-many", _with(value, term, ast.BinOp(term, ast.Mult(), ast.Name(factor)))
             if not isinstance(node.op, ast.Mult):
                 sign = ast.Sub() if isinstance(node.op, ast.Add) else ast.Add()
                 yield "wrong-sign", _with(value, node, ast.BinOp(node.left, sign, node.right))

@@ -43,6 +43,8 @@ AFTER = [
             "The reset gate multiplies the product y_n = W_n h_prev + b, not h_prev itself."),
     Mistake("reset-gate-missing", "gru.7", "d_y_n = d_x_n * r", "d_y_n = d_x_n",
             "The candidate's hidden projection lacks its factor r."),
+    Mistake("candidate-weights-without-reset", "gru.7", "d_W += h[t - 1].T @ d_y", "d_W += h[t - 1].T @ d_a",
+            "The candidate's hidden projection is multiplied by r, and so is the gradient of its matrix."),
     Mistake("recurrent-gradient-past-the-matrix", "gru.5", "d_next = d_past + d_y @ W.T", "d_next = d_past",
             "h_prev also acts through the products: add Wᵀ d_y of every gate."),
     Mistake("products-take-d-a", "gru.7", "d_next = d_past + d_y @ W.T", "d_next = d_past + d_a @ W.T",
