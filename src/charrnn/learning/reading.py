@@ -52,7 +52,7 @@ def read_functions(source: str, path: str) -> dict[str, Function]:
             if node.args.args and not node.decorator_list:
                 full = f"{owner.name}.{name}"
                 maker = methods.get("__init__")
-                made = set(_tokens(maker)) if maker else set()
+                made = {*_tokens(maker), *(a.arg for a in maker.args.args[1:])} if maker else set()
                 function = _function(full, node, nodes | methods, imported, source)
                 sizes = frozenset(_sizes(maker) if maker else ())
                 found[full] = function._replace(tokens=(function.tokens | made) - sizes, sizes=sizes)

@@ -144,6 +144,17 @@ def the_object(value: dict[str, Any], arrays: dict[str, Any], done: list[Any], m
     return made
 
 
+def with_lists(result: Any, made: Any, parameters: dict[str, Any], arrays: dict[str, Any]) -> Any:
+    """A result with the gradients that an object keeps in a list, in the order of its list of parameters."""
+    params, grads = getattr(made, "params", None), getattr(made, "grads", None)
+    if not (isinstance(params, list) and isinstance(grads, list) and len(params) == len(grads)):
+        return result
+    values = {name: arrays[given["$array"]] for name, given in parameters.items()}
+    names = [next((n for n, v in values.items() if np.array_equal(v, p)), "") for p in params]
+    named = {f"d{name}": grad for name, grad in zip(names, grads, strict=True) if name}
+    return (*(result if isinstance(result, tuple) else (result,)), named)
+
+
 def bound(owner: Any, name: str, array: Any, depth: int = 0) -> bool:
     """Put an array in the place that has its name: in an object or a dictionary, or in those that they hold."""
     places = owner if isinstance(owner, dict) else getattr(owner, "__dict__", {})
@@ -210,6 +221,9 @@ def run(
             ):  # the gradients are attributes of the object
                 instance = next(iter(given.values()))
                 done[-1] = instance if done[-1] is None else (done[-1], instance)
+            elif owner:
+                instance = next(iter(call["arguments"].values()))
+                done[-1] = with_lists(done[-1], module[MADE], instance["parameters"], arrays)
             boxes = {k: v for k, v in module.items() if type(v).__module__ == "checked" and call is plan["calls"][-1]}
             if boxes and not owner:  # … or of objects that hold the parameters
                 done[-1] = (*(done[-1] if isinstance(done[-1], tuple) else (done[-1],)), boxes)

@@ -249,6 +249,7 @@ class Caller:
         if maker := self.task.maker:
             wanted = [n for n in maker.parameters[1:] if size_of(n) or n not in maker.optional]
             given = {n: self._size(slot, layout) if (slot := size_of(n)) else 0.1 for n in wanted}
+            given |= {n: parameters[n] for n in wanted if n in parameters}
         return {"$object": f.name.partition(".")[0], "given": given, "sizes": sizes, "parameters": parameters}
 
     def _size(self, slot: str, layout: Layout) -> int:

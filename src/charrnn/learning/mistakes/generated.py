@@ -116,7 +116,8 @@ def _variants(line: Line, pools: tuple[tuple[str, ...], ...]) -> Iterator[tuple[
         yield "term-missing", f"{left} += ({right}) * (t > 0)"
         yield "term-missing", f"{left} += ({right}) * (t < T - 1)"
     elif "next" in left:
-        yield "accumulated", f"{left} = {left} + {right}"
+        for before in (left, "d_c" if "c" in left else "d_h"):
+            yield "accumulated", f"{left} = {before} + {right}"
     if line.sign == "=" and not isinstance(line.value, ast.Call):
         for factor in pools[0]:
             yield "factor-too-many", f"{left} = ({right}) * {factor}"
@@ -151,7 +152,7 @@ def _expressions(value: ast.expr, pools: tuple[tuple[str, ...], ...]) -> Iterato
     seen = {ast.unparse(n) for n in names}
     for pool in pools:
         for name in sorted(seen & set(pool)):
-            for other in pool:
+            for other in (*pool, *([f"(1 - {name})"] if pool is pools[0] else [])):
                 yield "wrong-operand", _renamed(value, name, other)
                 same = [n for n in names if ast.unparse(n) == name]
                 for node in same if len(same) > 1 else ():
