@@ -1,7 +1,7 @@
 """The checks of the exercises: `check(function)` says whether it is right, and which mistake it makes where it is not.
 
-A forward and backward pass goes to `charrnn.check`. Anything smaller is run on a small case here and compared with the
-right answer, then with the answers that common mistakes give.
+A backward pass, an update rule and a sampler go to `charrnn.check`. Anything smaller is run on a small case here and
+compared with the right answer, then with the answers that common mistakes give.
 """
 
 from __future__ import annotations
@@ -173,51 +173,17 @@ def _clipped(function: Callable[..., Any]) -> str:
 
 
 def _adam_step(function: Callable[..., Any]) -> str:
-    theta, g = np.array([1.0, -2.0, 0.5]), np.array([0.1, -3.0, 1e-4])
-    m, v, t, rate = np.array([0.2, 0.0, 0.01]), np.array([0.5, 1.0, 1e-6]), 3, 0.01
-    m1, v1 = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
-    m_hat, v_hat = m1 / (1 - 0.9**t), v1 / (1 - 0.999**t)
-
-    def answer(step: np.ndarray, second: np.ndarray = v1) -> np.ndarray:
-        return np.stack([theta - rate * step, m1, second])
-
-    v_linear = 0.999 * v + 0.001 * g
-    with np.errstate(invalid="ignore"):
-        got = np.stack(function(theta.copy(), g.copy(), m.copy(), v.copy(), t, rate))
-        return compare(function, got, answer(m_hat / (np.sqrt(v_hat) + 1e-8)), [
-            ("[adam.3] is missing: without 1 − βᵗ below, the first steps have the wrong size.",
-             answer(m1 / (np.sqrt(v1) + 1e-8))),
-            ("The square root of [adam.4] is missing.", answer(m_hat / (v_hat + 1e-8))),
-            ("It moves uphill: [adam.4] subtracts.", answer(-m_hat / (np.sqrt(v_hat) + 1e-8))),
-            ("v averages g; [adam.2] averages g².",
-             answer(m_hat / (np.sqrt(v_linear / (1 - 0.999**t)) + 1e-8), v_linear)),
-        ])  # fmt: skip
+    ones = np.ones(3)
+    function(ones, ones, ones, ones, 1, 0.01)  # it takes what the exercise gives
+    return str(charrnn.check(function))
 
 
 # 8: sampling
 
 
-def _with_temperature(function: Callable[..., Any]) -> str:
-    logits = np.array([2.0, 1.0, -1.0])
-
-    def softmax(o: np.ndarray) -> np.ndarray:
-        return np.exp(o) / np.exp(o).sum()
-
-    return compare(function, function(logits.copy(), 0.5), softmax(logits / 0.5), [
-        ("It multiplies: a low temperature should sharpen the distribution. Divide the logits.", softmax(logits * 0.5)),
-        ("It divides the probabilities, and the temperature cancels: divide the logits, before exp.", softmax(logits)),
-    ])  # fmt: skip
-
-
-def _nucleus(function: Callable[..., Any]) -> str:
-    probs = np.array([0.1, 0.4, 0.05, 0.3, 0.15])
-    return compare(function, function(probs.copy(), 0.6), np.array([0, 4, 0, 3, 0]) / 7, [
-        ("The character that reaches top_p is left out: keep characters until their sum reaches it.",
-         np.array([0.0, 1, 0, 0, 0])),
-        ("What is left does not sum to 1: divide by its sum.", np.array([0, 0.4, 0, 0.3, 0])),
-        ("It keeps the characters in the order of the vocabulary: begin with the likeliest.",
-         np.array([0.1, 0.4, 0.05, 0.3, 0]) / 0.85),
-    ])  # fmt: skip
+def _sampler(function: Callable[..., Any]) -> str:
+    function(np.array([0.5, 0.3, 0.2]), 0.6)  # it takes what the exercise gives
+    return str(charrnn.check(function))
 
 
 def _longest_copy(function: Callable[..., Any]) -> str:
@@ -240,7 +206,7 @@ CHECKS: dict[str, Callable[[Callable[..., Any]], str]] = {
     "clipped": _clipped,
     "adam_step": _adam_step,
     "lstm_step_backward": lambda f: _backward_pass(f, "cs231n"),
-    "with_temperature": _with_temperature,
-    "nucleus": _nucleus,
+    "with_temperature": _sampler,
+    "nucleus": _sampler,
     "longest_copy": _longest_copy,
 }

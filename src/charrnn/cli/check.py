@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from charrnn.cli.output import echo, echo_json
 from charrnn.errors import ConfigError
 from charrnn.learning import check_file
 from charrnn.learning.layouts import STYLES
+from charrnn.learning.rules import LIKE
 
 
 @click.command(
@@ -20,10 +22,16 @@ Examples:
   charrnn check mine.py
   charrnn check mine.py:loss_and_grads
   charrnn check mine.py:rnn_backward --like cs231n --json
+  charrnn check mine.py:adam_step
+  charrnn check mine.ipynb:my_update --like adam
   charrnn check mine.py --gradescope > results.json"""
 )
 @click.argument("program", metavar="FILE.py[:FUNCTION]")
-@click.option("--like", type=click.Choice(list(STYLES)), help="The style of the arguments [default: every style].")
+@click.option(
+    "--like",
+    type=click.Choice([*STYLES, *LIKE]),
+    help="The style of the arguments, or the rule that FUNCTION follows [default: every style; by name].",
+)
 @click.option("--seconds", type=click.FloatRange(0.5, 600), default=10, show_default=True, help="The time limit.")
 @click.option("--gradescope", is_flag=True, help="JSON in the form of Gradescope's results.json.")
 @quiet_option
@@ -36,7 +44,7 @@ def check(program: str, like: str | None, seconds: float, gradescope: bool, quie
     with charrnn's. One that differs is compared with the gradients of known mistakes. Without FUNCTION, every backward
     pass in the file is checked. The exit status is 1 if one is wrong.
     """
-    path, _, function = program.rpartition(":") if ".py:" in program else (program, "", "")
+    path, _, function = program.rpartition(":") if re.search(r"\.(py|ipynb):", program) else (program, "", "")
     if not Path(path).is_file():
         raise ConfigError(f"'{path}' is no file: give a Python file, or FILE.py:FUNCTION")
     report = check_file(Path(path), function or None, like, seconds=seconds)

@@ -63,7 +63,7 @@ def temperature(logits: Array, value: Any) -> None:
     if np.any(frozen):
         top_k(logits, frozen * 1)
     with np.errstate(over="ignore"):
-        logits /= value + frozen
+        logits /= value + frozen  # [sampling.1], of which the softmax follows
 
 
 @rule(Setting("top_k", "int", "draw only from the k likeliest characters; 0 = off", 0, least=0, most=1 << 31,
@@ -71,7 +71,7 @@ def temperature(logits: Array, value: Any) -> None:
 def top_k(logits: Array, value: Any) -> None:
     """Keep the k likeliest characters (Fan et al. 2018); of equals, the one of lower id. 0 keeps all."""
     order = np.argsort(-logits, axis=1, kind="stable")
-    _remove(logits, order, np.broadcast_to(np.arange(logits.shape[1]) >= value, logits.shape))
+    _remove(logits, order, np.broadcast_to(np.arange(logits.shape[1]) >= value, logits.shape))  # [sampling.2]
 
 
 @rule(Setting("top_p", "float", "draw only from the likeliest characters that together have this share; 1 = off", 1.0,
@@ -82,7 +82,7 @@ def top_p(logits: Array, value: Any) -> None:
     probs = np.take_along_axis(probabilities(logits), order, axis=1)
     outside = np.zeros(probs.shape, bool)  # the likeliest stays even with p = 0
     outside[:, 1:] = np.cumsum(probs, axis=1)[:, :-1] >= value  # those likelier than each have share p already
-    _remove(logits, order, outside)
+    _remove(logits, order, outside)  # [sampling.3]
 
 
 @rule(Setting("min_p", "float", "draw only from characters at least this fraction as likely as the likeliest; "

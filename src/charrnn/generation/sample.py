@@ -104,4 +104,4 @@ def pick_(filtered: Array, u: Array, kernels: Kernels | None = None) -> Array:
     cumulative = np.exp(filtered, out=filtered).cumsum(axis=1)
     # The first id whose cumulative share exceeds u: there is one, since u times the last share is below it. What a
     # filter has removed adds nothing to the share, and is never the first.
-    return np.asarray((cumulative <= (u * cumulative[:, -1])[:, None]).sum(axis=1))
+    return np.asarray((cumulative <= (u * cumulative[:, -1])[:, None]).sum(axis=1))  # [sampling.4]

@@ -31,6 +31,7 @@ class Case:
     blank_first: bool = False  # the first input is a vector of zeros (Coursera's names)
     state_given: bool = True  # else the program starts from zero
     memory_given: bool = True
+    forget_bias: float = 0.0  # what a program adds to the forget gate, as TensorFlow does
 
     @property
     def steps(self) -> int:
@@ -38,7 +39,8 @@ class Case:
 
     def data(self) -> dict[str, Any]:
         """Parameters U (K, G·H), W (H, G·H), b, bh (G·H,), V (H, K), c (K,); ids, x (T, B, K), states, cotangents."""
-        return _data(replace(self, network="gru" if self.network == "gru_before" else self.network))
+        network = "gru" if self.network == "gru_before" else self.network
+        return _data(replace(self, network=network, forget_bias=0.0))
 
     def reference(self, mistakes: Sequence[Mistake] = ()) -> dict[str, Any] | None:
         """Loss, states and gradients, with mistakes; None if the mistakes exclude each other."""
@@ -49,6 +51,12 @@ class Case:
         d = self.data()
         out: dict[str, Any] = {}
         p = {k: np.array(d[k]) for k in ("U", "W", "b", "bh", "V", "c")}
+        if self.network != "gru":  # elsewhere two biases add up
+            p["b"] = p["b"] + p["bh"]
+        if self.network == "lstm":
+            p["b"][H : 2 * H] += self.forget_bias
+        if self.kind == "loss":
+            p["y"] = np.eye(K)[d["targets"]]
 
         def above(h: dict[int, Any]) -> Any:
             if self.kind == "loss":
@@ -59,7 +67,8 @@ class Case:
 
         with np.errstate(all="ignore"):
             found: dict[str, Any] = network(p, np.array(d["x"]), np.array(d["h0"]), np.array(d["c0"]), above)
-        found |= out
+        found = {"bh": found["b"]} | found | out
+        found |= {k: found[k] + np.zeros_like(d[k]) for k in ("h0", "c0") if k in found}  # a mistake may make it 0
         found["last"] = found["h"][-1]
         if "cells" in found:
             found["last_c"] = found["cells"][-1]

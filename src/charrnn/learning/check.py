@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from charrnn.errors import ConfigError
-from charrnn.learning.case import LARGE, OVERFLOW
-from charrnn.learning.diagnosis import TOLERANCE, Diagnosis, Named, compare, diagnose, label, outputs
-from charrnn.learning.isolation import Outcome, Program, run_isolated
-from charrnn.learning.layouts import STYLES, Layout
-from charrnn.learning.mistakes import MISTAKES
-from charrnn.learning.observed import STATES, Found, differs, observed
-from charrnn.learning.reading import read_functions
+from charrnn.learning.by_array import Named, label, outputs
+from charrnn.learning.diagnosis import Diagnosis, compare, diagnose
+from charrnn.learning.isolation import CheckCrashError, CheckTimeoutError, Outcome, Program, run_isolated
+from charrnn.learning.layouts import STYLES, Layout, reordered, with_forget_bias
+from charrnn.learning.observed import STATES, Found, observed
+from charrnn.learning.other_numbers import with_other_numbers
+from charrnn.learning.reading import framework_of, read_functions
 from charrnn.learning.report import Checked, Report
-from charrnn.learning.source import program_of
+from charrnn.learning.rules import LIKE, check_rule, find_rules
+from charrnn.learning.rules import Found as Rule
+from charrnn.learning.source import program_of, read_program
 from charrnn.learning.tasks import Caller, Task, UnknownNamesError, find_tasks
 from charrnn.settings import nearest
 
@@ -59,53 +60,81 @@ def check(function: Callable[..., Any], like: str | None = None, *, seconds: flo
 
 def check_file(path: Path, function: str | None = None, like: str | None = None, *, seconds: float = SECONDS) -> Report:
     """Check a function of a file, or every backward pass in it: see `check`."""
-    try:
-        source = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeError) as error:
-        why = getattr(error, "strerror", None) or "it is not UTF-8"
-        raise ConfigError(f"cannot read '{path}': {why}") from None
-    return check_program(Program(source, str(path), str(path.resolve().parent)), function, like, seconds)
+    return check_program(Program(read_program(path), str(path), str(path.resolve().parent)), function, like, seconds)
 
 
 def check_program(program: Program, function: str | None, like: str | None, seconds: float) -> Report:
     """Check a program whose source is given."""
-    if like is not None and like not in STYLES:
-        raise ConfigError(f"style '{like}' is not known{nearest(like, STYLES)}")
-    tasks = find_tasks(read_functions(program.source, program.path), function, program.path)
+    if like is not None and like not in (*STYLES, *LIKE):
+        raise ConfigError(f"style '{like}' is not known{nearest(like, [*STYLES, *LIKE])}")
+    functions = read_functions(program.source, program.path)
+    framework = framework_of(program.source)
+    rules = find_rules(functions, function, like) if like is None or like in LIKE else []
+    try:
+        named = {rule.function.name for rule in rules}
+        passes = {} if rules and (function or like in LIKE) else {k: f for k, f in functions.items() if k not in named}
+        tasks = find_tasks(passes, None if rules else function, program.path, bool(rules))
+        return _check_tasks(program, tasks, rules, like, seconds)
+    except (CheckTimeoutError, CheckCrashError):
+        raise
+    except ConfigError:
+        if not framework:
+            raise
+        raise ConfigError(
+            f"'{program.path}' uses {framework}, which computes gradients by itself: check takes a backward pass that "
+            "is written by hand, for NumPy arrays"
+        ) from None
+
+
+def _check_tasks(program: Program, tasks: list[Task], rules: list[Rule], like: str | None, seconds: float) -> Report:
     checked: list[Checked] = []
     refused: list[tuple[str, ConfigError]] = []  # of something else than a recurrent network, perhaps
     failed: list[tuple[str, ConfigError]] = []
-    for task in tasks:
-        found = _tried(program, task, like, seconds)
+    everything: list[Task | Rule] = [*tasks, *rules]
+    for each in everything:
+        found = _tried(program, each, like, seconds)
         if isinstance(found, Checked):
             checked.append(found)
         else:
-            (refused if isinstance(found, UnknownNamesError) else failed).append((task.backward.name, found))
+            name = each.backward.name if isinstance(each, Task) else each.function.name
+            (refused if isinstance(found, UnknownNamesError) else failed).append((name, found))
     if not checked or (failed and not any(c.mistakes for c in checked)):
         raise (failed or refused)[0][1]
     return Report(program.path, tuple(checked), tuple((name, str(error)) for name, error in [*refused, *failed]))
 
 
-def _tried(program: Program, task: Task, like: str | None, seconds: float) -> Checked | ConfigError:
+def _tried(program: Program, each: Task | Rule, like: str | None, seconds: float) -> Checked | ConfigError:
     try:
-        return _check_task(program, task, like, seconds)
+        return (
+            _check_task(program, each, like, seconds) if isinstance(each, Task) else check_rule(program, each, seconds)
+        )
     except ConfigError as error:
         return error
 
 
 def _check_task(program: Program, task: Task, like: str | None, seconds: float) -> Checked:
     caller = Caller(task)
-    tried = list(caller.layouts(like))
+    tried, plans = caller.plans(caller.layouts(like))
     if not tried:
         raise UnknownNamesError(
             f"'{task.backward.name}': the names of its parameters are not known: call them U, W, b, V, c, or Wxh, "
             "Whh, bh, Why, by, or as your course does"
         )
-    outcomes = run_isolated(program, [caller.plan(layout) for layout in tried], caller.arrays, seconds)
-    results = _compared(task, tried, outcomes)
-    if (not results or not results[0][0].clean) and (turned := list(caller.layouts(like, turned=True))):
-        again = run_isolated(program, [caller.plan(layout) for layout in turned], caller.arrays, seconds)
-        results = sorted(results + _compared(task, turned, again), key=lambda r: r[0].cost)
+    outcomes = run_isolated(program, plans, caller.arrays, seconds)
+    ran = dict(zip(tried, outcomes, strict=True))
+    results = _compared(task, ran)
+    for turned in (True, False):  # then with other gates first
+        if results and results[0][0].clean:
+            break
+        more = caller.layouts(like, turned=True) if turned else reordered(_shaped(results) if like != "cs231n" else ())
+        others, plans = caller.plans(more)
+        if others:
+            again = run_isolated(program, plans, caller.arrays, seconds)
+            ran |= dict(zip(others, again, strict=True))
+            results = _compared(task, ran)
+    if not (results and results[0][0].clean):
+        results = sorted(results + _compared(task, with_forget_bias(ran)), key=lambda r: r[0].cost)
+    results = _likeliest(_in_lanes(results))
     if not results:
         raise ConfigError(_cannot_run(program, task, outcomes))
     if not results[0][0].clean:
@@ -122,7 +151,7 @@ def _check_task(program: Program, task: Task, like: str | None, seconds: float) 
     named = list(best.mistakes)
     warnings: list[Named] = []
     if not best.unexplained and not named:
-        named, warnings = _with_other_numbers(program, task, caller, layout, best, seconds)
+        named, warnings = with_other_numbers(program, task, caller, layout, best, seconds)
     if best.unexplained:
         named = _located(best, layout, found, named)
     missing = tuple(name for _, name in layout.naming.names if name not in found and name in layout.expected(outputs(
@@ -132,10 +161,40 @@ def _check_task(program: Program, task: Task, like: str | None, seconds: float) 
     )
 
 
-def _compared(task: Task, tried: list[Layout], outcomes: list[Outcome]) -> list[Result]:
+def _in_lanes(results: list[Result]) -> list[Result]:
+    """Only what ran with several lanes, if the loss is right there: one lane hides what is wrong between lanes."""
+    lanes = [
+        r
+        for r in results
+        if r[1].inputs == "TKB"
+        and "$loss" in r[2]
+        and r[2]["$loss"].name in r[0].right
+        and all(_fits(r[1], k, f) for k, f in r[2].items())
+    ]
+    return lanes if lanes and results[0][1].inputs == "TK1" else results
+
+
+def _shaped(results: list[Result]) -> list[Layout]:
+    """The layouts in which every array has its shape."""
+    return [layout for _, layout, found in results if all(_fits(layout, k, f) for k, f in found.items())]
+
+
+def _likeliest(results: list[Result]) -> list[Result]:
+    """Without layouts in which the loss is wrong, if it is right in others."""
+    right = [r for r in results if "$loss" in r[2] and r[2]["$loss"].name in r[0].right]
+    return right or results
+
+
+def _fits(layout: Layout, key: str, found: Found) -> bool:
+    """Whether an array has its shape."""
+    reference = outputs(layout.case, ())
+    return bool(reference and np.squeeze(layout.expected(reference)[key]).shape == np.squeeze(found.value).shape)
+
+
+def _compared(task: Task, ran: dict[Layout, Outcome]) -> list[Result]:
     """What ran, compared with the reference, the best first."""
     results: list[Result] = []
-    for layout, outcome in zip(tried, outcomes, strict=True):
+    for layout, outcome in ran.items():
         reference = None if outcome.error else outputs(layout.case, ())
         if reference is not None:
             found = observed(task, layout, outcome, layout.expected(reference))
@@ -168,62 +227,3 @@ def _cannot_run(program: Program, task: Task, outcomes: list[Outcome]) -> str:
         return (f"'{program.path}': '{task.backward.name}' returned no gradient whose name or shape is known: return "
                 "them in a dictionary, or by names such as dWxh")  # fmt: skip
     return f"'{program.path}': '{task.backward.name}' could not be run: {max(set(errors), key=errors.count)}"
-
-
-def _with_other_numbers(
-    program: Program, task: Task, caller: Caller, layout: Layout, best: Diagnosis, seconds: float
-) -> tuple[list[Named], list[Named]]:
-    """Gradients so large that clipping shows, and logits so large that a softmax can overflow."""
-    kinds = [LARGE] + ([OVERFLOW] if layout.case.kind == "loss" else [])
-    others = [replace(layout, case=replace(layout.case, numbers=numbers)) for numbers in kinds]
-    outcomes = run_isolated(program, [caller.plan(other) for other in others], caller.arrays, seconds)
-    found: list[dict[str, Found]] = []
-    for other, outcome in zip(others, outcomes, strict=True):
-        reference = outputs(other.case, ())
-        assert reference is not None
-        found.append({} if outcome.error else observed(task, other, outcome, other.expected(reference)))
-    named, warnings = _clipping(others[0], found[0], best.scale), []
-    if len(others) > 1 and not all(np.isfinite(f.value).all() for k, f in found[1].items() if k != "$loss"):
-        warnings.append(
-            Named("softmax-overflow", "loss", "readout.2",
-                  "Logits above 709 overflow: exp(o) is infinite. Subtract the largest logit first; it changes no "
-                  "probability.")
-        )  # fmt: skip
-    return named, warnings
-
-
-def _clipping(layout: Layout, found: dict[str, Found], scale: float) -> list[Named]:
-    """Mistakes that show only where gradients are large. A sum that is clipped, by element or by norm, is right."""
-    gradients = {k: f for k, f in found.items() if k not in ("$loss", *STATES)}
-    reference = outputs(layout.case, ())
-    assert reference is not None
-    right = layout.expected(reference)
-    largest = max((float(np.abs(f.value).max()) for f in gradients.values() if f.value.size), default=0.0)
-
-    def fits(expected: dict[str, Any], key: str, value: Any) -> bool:
-        target = scale * np.asarray(expected[key])
-        return any(differs(value, t) <= TOLERANCE for t in (target, np.clip(target, -largest, largest)))
-
-    wrong = [key for key, f in gradients.items() if not fits(right, key, f.value)]
-    factors = [float(np.vdot(f.value, right[k]) / np.vdot(right[k], right[k])) for k, f in gradients.items()
-               if np.squeeze(f.value).shape == np.squeeze(right[k]).shape and np.any(right[k])]  # fmt: skip
-    by_norm = len(factors) == len(gradients) and all(
-        differs(f.value, factors[n] * np.reshape(right[k], f.value.shape)) <= TOLERANCE
-        for n, (k, f) in enumerate(gradients.items())
-    )
-    if not wrong or not found or (by_norm and all(0 < factor <= scale for factor in factors)):
-        return []
-    for mistake in (m for m in MISTAKES[layout.case.network] if m.large):
-        for limit in (largest, 1.0, 5.0, 10.0):
-            changed = mistake._replace(wrong=mistake.wrong.replace("clip_at(5.0,", f"clip_at({limit / scale!r},"))
-            reference = outputs(layout.case, (changed,))
-            if reference is None:
-                continue
-            expected = layout.expected(reference)
-            if all(fits(expected, k, f.value) for k, f in gradients.items()):
-                arrays = ", ".join(gradients[k].name for k in wrong)
-                return [Named(mistake.name, arrays, mistake.equation, mistake.explanation)]
-    arrays = ", ".join(gradients[k].name for k in wrong)
-    return [Named("clipped-before-summed", arrays, label(layout, wrong[0]),
-                  "The gradients are right as long as they are small, and wrong where they are large: they are clipped "
-                  "before all their parts are added. Clip the sums, once, at the end.")]  # fmt: skip

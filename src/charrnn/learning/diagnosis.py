@@ -7,30 +7,20 @@ one with the fewest parts that leaves nothing unexplained is the answer; what no
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator
 from itertools import combinations
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from charrnn.learning.by_array import TOLERANCE, Named, one_by_one, outputs, wrong_array, wrong_state
 from charrnn.learning.case import Case
 from charrnn.learning.layouts import Layout
-from charrnn.learning.mistakes import HEAD, MISTAKES, Mistake, generated
+from charrnn.learning.mistakes import HEAD, MISTAKES, Mistake, generated, is_forward
 from charrnn.learning.observed import STATES, Found, differs
 
-TOLERANCE = 2e-5  # a program may compute in float32, or add a small number inside a logarithm
 LONGEST_OF_PAIRS = 0.5  # seconds
 LOG_2 = float(np.log(2))
-
-
-class Named(NamedTuple):
-    """A mistake that was found in a program."""
-
-    name: str
-    array: str
-    equation: str
-    explanation: str
 
 
 class Diagnosis(NamedTuple):
@@ -53,34 +43,12 @@ class Diagnosis(NamedTuple):
         return not self.unexplained and not self.mistakes
 
 
-@lru_cache(4096)
-def outputs(case: Case, mistakes: tuple[Mistake, ...]) -> dict[str, Any] | None:
-    """The reference's loss, states and gradients with mistakes; None if they exclude each other or cannot run."""
-    try:
-        return case.reference(mistakes)
-    except (LookupError, NameError, ValueError):  # a generated line that takes what is not there yet
-        return None
-
-
 def scales(case: Case) -> dict[float, str]:
     """By what a loss may be multiplied, compared with the mean over all characters."""
     if case.kind != "loss":
         return {1.0: "sum"}
     T, B = case.steps, case.lanes
     return {1.0: "mean", float(T): "sum over the steps", float(B): "sum over the lanes", float(T * B): "sum"}
-
-
-def equation_of(key: str) -> str:
-    """The equation of a gradient, for arrays that no mistake of the catalogue explains."""
-    return {"$loss": "readout.3", "$h": "rnn.1", "$last": "rnn.1", "$h0": "rnn.4", "$x": "rnn.6", "$last_c": "lstm.2",
-            "$c0": "lstm.7"}.get(key, "")  # fmt: skip
-
-
-def label(layout: Layout, key: str) -> str:
-    """The equation that an array belongs to."""
-    part = {name: part for part, name in layout.naming.names}.get(key, "").split(".")[0]
-    return {"U": "rnn.6", "W": "rnn.5", "b": "rnn.6", "bh": "gru.7", "V": "readout.5", "c": "readout.5",
-            "J": "rnn.5"}.get(part) or equation_of(key) or "rnn.4"  # fmt: skip
 
 
 def compare(layout: Layout, found: dict[str, Found]) -> Diagnosis:
@@ -99,10 +67,15 @@ def diagnose(layout: Layout, found: dict[str, Found], end: float | None = None) 
     best = fits = compare(layout, found)
     if best.clean:
         return best
+    if any(key in found and found[key].name in best.right for key in ("$loss", "$h")):
+        known = [m for m in known if not is_forward(m, case.network)]
     fitting = _fitting(layout, found, ())
     for mistake in known:
         best = _better(best, _with(layout, found, (mistake,), fitting))
     if end is None or not best.unexplained:
+        return best
+    best = _better(best, _one_by_one(layout, found, fits))
+    if not best.unexplained and len(best.mistakes) <= 2:
         return best
     for mistake in _possible(layout, found, fits):
         if time.process_time() > end:
@@ -111,13 +84,31 @@ def diagnose(layout: Layout, found: dict[str, Found], end: float | None = None) 
         if not best.unexplained:
             return best
     # A mistake that changes an array which is right cannot be one of two.
-    possible = [m for m in known if not set(fits.right) & set(_named(m, layout, found).array.split(", "))]
+    possible = [m for m in known if outputs(case, (m,))]
+    possible = [m for m in possible if not set(fits.right) & set(_named(m, layout, found).array.split(", "))]
     end = max(end, time.process_time() + LONGEST_OF_PAIRS)
     for pair in combinations(possible, 2):
         best = _better(best, _with(layout, found, pair, fitting))
         if (not best.unexplained and len(best.mistakes) <= 2) or time.process_time() > end:
             break
     return best
+
+
+def _one_by_one(layout: Layout, found: dict[str, Found], fits: Diagnosis) -> Diagnosis | None:
+    """The explanation that says of each array for itself what is wrong; None if the loss is wrong."""
+    if any(found[key].name in fits.unexplained for key in found if key == "$loss"):
+        return None
+    said = one_by_one(layout, found, fits.unexplained, fits.scale)
+    rest = tuple(name for name in fits.unexplained if name not in said)
+    return fits._replace(unexplained=rest, mistakes=(*fits.mistakes, *_together(said.values())))
+
+
+def _together(each: Iterable[Named]) -> list[Named]:
+    """The same mistake in several arrays as one."""
+    arrays: dict[Named, list[str]] = {}
+    for named in each:
+        arrays.setdefault(named._replace(array=""), []).append(named.array)
+    return [named._replace(array=", ".join(names)) for named, names in arrays.items()]
 
 
 def _possible(layout: Layout, found: dict[str, Found], fits: Diagnosis) -> Iterator[Mistake]:
@@ -206,13 +197,13 @@ def _at_scale(
         elif key in STATES and differs(value, expected[key]) <= TOLERANCE:
             right.append(name)
         elif key in STATES:
-            wrong = _wrong_state(key, name, value, layout, reference)
+            wrong = wrong_state(key, name, value, layout, reference)
             if wrong:  # another array of that shape is no mistake; a wrong forward pass shows in the gradients
                 named.append(wrong)
         elif off(key, scale) <= TOLERANCE:
             right.append(name)
         else:
-            array = _wrong_array(layout, key, name, value, scale * expected[key])
+            array = wrong_array(layout, key, name, value, scale * expected[key])
             named.append(array) if array else unexplained.append(name)
     if of_loss and any(not k.startswith("$") for k in found) and not _same(of_loss, scale):
         named.append(
@@ -254,45 +245,3 @@ def _named(mistake: Mistake, layout: Layout, found: dict[str, Found]) -> Named:
     right, wrong = layout.expected(plain), layout.expected(changed)
     arrays = [f.name or k.strip("$") for k, f in found.items() if differs(right[k], wrong[k]) > TOLERANCE]
     return Named(mistake.name, ", ".join(arrays), mistake.equation, mistake.explanation)
-
-
-def _wrong_array(layout: Layout, key: str, name: str, value: Any, expected: Any) -> Named | None:
-    """What is wrong with a single array, if it is simple."""
-    equation = label(layout, key)
-    value, expected = np.asarray(value, float), np.asarray(expected, float)
-    if not np.any(value) and value.size:
-        return Named(
-            "never-computed", name, equation, f"{name} is zero throughout: it is made, but nothing is added to it."
-        )
-    if not np.isfinite(value).all():
-        return None
-    if np.squeeze(value).ndim == 2 and differs(value.T, expected) <= TOLERANCE:
-        return Named("transposed", name, equation, f"{name} is transposed: the factors of the product are exchanged.")
-    T, B = layout.case.steps, layout.case.lanes
-    for factor, what in ((-1.0, "its sign is wrong"), (1 / T, "it is a mean over the steps, not a sum"),
-                         (1 / B, "it is a mean over the lanes, not a sum"), (1 / (T * B), "it is a mean, not a sum"),
-                         (float(T), "it is multiplied by the number of steps"), (2.0, "it is added twice"),
-                         (float(B), "it is multiplied by the number of lanes"), (0.5, "it is half of what is right"),
-                         (float(T * B), "it is multiplied by the number of characters")):  # fmt: skip
-        if factor != 1.0 and differs(value, factor * expected) <= TOLERANCE:
-            kind = "gradient-sign" if factor < 0 else "mean-for-sum" if factor < 1 and factor != 0.5 else "factor"
-            return Named(kind, name, equation, f"{name}: {what}.")
-    return None
-
-
-def _wrong_state(key: str, name: str, value: Any, layout: Layout, reference: dict[str, Any]) -> Named | None:
-    """Another state than the last."""
-    if key != "$last":
-        return None
-    d = layout.case.data()
-    others = {"the initial state": d["h0"]}
-    others |= {f"the state of step {t + 1}": h for t, h in enumerate(reference["h"][:-1])}
-    for what, state in others.items():
-        if differs(value, layout.expected({**reference, "last": state})["$last"]) <= TOLERANCE:
-            return Named("state-not-carried", name, "rnn.1",
-                         f"{name} is {what}. The next window must start from the last state of this one.")  # fmt: skip
-    if not np.any(value):
-        return Named(
-            "state-not-carried", name, "rnn.1", f"{name} is zero. The next window must start from the last state."
-        )
-    return None

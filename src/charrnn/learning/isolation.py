@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -16,6 +19,7 @@ from charrnn.learning import runner
 
 MEMORY = 4 << 30  # bytes of address space
 FILE = 64 << 20  # bytes of the largest file
+SAID = "said.txt"  # what the program wrote to standard error
 
 
 class Outcome(NamedTuple):
@@ -67,23 +71,43 @@ def run_isolated(program: Program, plans: list[Any], arrays: dict[str, Any], sec
         np.savez(folder / "arrays.npz", **arrays)
         packages = str(Path(np.__file__).parents[1])
         command = [sys.executable, "-I", "-X", "utf8", runner.__file__, name, packages]
-        try:
-            done = subprocess.run(
-                command, cwd=name, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                timeout=seconds, check=False, env=_environment(name), preexec_fn=_limiter(seconds),
+        with (folder / SAID).open("wb") as said:  # a file: what is printed without end stops at its limit
+            process = subprocess.Popen(
+                command, cwd=name, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said,
+                env=_environment(name), preexec_fn=_limiter(seconds), start_new_session=True,
             )  # fmt: skip
+        try:
+            status = process.wait(seconds)
         except subprocess.TimeoutExpired:
             raise CheckTimeoutError(
                 f"'{program.path}' did not finish within {seconds:g} seconds: look for a loop that does not end"
             ) from None
+        finally:
+            _end(process)
         try:
             outcomes = json.loads((folder / "results.json").read_text(encoding="utf-8"))
             with np.load(folder / "results.npz", allow_pickle=False) as archive:
                 return _outcomes(outcomes, dict(archive))
         except (OSError, ValueError, KeyError):
-            said = done.stderr.decode(errors="replace").strip().splitlines()
-            last = said[-1][:200] if said else f"status {done.returncode}"
+            last = _last_line(folder / SAID) or f"status {status}"
             raise CheckCrashError(f"'{program.path}' ended its process before it returned ({last})") from None
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End the program, and the processes that it started."""
+    if hasattr(os, "killpg"):  # its own group, since it leads a session
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
+    process.wait()
+
+
+def _last_line(path: Path) -> str:
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 4096))
+        lines = file.read().decode(errors="replace").strip().splitlines()
+        return "".join(c for c in lines[-1][:200] if c.isprintable()) if lines else ""
+    return ""
 
 
 def _outcomes(outcomes: list[Any], kept: dict[str, Any]) -> list[Outcome]:
@@ -92,8 +116,6 @@ def _outcomes(outcomes: list[Any], kept: dict[str, Any]) -> list[Outcome]:
 
 def _environment(folder: str) -> dict[str, str]:
     """Nothing of the user's but what Python needs; one thread; a home and a place for figures in the folder."""
-    import os
-
     kept = {k: v for k, v in os.environ.items() if k in ("PATH", "SYSTEMROOT", "LANG", "LD_LIBRARY_PATH")}
     return kept | {
         "HOME": folder, "TMPDIR": folder, "MPLBACKEND": "Agg", "MPLCONFIGDIR": folder, "OPENBLAS_NUM_THREADS": "1",

@@ -5,21 +5,21 @@ Every layout is a linear map of the reference's arrays, so that it applies to pa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import product
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import permutations, product
 from typing import Any
 
 import numpy as np
 
 from charrnn.learning.case import GATES, Case, K
-from charrnn.learning.names import BIASES, JOINED, PAIRS, PARTS, SINGLE, spelled, spelled_part
+from charrnn.learning.names import BIASES, JOINED, PAIRS, SINGLE, TWO_BIASES, spelled, spelled_part
 from charrnn.learning.names import GATES as LETTERS
 
 Arrays = dict[str, Any]
 # input form → target forms. T steps, B lanes, K characters.
 ONE_LANE = {"ids": ("ids",), "KT": ("KT", "ids"), "TK": ("TK", "ids"), "TK1": ("ids", "TK1"), "blank": ("ids",)}
-LANES = {"TB": ("TB",), "BT": ("BT",), "TBK": ("TB", "TBK"), "BTK": ("BT", "BTK")}
+LANES = {"TB": ("TB",), "BT": ("BT",), "TBK": ("TB", "TBK"), "BTK": ("BT", "BTK"), "TKB": ("TKB", "TB")}
 LAYER = {"BTK": (), "TBK": (), "KBT": ()}
 # what the styles of well-known assignments fix: input forms, and whether vectors are columns
 STYLES: dict[str, tuple[tuple[str, ...], bool | None]] = {
@@ -27,6 +27,7 @@ STYLES: dict[str, tuple[tuple[str, ...], bool | None]] = {
     "coursera": (("blank", "ids", "KBT"), True), "plain": ((), None),
 }  # fmt: skip
 ORDERS = {"lstm": ("ifgo", "ifog", "figo", "fiog"), "gru": ("rzn", "zrn"), "gru_before": ("rzn", "zrn"), "rnn": ("h",)}
+MOST_REORDERED = 16  # layouts whose gates are tried in every order
 
 
 @dataclass(frozen=True)
@@ -116,13 +117,18 @@ class Layout:
         return {
             "ids": lambda: ids[:, 0], "KT": lambda: one_hot[:, 0].T, "TK": lambda: one_hot[:, 0],
             "TK1": lambda: one_hot[:, 0, :, None], "TB": lambda: ids, "BT": lambda: ids.T, "TBK": lambda: one_hot,
-            "BTK": lambda: one_hot.swapaxes(0, 1),
+            "BTK": lambda: one_hot.swapaxes(0, 1), "TKB": lambda: one_hot.swapaxes(1, 2),
         }[form]()  # fmt: skip
 
     def _sequence(self, a: Any) -> Any:
         if self.case.kind == "step":
             return self._state(a[0])
-        return {"BTK": a.swapaxes(0, 1), "KBT": a.transpose(2, 1, 0), "BT": a.swapaxes(0, 1)}.get(self.inputs, a)
+        return {
+            "BTK": a.swapaxes(0, 1),
+            "KBT": a.transpose(2, 1, 0),
+            "BT": a.swapaxes(0, 1),
+            "TKB": a.swapaxes(1, 2),
+        }.get(self.inputs, a)
 
     def _matrix(self, a: Any) -> Any:
         return np.asarray(a).T if self.column else np.asarray(a)
@@ -141,33 +147,29 @@ def namings(tokens: set[str], network: str, reads_out: bool) -> Iterator[Naming]
     readout = _readout(tokens)
     if reads_out and not any(part == "V" for part, _ in readout):
         return
-    found = {part: spelled_part(tokens, part) if part != "bh" else spelled(tokens, PARTS[part]) for part in
-             ("U", "W", "b", "bh")}  # fmt: skip
+    found = {part: spelled_part(tokens, part) for part in ("U", "W", "b")}
     used = {name for _, name in readout}
-    if network == "gru_before":
-        found["bh"] = None
-        if (bh := spelled(tokens, "biashh bhh")) and bh != found["b"]:
-            return
+    pairs = [(spelled(tokens - used, b), spelled(tokens - used, bh)) for b, bh in TWO_BIASES]
+    found["b"], found["bh"] = next((pair for pair in pairs if all(pair)), (found["b"], None))
     gates, separate = GATES[network], []
     if network != "rnn":
         for kinds in [*((("U", u), ("W", w)) for u, w in PAIRS), *((("J", j),) for j in SINGLE)]:
             for b, bh in BIASES:
-                patterns = [*kinds, ("b", b), *([("bh", bh)] if bh and network == "gru" else [])]
+                patterns = [*kinds, ("b", b), *([("bh", bh)] if bh else [])]
                 names = [(f"{kind}.{g}", _of_gate(tokens, pattern, g)) for kind, pattern in patterns for g in gates]
                 given = [name for _, name in names]
                 of_gates = {name for name in given if name}
                 readout = _readout(tokens - of_gates)
                 if reads_out and not any(part == "V" for part, _ in readout):
                     continue
-                if all(given) and len(set(given)) == len(given) and (bh == "" or len(patterns) > len(kinds) + 1):
+                if all(given) and len(set(given)) == len(given):
                     separate.append(Naming((*names, *readout), True, kinds[0][0] == "J"))  # type: ignore[arg-type]
     if separate:
         yield from separate
         return
     readout = _readout(tokens)
     if found["U"] and found["W"] and found["U"] != found["W"]:
-        parts = ("U", "W", "b", "bh") if network == "gru" else ("U", "W", "b")
-        found["bh"] = found["bh"] if found["bh"] != found["b"] else None
+        parts = ("U", "W", "b", "bh")
         yield Naming((*((k, name) for k in parts if (name := found[k]) and name not in used), *readout))
     joined = spelled(tokens - {name for _, name in readout}, JOINED)
     if joined and found["b"] and not (found["U"] and found["W"] and found["U"] != found["W"]):
@@ -180,6 +182,20 @@ def _readout(tokens: set[str]) -> list[tuple[str, str]]:
 
 def _of_gate(tokens: set[str], pattern: str, gate: str) -> str | None:
     return spelled(tokens, " ".join(pattern.format(letter) for letter in LETTERS[gate].split()))
+
+
+def reordered(ran: Iterable[Layout]) -> list[Layout]:
+    """Layouts that ran, with the gates in the orders that are not usual: a program may stack them as it likes."""
+    kept = {replace(layout, order=""): layout for layout in ran if not layout.naming.separate_gates}
+    return [replace(layout, order="".join(order)) for layout in list(kept.values())[:MOST_REORDERED]
+            for order in permutations(GATES[layout.case.network])
+            if "".join(order) not in ORDERS[layout.case.network]]  # fmt: skip
+
+
+def with_forget_bias(ran: Mapping[Layout, Any]) -> dict[Layout, Any]:
+    """The same for programs that add 1 to the forget gate."""
+    return {replace(layout, case=replace(layout.case, forget_bias=1.0)): outcome for layout, outcome in ran.items()
+            if layout.case.network == "lstm"}  # fmt: skip
 
 
 def layouts(kind: str, network: str, naming: Naming, style: str | None, turned: bool = False) -> Iterator[Layout]:
@@ -196,6 +212,8 @@ def layouts(kind: str, network: str, naming: Naming, style: str | None, turned: 
     for form in [f for f in table if f in forms] or list(table):
         many = kind != "loss" or form in LANES
         for column in (True, False) if column_only is None else (column_only,):
+            if form == "TKB" and not column:
+                continue
             if kind == "layer" and column != (form == "KBT"):
                 continue
             if kind == "step" and form != ("KBT" if column else "BTK"):

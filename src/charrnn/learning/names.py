@@ -10,11 +10,10 @@ import re
 from functools import cache
 
 PARTS = {
-    "U": "U Wxh Whx Wax Wx weightih Wih Whx Win Winput Uh Wxhs Wx2h Wi2h Wxa",
-    "W": "W Whh Waa Wh weighthh Wrec Whidden Wh2h Wrecurrent Wstate",
+    "U": "U Wxh Whx Wax Wx weightih Wih Whx Win Winput Uh Wxhs Wx2h Wi2h Wxa xh kernel",
+    "W": "W Whh Waa Wh weighthh Wrec Whidden Wh2h Wrecurrent Wstate hh recurrentkernel",
     "b": "b bh ba bias biasih bih bhh bhidden b1 bx",
-    "bh": "biashh bhh brec",
-    "V": "V Why Wyh Wya Wy Who weightout Wout Wo Wha Wh2o Wr Woutput",
+    "V": "V Why Wyh Wya Wy Who weightout Wout Wo Wha Wh2o Wr Woutput hy",
     "c": "c by bo bout cout biasout b2 boutput bV bias2",
 }
 # Names as they are composed: a matrix between two places, a bias of a place.
@@ -41,11 +40,23 @@ GATES = {"i": "i", "f": "f", "g": "c g a ctilde", "o": "o", "r": "r", "z": "z u"
 # of a gate's matrices: over input and state, or over both at once; {} is its letter
 PAIRS = (("Wx{}", "Wh{}"), ("W{}x", "W{}h"), ("Wi{}", "Wh{}"), ("U{}", "W{}"), ("W{}", "U{}"), ("Ux{}", "Uh{}"))
 SINGLE = ("W{}",)
+TWO_BIASES = (
+    ("biasih", "biashh"),
+    ("bih", "bhh"),
+    ("bi", "bh"),
+    ("bx", "bh"),
+    ("bxh", "bhh"),
+    ("bx", "bhh"),
+    ("binput", "bhidden"),
+    ("b", "bhh"),
+    ("b", "brec"),
+)  # of the input's product, and of the state's
 BIASES = (("b{}x", "b{}h"), ("bi{}", "bh{}"), ("bx{}", "bh{}"), ("b{}", ""))
 
 ARGUMENTS = {
-    "inputs": "inputs input x xs xt ids tokens chars inputids seq sequence xonehot xbatch xseq xids",
-    "targets": "targets target y ys labels yonehot ybatch yseq t yids ytrue",
+    "inputs": "inputs input x xs xt ids tokens chars inputids seq sequence xonehot xbatch xseq xids "
+    "sentence words text",
+    "targets": "targets target y ys labels yonehot ybatch yseq t yids ytrue nextwords nextchars nexttokens nextids",
     "h0": "h0 hprev prevh h a0 aprev state hinit hidden inith hprevious prevhidden initialstate hstart s0 hin preva",
     "c0": "c0 cprev prevc cinit cellstate initc",
     "params": "params parameters p rnn model weights theta net param network lstm gru cell",
@@ -63,7 +74,8 @@ ARGUMENTS = {
 SIZES = ("K", "H", "T", "B", "J")  # J is H + K, of joined arrays
 # A size under a longer name: one of these, with size, dim, len, n, num … before or after it.
 CORES = {
-    "K": "vocab v k d x in input out output y char chars class classes embed feature features unique alphabet xdim",
+    "K": "vocab word token symbol v k d x in input out output y char chars class classes embed feature features unique "
+    "alphabet xdim",
     "H": "h hid hidden m a units neurons state rnn cell hiddenlayer hiddenunits nodes",
     "T": "seq sequence tau t steps time timesteps window unroll step",
     "B": "batch b minibatch",
@@ -128,5 +140,5 @@ def spelled_part(tokens: set[str], part: str) -> str | None:
 
 def without_d(name: str) -> str | None:
     """`Wxh` for dWxh, d_Wxh, grad_Wxh or Wxh_grad; None if the name is not that of a gradient."""
-    match = re.fullmatch(r"(?:dL_?d|dJ_?d|grad_?|grads_|g_|delta_?|d_?)(\w+?)|(\w+?)_grad", name)
-    return (match[1] or match[2]) if match else None
+    match = re.fullmatch(r"(?:dL_?d|dJ_?d|grad_?|grads_|g_|delta_?|d_?)(\w+?)|(\w+?)_grad|g([UWVbc])", name)
+    return (match[1] or match[2] or match[3]) if match else None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import builtins
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from charrnn.errors import ConfigError
+from charrnn.learning.names import size_of, spelled_part
 
 
 class Function(NamedTuple):
@@ -19,6 +21,8 @@ class Function(NamedTuple):
     tokens: frozenset[str]  # what may name an array: parameters, names from outside, attributes and strings
     free: frozenset[str]  # names that it reads and does not define
     unpacked: dict[str, tuple[str, ...]]  # parameter → the names it is unpacked into
+    sizes: frozenset[str]  # attributes that are sizes
+    boxes: frozenset[str]  # parameters that hold arrays by name: W["xh"], rnn.U
     source: str
     line: int
 
@@ -35,7 +39,9 @@ def read_functions(source: str, path: str) -> dict[str, Function]:
         tree = ast.parse(source, path)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", None)
-        raise ConfigError(f"'{path}' is not Python{f', line {line}' if line else ''}: {error}") from None
+        raise ConfigError(
+            f"'{path}' is not Python{f', line {line}' if line else ''}: {str(error) or 'it is nested too deeply'}"
+        ) from None
     nodes = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
     imported = {(a.asname or a.name).split(".")[0] for n in ast.walk(tree)
                 if isinstance(n, (ast.Import, ast.ImportFrom)) for a in n.names}  # fmt: skip
@@ -45,10 +51,24 @@ def read_functions(source: str, path: str) -> dict[str, Function]:
         for name, node in methods.items():
             if node.args.args and not node.decorator_list:
                 full = f"{owner.name}.{name}"
-                made = set(_tokens(methods["__init__"])) if "__init__" in methods else set()
+                maker = methods.get("__init__")
+                made = {*_tokens(maker), *(a.arg for a in maker.args.args[1:])} if maker else set()
                 function = _function(full, node, nodes | methods, imported, source)
-                found[full] = function._replace(tokens=function.tokens | made)
+                sizes = frozenset(_sizes(maker) if maker else ())
+                found[full] = function._replace(tokens=(function.tokens | made) - sizes, sizes=sizes)
     return found
+
+
+FRAMEWORKS = {"torch": "PyTorch", "tensorflow": "TensorFlow", "keras": "Keras", "jax": "JAX", "flax": "Flax"}
+
+
+def framework_of(source: str) -> str:
+    """The framework with gradients of its own that a program imports; "" if there is none."""
+    tree = ast.parse(source)
+    modules = [a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names]
+    modules += [n.module or "" for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)]
+    found = [FRAMEWORKS[top] for name in modules if (top := name.partition(".")[0]) in FRAMEWORKS]
+    return found[0] if found else ""
 
 
 def _function(
@@ -65,7 +85,7 @@ def _function(
             reached.add(called)
             waiting.append(nodes[called])
     parts = [nodes[name] for name in reached] if node.name in nodes else [node]
-    free = set().union(*(_free(part) for part in parts)) - nodes.keys() - imported
+    free = set().union(*(_free(part) for part in parts)) - nodes.keys() - imported - set(dir(builtins))
     tokens = set(names) | free | set().union(*(_tokens(part) for part in parts))
     unpacked = {
         n.value.id: tuple(e.id if isinstance(e, ast.Name) else "" for e in n.targets[0].elts)
@@ -78,7 +98,9 @@ def _function(
     text = "\n".join(ast.get_source_segment(source, part) or "" for part in parts)
     return Function(
         name, tuple(names), frozenset(optional), _returned(node), frozenset(tokens), frozenset(free),
-                    {k: v for k, v in unpacked.items() if k in names}, text, node.lineno)  # fmt: skip
+                    {k: v for k, v in unpacked.items() if k in names}, frozenset(), _boxes(node) & set(names),
+        text, node.lineno,
+    )  # fmt: skip
 
 
 def _calls(node: ast.FunctionDef) -> set[str]:
@@ -100,6 +122,31 @@ def _tokens(node: ast.AST) -> Iterator[str]:
             yield n.value
         elif isinstance(n, ast.keyword) and n.arg:
             yield n.arg
+
+
+def _boxes(node: ast.FunctionDef) -> frozenset[str]:
+    """Names with two parts of a network by name in them."""
+    found: dict[str, set[str]] = {}
+    for n in ast.walk(node):
+        if isinstance(n, (ast.Subscript, ast.Attribute)) and isinstance(n.value, ast.Name):
+            key = n.attr if isinstance(n, ast.Attribute) else getattr(n.slice, "value", None)
+            if isinstance(key, str):
+                found.setdefault(n.value.id, set()).update(p for p in "UWVbc" if spelled_part({key}, p))
+    return frozenset(name for name, parts in found.items() if len(parts) > 1)
+
+
+def _sizes(maker: ast.FunctionDef) -> set[str]:
+    """The attributes that a constructor sets to a size, such as V in `self.V = vocab_size`."""
+    parameters = {a.arg for a in maker.args.args}
+    found: set[str] = set()
+    for node in (n for n in ast.walk(maker) if isinstance(n, ast.Assign)):
+        for target in node.targets:
+            targets, values = ([*n.elts] if isinstance(n, ast.Tuple) else [n] for n in (target, node.value))
+            for t, v in zip(targets, values, strict=False):
+                a_size = isinstance(v, ast.Name) and size_of(v.id) and not (v.id == "V" and {"U", "W"} <= parameters)
+                if isinstance(t, ast.Attribute) and a_size:
+                    found.add(t.attr)
+    return found
 
 
 def _free(node: ast.FunctionDef) -> set[str]:

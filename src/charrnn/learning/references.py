@@ -176,9 +176,10 @@ def gru_before(p: Arrays, x: Any, h0: Any, c0: Any, head: Callable[..., Any]) ->
     return {"h": stacked(h, T), "U": d_U, "W": d_W, "b": d_b, "x": d_x, "h0": d_next}
 
 
-def blocks_transposed(W: Any) -> Any:
-    """W (H, G·H) with the square block of each gate transposed, as where a transposition is forgotten."""
-    return np.concatenate([block.T for block in np.split(W, W.shape[1] // len(W), axis=1)], axis=1)
+def blocks_transposed(W: Any, only: int | None = None) -> Any:
+    """W (H, G·H) with the square block of each gate, or of one, transposed, as where a transposition is forgotten."""
+    blocks = np.split(W, W.shape[1] // len(W), axis=1)
+    return np.concatenate([block.T if only in (None, k) else block for k, block in enumerate(blocks)], axis=1)
 
 
 def only_last(x_t: Any, d_a: Any, filled: Any = None) -> Any:

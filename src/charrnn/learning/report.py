@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from charrnn.learning.diagnosis import Named
+from charrnn.learning.by_array import Named
 
 DERIVATIONS = "docs/derivations"  # in the project
 
@@ -18,6 +18,7 @@ class Checked(NamedTuple):
     warnings: tuple[Named, ...]
     right: tuple[str, ...]
     missing: tuple[str, ...] = ()  # parameters whose gradient was not found in what the function returned
+    rule: str = ""  # of an update rule or a sampler, in the place of the network
 
 
 class Report(NamedTuple):
@@ -55,7 +56,12 @@ class Report(NamedTuple):
             "mistakes": [entry(m, f.function) for f in self.functions for m in f.mistakes],
             "warnings": [entry(m, f.function) for f in self.functions for m in f.warnings],
             "checked": [
-                {"function": f.function, "network": f.network, "right": list(f.right), "missing": list(f.missing)}
+                {
+                    "function": f.function,
+                    **({"rule": f.rule} if f.rule else {"network": f.network}),
+                    "right": list(f.right),
+                    "missing": list(f.missing),
+                }
                 for f in self.functions
             ],
             "not_checked": [{"function": name, "why": why} for name, why in self.not_checked],
@@ -84,7 +90,7 @@ def link(equation: str) -> str:
 
 
 def _lines(f: Checked) -> list[str]:
-    network = {"rnn": "vanilla RNN", "lstm": "LSTM"}.get(f.network, "GRU")
+    network = f.rule or {"rnn": "vanilla RNN", "lstm": "LSTM"}.get(f.network, "GRU")
     if not f.mistakes:
         lines = [f"{f.function}: right ({network}: {', '.join(f.right)})"]
     else:

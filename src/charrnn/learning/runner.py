@@ -14,37 +14,36 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import io
+import copy
 import json
 import os
+import random
 import re
 import sys
+from collections.abc import Iterator
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
 if __name__ == "__main__":
     sys.path.append(sys.argv[2])
+    for name in ("surroundings", "returned"):  # by their files, so that charrnn itself is not imported
+        spec = spec_from_file_location(f"charrnn.learning.{name}", Path(__file__).with_name(f"{name}.py"))
+        assert spec
+        assert spec.loader
+        sys.modules[spec.name] = module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[spec.name])
 
 import numpy as np
 
-FORBIDDEN = ("os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.truncate", "os.chmod", "os.chown", "os.link",
-             "os.symlink", "os.system", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.kill",
-             "os.killpg", "subprocess.Popen", "socket.connect", "socket.bind", "shutil.rmtree", "ctypes.dlopen",
-             "signal.pthread_kill", "os.putenv", "webbrowser.open")  # fmt: skip
+from charrnn.learning.returned import BOXES, flattened, limited
+from charrnn.learning.surroundings import Draws, Nowhere, guard, sample
+
 MAKES = re.compile("init|make|create|new_|build|param|^[A-Z]")  # what may run when a program is loaded
-WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
+KEPT = "$kept"  # what goes from one call to the next
 MADE = "$made"  # where a plan keeps its object
-BOXES = (
-    ("v", "d"),
-    ("value", "grad"),
-    ("data", "grad"),
-    ("val", "grad"),
-    ("w", "dw"),
-    ("value", "gradient"),
-    ("W", "dW"),
-)
 
 
 class Parameters(dict):  # type: ignore[type-arg]
@@ -58,24 +57,6 @@ class Parameters(dict):  # type: ignore[type-arg]
 
     def __setattr__(self, name: str, value: Any) -> None:
         self[name] = value
-
-
-def guard(folder: str) -> None:
-    """Refuse what a forward and a backward pass has no need of, from here on."""
-    home = os.path.realpath(folder) + os.sep
-
-    def hook(event: str, arguments: tuple[Any, ...]) -> None:
-        if event == "open":
-            path, mode, flags = arguments
-            writing = any(c in mode for c in "wax+") if isinstance(mode, str) else bool((flags or 0) & WRITING)
-            if writing and not (
-                isinstance(path, (str, bytes)) and os.path.realpath(os.fsdecode(path)).startswith(home)
-            ):
-                raise PermissionError(f"a program that is being checked may not write {path!r}")
-        elif event in FORBIDDEN and not (event == "ctypes.dlopen" and arguments[0] is None):
-            raise PermissionError(f"a program that is being checked may not call {event}")
-
-    sys.addaudithook(hook)
 
 
 def harmless(node: ast.stmt, own: set[str]) -> bool:
@@ -99,20 +80,26 @@ def compiled(source: str, path: str) -> list[Any]:
     return [compile(ast.Module([node], []), path, "exec") for node in tree.body if harmless(node, own)]
 
 
-def load(statements: list[Any], path: str) -> dict[str, Any]:
-    """The names that a program defines."""
+def load(statements: list[Any], path: str) -> tuple[dict[str, Any], list[str]]:
+    """The names that a program defines, and why imports failed."""
     module: dict[str, Any] = {"__name__": "checked", "__file__": path, "open": sample}
+    failed: list[str] = []
     for statement in statements:
-        with contextlib.suppress(Exception):  # a name that is missing shows when it is used
+        with contextlib.suppress(Exception), noting(failed):  # a name that is missing shows when it is used
             exec(statement, module)
     if module["open"] is sample:
         del module["open"]
-    return module
+    return module, list(dict.fromkeys(failed))
 
 
-def sample(*_: Any, **__: Any) -> io.StringIO:
-    """What `open` gives while the program is loaded: a text with as many characters as the case has."""
-    return io.StringIO("abacadaeafag" * 9)
+@contextlib.contextmanager
+def noting(failed: list[str]) -> Iterator[None]:
+    """Keep why an import fails."""
+    try:
+        yield
+    except ImportError as error:
+        failed.append(str(error))
+        raise
 
 
 def revived(value: Any, arrays: dict[str, Any], done: list[Any], module: dict[str, Any]) -> Any:
@@ -120,6 +107,10 @@ def revived(value: Any, arrays: dict[str, Any], done: list[Any], module: dict[st
     if isinstance(value, dict):
         if "$array" in value:
             return np.array(arrays[value["$array"]])
+        if "$kept" in value:
+            return module[KEPT][value["$kept"]]
+        if "$rng" in value:
+            return np.random.default_rng(8) if value["$rng"] == "Generator" else np.random.RandomState(8)
         if "$result" in value:
             step, index = value["$result"]
             return done[step] if index is None else done[step][index]
@@ -139,7 +130,7 @@ def the_object(value: dict[str, Any], arrays: dict[str, Any], done: list[Any], m
     if made is None:
         kind = module[value["$object"]]
         try:
-            made = kind(**value["given"])
+            made = kind(**{k: revived(v, arrays, done, module) for k, v in value["given"].items()})
         except Exception:  # its constructor takes something else
             made = object.__new__(kind)
         for name, size in value["sizes"].items():
@@ -151,6 +142,17 @@ def the_object(value: dict[str, Any], arrays: dict[str, Any], done: list[Any], m
                 setattr(made, name, array)
         module[MADE] = made
     return made
+
+
+def with_lists(result: Any, made: Any, parameters: dict[str, Any], arrays: dict[str, Any]) -> Any:
+    """A result with the gradients that an object keeps in a list, in the order of its list of parameters."""
+    params, grads = getattr(made, "params", None), getattr(made, "grads", None)
+    if not (isinstance(params, list) and isinstance(grads, list) and len(params) == len(grads)):
+        return result
+    values = {name: arrays[given["$array"]] for name, given in parameters.items()}
+    names = [next((n for n, v in values.items() if np.array_equal(v, p)), "") for p in params]
+    named = {f"d{name}": grad for name, grad in zip(names, grads, strict=True) if name}
+    return (*(result if isinstance(result, tuple) else (result,)), named)
 
 
 def bound(owner: Any, name: str, array: Any, depth: int = 0) -> bool:
@@ -171,29 +173,19 @@ def bound(owner: Any, name: str, array: Any, depth: int = 0) -> bool:
     return any(bound(value, name, array, depth + 1) for value in inner)
 
 
-def flattened(value: Any, path: str = "", depth: int = 0) -> dict[str, Any]:
-    """The numbers of a result, by their path: what is no number is left out."""
-    found: dict[str, Any] = {}
-    if isinstance(value, dict) or (hasattr(value, "__dict__") and not isinstance(value, np.ndarray)):
-        items = value.items() if isinstance(value, dict) else vars(value).items()
-        for key, each in items if depth < 4 else ():
-            box = next((g for v, g in BOXES if hasattr(each, v) and hasattr(each, g)), "")
-            if box and not isinstance(each, np.ndarray):
-                found |= flattened(getattr(each, box), f"{path}/d{key}", depth + 1)
-            else:
-                found |= flattened(each, f"{path}/{key}", depth + 1)
-    elif isinstance(value, (tuple, list)) and depth < 4:
-        with contextlib.suppress(Exception):
-            if isinstance(value, list) and value and np.asarray(value).dtype.kind in "fiu" and path:
-                return {path: np.asarray(value, float)}
-        for key, each in enumerate(value):
-            found |= flattened(each, f"{path}/{key}", depth + 1)
-    else:
-        with contextlib.suppress(Exception):
-            array = np.asarray(value)
-            if array.dtype.kind in "fiu" and array.size <= 100_000:
-                found[path or "/0"] = array.astype(float)
-    return found
+def drawn(function: Any, call: dict[str, Any], arrays: dict[str, Any], module: dict[str, Any]) -> Any:
+    """The distribution that a sampler returns, or what it draws, many times."""
+    np.random.seed(8)  # noqa: NPY002  (what programs draw with)
+    random.seed(8)
+    first, many = None, []
+    for number in range(call["repeat"]):
+        counted = {k: number if v == {"$count": 0} else v for k, v in call["arguments"].items()}
+        given = {k: revived(v, arrays, [], module) for k, v in counted.items()}
+        first = np.asarray(function(**given), float)
+        if first.size > 1 and sorted(first.ravel())[-2:] != [0, 1]:
+            return first
+        many.append(first.item() if first.size == 1 else int(np.argmax(first)))
+    return np.array(many)
 
 
 def run(
@@ -201,21 +193,37 @@ def run(
 ) -> tuple[list[dict[str, Any]], str]:
     """What each call of a plan returned, and the error that ended it."""
     done: list[Any] = []
+    failed: list[str] = []
     try:
-        module = load(statements, path)
+        module, failed = load(statements, path)
         for name, value in plan["globals"].items():
             array = revived(value, arrays, done, module)
             if not isinstance(array, np.ndarray) or not bound(module, name, array):
                 module[name] = array
         for name, value in plan["boxed"].items():
             bound(module, name, revived(value, arrays, done, module))
+        module[KEPT] = {name: revived(value, arrays, done, module) for name, value in plan.get("kept", {}).items()}
         for call in plan["calls"]:
             given = {k: revived(v, arrays, done, module) for k, v in call["arguments"].items()}
             owner, _, method = call["function"].rpartition(".")
             function = getattr(module[owner], method) if owner else module[method]
+            if "repeat" in call:
+                done.append(drawn(function, call, arrays, module))
+                continue
             done.append(function(**given))
-            if owner and done[-1] is None:  # the gradients are attributes of the object
-                done[-1] = next(iter(given.values()))
+            if "keeps" in call:  # as it is now: a program may change it in place
+                for name, place in call["keeps"].items():
+                    module[KEPT][name] = done[-1] if place is None else done[-1][place]
+                done[-1] = copy.deepcopy(module[KEPT])
+                continue
+            if owner and (
+                done[-1] is None or isinstance(done[-1], (int, float, np.number))
+            ):  # the gradients are attributes of the object
+                instance = next(iter(given.values()))
+                done[-1] = instance if done[-1] is None else (done[-1], instance)
+            elif owner:
+                instance = next(iter(call["arguments"].values()))
+                done[-1] = with_lists(done[-1], module[MADE], instance["parameters"], arrays)
             boxes = {k: v for k, v in module.items() if type(v).__module__ == "checked" and call is plan["calls"][-1]}
             if boxes and not owner:  # … or of objects that hold the parameters
                 done[-1] = (*(done[-1] if isinstance(done[-1], tuple) else (done[-1],)), boxes)
@@ -226,8 +234,10 @@ def run(
             if trace.tb_frame.f_code.co_filename == path:
                 line = f"line {trace.tb_lineno}: "
             trace = trace.tb_next
-        return [flattened(r) for r in done], f"{line}{type(error).__name__}: {error}"[:500]
-    return [flattened(r) for r in done], ""
+        said = f"{line}{type(error).__name__}: {error}".rstrip(": ")[:500].replace("\n", " ")
+        said += f" ({'; '.join(failed)})" if failed and isinstance(error, NameError) else ""
+        return [limited(flattened(r)) for r in done], said
+    return [limited(flattened(r)) for r in done], ""
 
 
 def run_all(work: dict[str, Any], arrays: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
@@ -235,8 +245,7 @@ def run_all(work: dict[str, Any], arrays: dict[str, Any]) -> tuple[list[Any], di
     outcomes: list[Any] = []
     kept: dict[str, Any] = {}
     statements = compiled(work["source"], work["path"])
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed), np.errstate(all="ignore"):
+    with contextlib.redirect_stdout(Nowhere()), contextlib.redirect_stderr(Nowhere()), np.errstate(all="ignore"):
         for number, plan in enumerate(work["plans"]):
             results, error = run(plan, statements, work["path"], arrays)
             names = []
@@ -255,6 +264,7 @@ def main(folder: str) -> None:
         arrays = dict(archive)
     if work["beside"]:
         sys.path.insert(0, work["beside"])
+    sys.meta_path.insert(0, Draws())
     guard(folder)
     os.chdir(folder)
     outcomes, kept = run_all(work, arrays)

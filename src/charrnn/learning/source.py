@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import inspect
+import json
+import re
 import textwrap
 from collections.abc import Callable
+from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
 from charrnn.errors import ConfigError
 from charrnn.learning.isolation import Program
 from charrnn.learning.tasks import FORWARD_FOR
+
+MAGIC = re.compile(r"^([ \t]*)[%!?].*$", re.MULTILINE)  # a line of IPython's own
 
 
 def program_of(function: Callable[..., Any]) -> tuple[Program, str]:
@@ -48,6 +54,31 @@ def program_of(function: Callable[..., Any]) -> tuple[Program, str]:
             elif isinstance(value, (bool, int, float, str)):
                 parts.insert(0, f"{name} = {value!r}")
     return Program("\n\n".join(parts) + "\n", f"{function.__name__}", ""), function.__name__
+
+
+def read_program(path: Path) -> str:
+    """The source of a Python file, or of the code cells of a notebook; what only a notebook understands is left out.
+
+    Raises
+    ------
+    ConfigError
+        It cannot be read, or is no notebook.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeError) as error:
+        why = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise ConfigError(f"cannot read '{path}': {why}") from None
+    if path.suffix == ".ipynb":
+        try:
+            cells = [cell["source"] for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
+            text = "\n\n".join("".join(cell) for cell in cells)
+        except (ValueError, LookupError, TypeError, RecursionError):
+            raise ConfigError(f"'{path}' is not a notebook: it has no list of cells") from None
+    with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+        ast.parse(text)
+        return text
+    return MAGIC.sub(r"\1pass", text)
 
 
 def _source(value: Any) -> str:

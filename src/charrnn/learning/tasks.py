@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -39,11 +39,12 @@ class Task:
 
     @property
     def tokens(self) -> set[str]:
-        return set(self.backward.tokens | (self.forward.tokens if self.forward else frozenset()))
+        functions = [f for f in (self.backward, self.forward) if f]
+        return set().union(*(f.tokens - f.boxes for f in functions))
 
 
-def find_tasks(functions: dict[str, Function], wanted: str | None, path: str) -> list[Task]:
-    """The function that is wanted, or every backward pass in the program.
+def find_tasks(functions: dict[str, Function], wanted: str | None, path: str, others: bool = False) -> list[Task]:
+    """The function that is wanted, or every backward pass in the program; none is no error where `others` are checked.
 
     Raises
     ------
@@ -59,11 +60,15 @@ def find_tasks(functions: dict[str, Function], wanted: str | None, path: str) ->
     names = [wanted] if wanted else [name for name in callable_ if BACKWARD.search(name.rpartition(".")[2])]
     tasks = [task for name in names if (task := _task(functions[name], callable_))]
     if not wanted and not any(task.kind == "loss" for task in tasks):  # under another name: it returns gradients
-        others = [f for name, f in callable_.items() if name not in names and any(map(_is_gradient, f.returns))]
-        tasks += [task for f in others if (task := _task(f, callable_)) and task.kind == "loss"]
+        rest = [f for name, f in callable_.items() if name not in names]
+        for returns in (lambda f: any(map(_is_gradient, f.returns)), _mentions_gradients, lambda f: len(f.returns) > 1):
+            found = [task for f in rest if returns(f) and (task := _task(f, callable_)) and task.kind == "loss"]
+            if found:
+                tasks += found
+                break
     tasks = [replace(t, maker=functions.get(t.backward.name.rpartition(".")[0] + ".__init__")) for t in tasks]
     functions = callable_
-    if not tasks:
+    if not tasks and not others:
         what = f"'{wanted}'" if wanted else "no function"
         raise ConfigError(
             f"'{path}': {what} {'is not' if wanted else 'is'} a backward pass that takes targets, or the gradient "
@@ -103,6 +108,12 @@ def _task(function: Function, functions: dict[str, Function]) -> Task | None:
 
 def _is_gradient(name: str) -> bool:
     return "grad" in name.lower() or any(without_d(n) for n in name.split("|"))
+
+
+def _mentions_gradients(f: Function) -> bool:
+    """Whether it names the gradients of at least two of its arrays, or something a gradient, in its source."""
+    names = set(re.findall(r"\b[A-Za-z_]\w*", f.source))
+    return "grad" in f.source.lower() or sum(without_d(name) in f.tokens for name in names) > 1
 
 
 def _keeps(f: Function) -> bool:
@@ -145,13 +156,42 @@ class Caller:
 
     def layouts(self, style: str | None, turned: bool = False) -> Iterator[Layout]:
         """Every layout that the task's names allow."""
-        taken = {slot_of(p, self.task.kind) for f in (self.task.forward, self.task.backward) if f for p in f.parameters}
+        functions = [f for f in (self.task.forward, self.task.backward) if f]
+        taken = {self._slot(f, p, self.task.kind) for f in functions for p in f.parameters}
         taken |= {"h0"} if "c0" in taken and "gru" in self.task.networks else set()
+        memory = {p for f in functions for p in f.parameters if p == "c" and self._slot(f, p, "") == "c0"}
         for network in self.task.networks:
-            for naming in namings(self.task.tokens, network, self.task.kind == "loss"):
+            for naming in namings(self.task.tokens - memory, network, self.task.kind == "loss"):
                 for layout in layouts(self.task.kind, network, naming, style, turned):
                     case = replace(layout.case, state_given="h0" in taken, memory_given="c0" in taken)
                     yield replace(layout, case=case)
+
+    def plans(self, layouts: Iterable[Layout]) -> tuple[list[Layout], list[dict[str, Any]]]:
+        """The layouts in which every argument is known, and their plans.
+
+        Raises
+        ------
+        UnknownNamesError
+            There is no such layout: why the first is none.
+        """
+        tried = [(layout, self._planned(layout)) for layout in layouts]
+        able = [(layout, plan) for layout, plan in tried if not isinstance(plan, UnknownNamesError)]
+        for _, plan in tried if not able else ():
+            if isinstance(plan, UnknownNamesError):
+                raise plan
+        return [layout for layout, _ in able], [plan for _, plan in able]
+
+    def _planned(self, layout: Layout) -> dict[str, Any] | UnknownNamesError:
+        try:
+            return self.plan(layout)
+        except UnknownNamesError as error:
+            return error
+
+    def _slot(self, f: Function, parameter: str, kind: str) -> str:
+        """What a parameter is for; beside the state h of an LSTM, c is its memory."""
+        if parameter == "c" and "h" in f.parameters and "lstm" in self.task.networks:
+            return "c0"
+        return "params" if parameter in f.boxes else slot_of(parameter, kind)
 
     def plan(self, layout: Layout) -> dict[str, Any]:
         """The calls of the task in a layout."""
@@ -170,7 +210,7 @@ class Caller:
         used: set[str] = set()
         earlier = self.task.forward.returns if self.task.forward and f is self.task.backward else ()
         for name in f.parameters:
-            slot = slot_of(name, layout.case.kind)
+            slot = self._slot(f, name, layout.case.kind)
             if "gru" in self.task.networks:
                 slot = {"c0": "h0", "d_c_last": "d_last"}.get(slot, slot)
             if "." in f.name and name == f.parameters[0]:
@@ -202,11 +242,14 @@ class Caller:
 
     def _object(self, f: Function, layout: Layout, parameters: dict[str, Any]) -> dict[str, Any]:
         """How to make the object of a method: what its constructor takes, and the attributes that it has then."""
-        sizes = {n: self._size(slot, layout) for n in f.tokens if (slot := size_of(n)) and n not in parameters}
+        sizes = {
+            n: self._size(slot, layout) for n in f.tokens | f.sizes if (slot := size_of(n)) and n not in parameters
+        }
         given: dict[str, Any] = {}
         if maker := self.task.maker:
             wanted = [n for n in maker.parameters[1:] if size_of(n) or n not in maker.optional]
             given = {n: self._size(slot, layout) if (slot := size_of(n)) else 0.1 for n in wanted}
+            given |= {n: parameters[n] for n in wanted if n in parameters}
         return {"$object": f.name.partition(".")[0], "given": given, "sizes": sizes, "parameters": parameters}
 
     def _size(self, slot: str, layout: Layout) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 from functools import cache
+from itertools import product
 from typing import NamedTuple
 
 from charrnn.learning.mistakes.mistake import HEAD, Mistake, source_of
@@ -16,7 +17,7 @@ from charrnn.learning.mistakes.mistake import HEAD, Mistake, source_of
 # What is taken for one another: arrays of one shape. The first pool has factors, the others gradients.
 POOLS = {
     "rnn": (("h[t]", "h[t - 1]"), ("d_h", "d_a", "d_out[t]", "d_next")),
-    "lstm": (("i", "f", "g", "o", "tanh_c", "c[t]", "c[t - 1]", "h[t]", "h[t - 1]"),
+    "lstm": (("i", "f", "g", "o", "tanh_c", "np.tanh(c[t - 1])", "c[t]", "c[t - 1]", "h[t]", "h[t - 1]"),
              ("d_h", "d_c", "d_c_next", "d_out[t]", "d_next"), *((f"d_{k}", "d_h", "d_c") for k in "ifgo")),
     "gru": (("r", "z", "n", "y_n", "h[t - 1]", "h[t]"), ("d_h", "d_z", "d_n", "d_r", "d_x_n", "d_y_n", "d_out[t]"),
             ("d_a", "d_y")),
@@ -71,6 +72,9 @@ KIND_SAYS = {
     "accumulated": "It is added to where it must be overwritten.",
     "gate-left-out": "The gradient of a gate is left out.",
     "factor-too-many": "There is a factor too many.",
+    "wrong-axis": "A sum runs over the wrong axes.",
+    "first-step-differs": "The first step is computed in another way than the others.",
+    "last-step-differs": "The last step is computed in another way than the others.",
 }
 KINDS = tuple(KIND_SAYS)
 
@@ -100,13 +104,20 @@ def _variants(line: Line, pools: tuple[tuple[str, ...], ...]) -> Iterator[tuple[
     for kind, value in _expressions(line.value, pools):
         if value != right:
             yield kind, f"{left} {line.sign} {value}"
+            if kind != "wrong-step":  # as where the loop begins, or ends, outside the loop
+                yield "last-step-differs", f"{left} {line.sign} {value} if t == T - 1 else {right}"
+                yield "first-step-differs", f"{left} {line.sign} {value} if t == 0 else {right}"
+    if ".sum(axis=0)" in right:
+        for other in (".sum()", ".mean(axis=0)", ".mean()", "[0]", "[-1]"):
+            yield "wrong-axis", f"{left} {line.sign} {right.replace('.sum(axis=0)', other)}"
     yield "wrong-sign", f"{left} {line.sign} -({right})"
     if line.sign == "+=":
         yield "overwritten", f"{left} = {right}"
         yield "term-missing", f"{left} += ({right}) * (t > 0)"
         yield "term-missing", f"{left} += ({right}) * (t < T - 1)"
     elif "next" in left:
-        yield "accumulated", f"{left} = {left} + {right}"
+        for before in (left, "d_c" if "c" in left else "d_h"):
+            yield "accumulated", f"{left} = {before} + {right}"
     if line.sign == "=" and not isinstance(line.value, ast.Call):
         for factor in pools[0]:
             yield "factor-too-many", f"{left} = ({right}) * {factor}"
@@ -121,6 +132,9 @@ def _expressions(value: ast.expr, pools: tuple[tuple[str, ...], ...]) -> Iterato
             yield "term-missing", _with(value, node, node.right)
             if isinstance(node.op, ast.Sub):
                 yield "term-missing", _with(value, node, ast.UnaryOp(ast.USub(), node.right))
+            if isinstance(node.op, ast.Add):
+                for term, factor in product((node.left, node.right), pools[0]):
+                    yield "factor-too-many", _with(value, term, ast.BinOp(term, ast.Mult(), ast.Name(factor)))
             if not isinstance(node.op, ast.Mult):
                 sign = ast.Sub() if isinstance(node.op, ast.Add) else ast.Add()
                 yield "wrong-sign", _with(value, node, ast.BinOp(node.left, sign, node.right))
@@ -138,7 +152,7 @@ def _expressions(value: ast.expr, pools: tuple[tuple[str, ...], ...]) -> Iterato
     seen = {ast.unparse(n) for n in names}
     for pool in pools:
         for name in sorted(seen & set(pool)):
-            for other in pool:
+            for other in (*pool, *([f"(1 - {name})"] if pool is pools[0] else [])):
                 yield "wrong-operand", _renamed(value, name, other)
                 same = [n for n in names if ast.unparse(n) == name]
                 for node in same if len(same) > 1 else ():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from charrnn.learning.mistakes.mistake import Mistake
 
+_GATES = "d_a_r @ W_r.T + d_a_z @ W_z.T"
 _H = "h[t] = (1 - z) * n + z * h[t - 1]"
 
 MISTAKES = [
@@ -43,6 +44,8 @@ AFTER = [
             "The reset gate multiplies the product y_n = W_n h_prev + b, not h_prev itself."),
     Mistake("reset-gate-missing", "gru.7", "d_y_n = d_x_n * r", "d_y_n = d_x_n",
             "The candidate's hidden projection lacks its factor r."),
+    Mistake("candidate-weights-without-reset", "gru.7", "d_W += h[t - 1].T @ d_y", "d_W += h[t - 1].T @ d_a",
+            "The candidate's hidden projection is multiplied by r, and so is the gradient of its matrix."),
     Mistake("recurrent-gradient-past-the-matrix", "gru.5", "d_next = d_past + d_y @ W.T", "d_next = d_past",
             "h_prev also acts through the products: add Wᵀ d_y of every gate."),
     Mistake("products-take-d-a", "gru.7", "d_next = d_past + d_y @ W.T", "d_next = d_past + d_a @ W.T",
@@ -66,6 +69,14 @@ BEFORE = [
               f"What goes back to the state before and to the input lacks the part of gate {k}.",
               also=(("d_x[t] = d_a @ U.T", f"d_x[t] = d_a @ U.T - d_a_{k} @ np.split(U, 3, axis=1)[{n}].T"),))
       for n, k in enumerate("rz")),
+    *(Mistake("wrong-part-of-the-joined-matrix", "gru.5", f"d_past + d_reset * r + {_GATES}",
+              f"d_past + {candidate} * r + {gates}",
+              "The gradient goes to the state before through rows that belong to the input. Cut W out where h "
+              "was joined to x.")
+      for rows in ("[:len(W)]", "[-len(W):]")
+      for of_n in (f"d_x_n @ np.split(U, 3, axis=1)[2]{rows}.T",)
+      for of_gates in (f"d_a_r @ np.split(U, 3, axis=1)[0]{rows}.T + d_a_z @ np.split(U, 3, axis=1)[1]{rows}.T",)
+      for candidate, gates in (("d_reset", of_gates), (of_n, _GATES), (of_n, of_gates))),
     Mistake("candidate-weights-without-reset", "gru.7", "d_W_n = (r * h[t - 1]).T @ d_x_n",
             "d_W_n = h[t - 1].T @ d_x_n", 
             "The candidate's matrix multiplies r · h_prev; its gradient pairs with that."),

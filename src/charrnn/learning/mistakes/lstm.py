@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 from charrnn.learning.mistakes.mistake import Mistake
 
 _DC = "d_c = d_c_next + d_h * o * (1 - tanh_c**2)"
@@ -11,16 +13,18 @@ _SPLIT = "a_i, a_f, a_g, a_o = np.split(a, 4, axis=1)"
 _C, _H = "c[t] = f * c[t - 1] + i * g", "h[t] = o * np.tanh(c[t])"
 
 
-def _order(name: str, gates: str) -> list[Mistake]:
+def _order(gates: tuple[str, ...]) -> list[Mistake]:
     """Another order of the blocks, in the backward pass only, and in the forward pass."""
     back = ", ".join(f"d_a_{g}" for g in gates)
-    said = ", ".join(gates)
+    moved = [(right, g) for right, g in zip("ifgo", gates, strict=True) if g != right]
     return [
-        Mistake(f"gate-order-backward-{name}", "lstm.8", _JOIN, f"d_a = np.concatenate([{back}], axis=1)",
-                f"The gradients of the gates are joined in another order ({said}) than the forward pass cuts them."),
-        Mistake(f"gate-order-forward-{name}", "lstm.1", _SPLIT, f"{', '.join(f'a_{g}' for g in gates)} = "
+        Mistake("gate-order-backward", "lstm.8", _JOIN, f"d_a = np.concatenate([{back}], axis=1)",
+                "The gradients of the gates are joined in another order than the forward pass cuts them: in the place "
+                f"of {', '.join(f'{right} stands that of {g}' for right, g in moved)}."),
+        Mistake("gate-order-forward", "lstm.1", _SPLIT, f"{', '.join(f'a_{g}' for g in gates)} = "
                 "np.split(a, 4, axis=1)",
-                f"The pre-activations are cut into gates in another order ({said}) than the weights have."),
+                "The pre-activations are cut into gates in another order than the weights have: "
+                f"{', '.join(f'{right} is taken for {g}' for right, g in moved)}."),
     ]  # fmt: skip
 
 
@@ -86,8 +90,7 @@ MISTAKES = [
             "The gradient passes through the candidate's tanh unchanged. Multiply it by 1 − g²."),
     Mistake("sigmoid-derivative-for-candidate", "lstm.8", "d_a_g = d_g * (1 - g**2)", "d_a_g = d_g * g * (1 - g)",
             "The candidate is a tanh: its derivative is 1 − g², not g (1 − g)."),
-    *_order("i-f-o-g", "ifog"), *_order("f-i-g-o", "figo"), *_order("f-i-o-g", "fiog"), *_order("i-g-f-o", "igfo"),
-    *_order("g-i-f-o", "gifo"), *_order("f-g-i-o", "fgio"), *_order("i-o-f-g", "iofg"), *_order("o-f-i-g", "ofig"),
+    *(mistake for gates in list(permutations("ifgo"))[1:] for mistake in _order(gates)),
     Mistake("sigmoid-of-twice", "lstm.1", _GATES, _GATES.replace("sigmoid(a_i), sigmoid(a_f)",
             "sigmoid(2 * a_i), sigmoid(2 * a_f)").replace("sigmoid(a_o)", "sigmoid(2 * a_o)"),
             "The gates are σ(2a): (1 + tanh(a)) / 2 is not the sigmoid; (1 + tanh(a / 2)) / 2 is."),

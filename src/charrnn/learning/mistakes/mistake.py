@@ -36,6 +36,16 @@ def source_of(where: str) -> str:
 
 
 @cache
+def is_forward(mistake: Mistake, network: str) -> bool:
+    """Whether it changes the forward pass, and so the loss."""
+    where = mistake.where or network
+    if where == HEAD:
+        return mistake.equation in ("readout.1", "readout.2", "readout.3")
+    source = source_of(where)
+    return source.find(mistake.line) < source.index("head(h)")
+
+
+@cache
 def planted(where: str, changes: tuple[tuple[str, str], ...]) -> Callable[..., Any]:
     """The reference function `where` with lines replaced."""
     source = source_of(where)

@@ -63,6 +63,18 @@ MISTAKES = [
     _Mistake("softmax-not-normalised", "readout.2", _P, "prob = np.exp(o)", "exp(o) is not divided by its sum."),
     _Mistake("softmax-over-the-lanes", "readout.2", _P, "prob = np.exp(o) / np.exp(o).sum()",
              "exp(o) is divided by the sum over everything. Each step's and lane's probabilities must sum to 1."),
+    *(_Mistake("softmax-over-the-lanes", "readout.2", _P, f"prob = {each} / ({each}).sum(axis=0)",
+               "exp(o) is divided by the sum over the lanes. Sum over the characters: a step's and lane's "
+               "probabilities must sum to 1.")
+      for each in ("np.exp(o)", "np.exp(h[t] @ V + c)", "np.exp(h[t] @ V + c - (h[t] @ V + c).max())")),
+    *(_Mistake("softmax-over-the-steps", "readout.2", _P,
+               f"prob = {each.format('t')} / sum({each.format('s')} for s in range(T)){total}",
+               "exp(o) is divided by a sum over the steps. Sum over the characters: each step's probabilities must sum "
+               "to 1.")
+      for total in ("", ".sum(axis=1, keepdims=True)", ".sum()")
+      for each in ("np.exp(h[{0}] @ V + c)", "np.exp(h[{0}] @ V + c - (h[{0}] @ V + c).max(axis=1, keepdims=True))")),
+    _Mistake("softmax-over-one-entry", "readout.2", _P, "prob = np.ones_like(o)",
+             "exp(o) is divided by itself: the sum runs along an axis of length 1. Sum over the characters."),
     _Mistake("readout-gradient-clipped-before-summed", "readout.5", _DV, "d_V += clip_at(5.0, h[t].T @ d_o)",
              "Each step's part of dV is clipped before it is added. Clip the sum.", large=True),
 ]  # fmt: skip

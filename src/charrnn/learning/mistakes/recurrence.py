@@ -44,6 +44,8 @@ LOOP = [
 _OTHER_ORDER = ("dU pairs the gradients of (time step, lane) with the inputs of (lane, time step): one of the two was "
                 "flattened in the other order.")  # fmt: skip
 INPUTS = [
+    Mistake("target-for-input", "rnn.6", _U, "d_U += p['y'][t].T @ d_a",
+            "dU pairs d_a with the target. It belongs with the input, x[t]."),
     Mistake("input-gradient-paired-with-the-wrong-lane", "rnn.6", _U,
             "d_U += x.swapaxes(0, 1).reshape(x.shape)[t].T @ d_a",
             _OTHER_ORDER),
@@ -94,6 +96,12 @@ PRODUCT = [
             "dW takes the state before the first step to be zero. It is the initial state, h0."),
     Mistake("state-gradient-wraps-around", "rnn.5", _W, "d_W += h[t - 1 if t else T - 1].T @ d_a",
             "At t = 0, h[t − 1] is h[−1], the last state. It must be the initial state."),
+    Mistake("gradients-of-one-step", "rnn.5", _W, "d_W = h[t - 1].T @ d_a",
+            "The gradients are overwritten at every step of the loop. Contributions of all steps add: use +=.",
+            also=((_U, "d_U = x[t].T @ d_a"), (_B, "d_b = d_a.sum(axis=0)"))),
+    Mistake("gradients-of-the-last-step", "rnn.5", _W, "d_W += h[t - 1].T @ d_a * (t == T - 1)",
+            "The gradients hold the last step only. Sum over all steps.",
+            also=((_U, "d_U += x[t].T @ d_a * (t == T - 1)"), (_B, "d_b += d_a.sum(axis=0) * (t == T - 1)"))),
     Mistake("state-gradient-of-one-step", "rnn.5", _W, "d_W = h[t - 1].T @ d_a",
             "dW is overwritten at every step of the loop. Contributions of all steps add: use +=."),
     Mistake("state-gradient-of-the-last-step", "rnn.5", _W, "d_W += h[t - 1].T @ d_a * (t == T - 1)",
@@ -141,6 +149,21 @@ INITIAL_STATE = Mistake("initial-state-ignored", "rnn.1", "{-1: h0}", "{-1: zero
                         "window to the next.")  # fmt: skip
 
 MISTAKES = [INITIAL_STATE, NOT_FILLED_YET, *LOOP, *PRODUCT, *INPUTS]
+
+
+def of_gates(gates: str, product: str, matrix: str, label: str) -> list[Mistake]:
+    """Mistakes in the products of single gates, through a `matrix` that all share, if there is one, and to x."""
+    count = len(gates)
+    return [
+        *(Mistake(f"not-transposed-{k}", label, f"{product} @ W.T", f"{product} @ blocks_transposed(W, {n}).T",
+                  f"The gradient of gate {k} goes back through its matrix as the state came. Take the transpose.")
+          for n, k in enumerate(gates) if matrix),
+        *(Mistake(f"gate-missing-in-input-gradient-{k}", "rnn.6", "d_x[t] = d_a @ U.T",
+                  f"d_x[t] = d_a @ U.T - {'d_x_n' if k == 'n' else f'd_a_{k}'} "
+                  f"@ np.split(U, {count}, axis=1)[{n}].T",
+                  f"What goes to the input lacks the part of gate {k}: add that of all {count}.")
+          for n, k in enumerate(gates)),
+    ]  # fmt: skip
 
 
 def without_product() -> list[Mistake]:

@@ -23,6 +23,11 @@ MISTAKES = [
             "1 − a² uses the pre-activation a. tanh′ is 1 − tanh²(a) = 1 − h²."),
     Mistake("tanh-derivative-of-the-step-before", "rnn.3", _TANH, "d_a = d_h * (1 - h[t - 1] ** 2)",
             "tanh′ of step t is 1 − h[t]²; this uses h[t − 1]."),
+    Mistake("tanh-derivative-of-the-step-after", "rnn.3",
+            "d_h = d_out[t] + d_next\n        d_a = d_h * (1 - h[t] ** 2)",
+            "d_h = d_out[t] + d_next\n"
+            "        d_a = d_out[t] * (1 - h[t] ** 2) + d_next * (1 - h[min(t + 1, T - 1)] ** 2)",
+            "What comes from step t + 1 is multiplied by tanh′ of that step again. At step t it takes 1 − h[t]²."),
     Mistake("tanh-derivative-only-of-the-readout", "rnn.3",
             "d_h = d_out[t] + d_next\n        d_a = d_h * (1 - h[t] ** 2)",
             "d_h = d_out[t]\n        d_a = d_h * (1 - h[t] ** 2) + d_next",

@@ -1,0 +1,73 @@
+"""What a rule is: a function that is the definition, what is right as well, and what is wrong, line by line."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Changes = tuple[tuple[str, str], ...]  # a piece of a line of the definition, and what is written instead
+
+
+class Wrong(NamedTuple):
+    """A mistake: the definition with lines replaced."""
+
+    name: str
+    equation: str  # its label, without brackets
+    changes: Changes
+    explanation: str
+
+
+class Rule(NamedTuple):
+    """A rule, with its conventions: changes after which it is right as well."""
+
+    title: str
+    definition: Callable[..., Any]
+    equation: str  # of what no mistake explains
+    mistakes: tuple[Wrong, ...]
+    conventions: tuple[Changes, ...] = ()
+
+    def right(self) -> Iterator[Callable[..., Any]]:
+        """The definition, in each of its conventions."""
+        for convention in ((), *self.conventions):
+            yield changed(self.definition, convention)
+
+    def wrong(self) -> Iterator[tuple[Wrong, Callable[..., Any]]]:
+        """The definition with each mistake; those that exclude a convention are tried without it."""
+        for mistake in self.mistakes:
+            for convention in ((), *self.conventions):
+                with contextlib.suppress(LookupError):
+                    yield mistake, changed(self.definition, (*convention, *mistake.changes))
+
+
+def one(name: str, equation: str, line: str, wrong: str, explanation: str) -> Wrong:
+    """A mistake in one place."""
+    return Wrong(name, equation, ((line, wrong),), explanation)
+
+
+@cache
+def changed(definition: Callable[..., Any], changes: Changes) -> Callable[..., Any]:
+    """The function with pieces of its source replaced, each of which occurs once.
+
+    Raises
+    ------
+    LookupError
+        A piece does not occur once.
+    """
+    if not changes:
+        return definition
+    source = inspect.getsource(definition)
+    for piece, instead in changes:
+        if source.count(piece) != 1:
+            raise LookupError(f"{piece!r} occurs {source.count(piece)} times in {definition.__name__}")
+        source = source.replace(piece, instead)
+    namespace: dict[str, Any] = {"np": np, **getattr(definition, "__globals__", {})}
+    exec(
+        compile("from __future__ import annotations\n" + source, f"<{definition.__name__}, changed>", "exec"), namespace
+    )
+    made: Callable[..., Any] = namespace[definition.__name__]
+    return made
