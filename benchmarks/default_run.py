@@ -37,7 +37,6 @@ def main() -> None:
 
         done = charrnn("train")
         run = next(Path(folder, "runs").iterdir())
-        charrnn("export", str(run), "--to", "html", "--out", "page.html", "--quiet")
         summary, sample = done.stdout.split("\n", 1)
         evaluations = [line for line in done.stderr.splitlines() if line.startswith("step ") and "validation" in line]
         metrics = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
@@ -53,9 +52,7 @@ def main() -> None:
             "seconds": metrics[-1]["seconds"],
             "cpu_seconds": metrics[-1].get("cpu_seconds"),
             "settings": json.loads((run / "config.json").read_text()),
-            "bytes": {
-                path.name: path.stat().st_size for path in (run / "model.safetensors", Path(folder, "page.html"))
-            },
+            "bytes": {"model.safetensors": (run / "model.safetensors").stat().st_size},
         }
     print(f"{found['machine']}\n{summary}\n{sample}")
     if options.out:

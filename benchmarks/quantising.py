@@ -17,7 +17,7 @@ import machine
 
 import charrnn
 from charrnn.export import export
-from charrnn.export.js import CELLS
+from charrnn.export.js import KNOWN
 from charrnn.training.callback import Callback
 
 CHARACTERS = 300_000  # of the other text
@@ -36,7 +36,7 @@ def main() -> None:
         other = folder / arguments.text.name
         other.write_text(arguments.text.read_text(encoding="utf-8")[:CHARACTERS], encoding="utf-8")
         for text, source in (("the novel", ()), (f"{arguments.text.stem}, first {CHARACTERS:,}", (other,))):
-            for cell in CELLS:
+            for cell in KNOWN["cell"]:
                 run = charrnn.train(
                     source, out=folder / f"{len(rows)}", cell=cell, ngrams="none", steps=arguments.steps, workers=1,
                     eval_every=arguments.steps, sample_every=10**9, callback=Callback(),

@@ -13,7 +13,7 @@ from charrnn.nn.model import CharModel
 from charrnn.text.labels import symbol
 from charrnn.text.vocabulary import Vocabulary
 
-CELLS = sorted(js.CELLS)
+CELLS = sorted(js.KNOWN["cell"])
 TEXT = (
     "The clock struck one, and the cat ran down.\n“Where to, Zoë?” asked the clock; 漢字 answered 😀, it’s 5 o’clock!\n"
     * 12

@@ -16,8 +16,8 @@ def run_in_node(folder: Path, code: str, **given: Any) -> Any:
     if shutil.which("node") is None:
         pytest.skip("Node is not installed: apt-get install nodejs")
     script = (
-        f'import {{ load }} from "./index.js";\nconst given = {json.dumps(given)};\nconst model = load();\n'
-        f"const answer = (() => {{ {code} }})();\nprocess.stdout.write(JSON.stringify(answer));\n"
+        f'import {{ load }} from "./index.js";\nconst given = {json.dumps(given)};\nconst model = await load();\n'
+        f"const answer = await (async () => {{ {code} }})();\nprocess.stdout.write(JSON.stringify(answer));\n"
     )
     (folder / "script.mjs").write_text(script, encoding="utf-8")
     ran = subprocess.run(

@@ -124,16 +124,14 @@ def test_damaged_counts_are_refused(change: str, tmp_path: Path) -> None:
     header = json.loads(json.loads(packed[8 : 8 + size])["__metadata__"]["charrnn"])
 
     def rewritten(name: str, change: int) -> None:
-        data = bytearray(zlib.decompress(arrays[name].tobytes()))
-        data[-1 if name == "counts.lengths" else 0] += change
-        arrays[name] = np.frombuffer(zlib.compress(bytes(data)), np.uint8)
+        arrays[name][-1 if name == "counts.lengths" else 0] += change
 
     if change == "more rows":
         arrays["counts.sizes"][:] = 1 << 40
     elif change == "lengths":
         rewritten("counts.lengths", 1)
     elif change == "one key":
-        arrays["counts.keys"] = np.frombuffer(zlib.compress(bytes(8 * int(arrays["counts.sizes"][0]))), np.uint8)
+        arrays["counts.keys"][:] = 0
     elif change == "characters":
         rewritten("counts.symbols", 200)
     elif change == "discounts":
@@ -145,9 +143,8 @@ def test_damaged_counts_are_refused(change: str, tmp_path: Path) -> None:
     data = base85(zlib.compress(safetensors_bytes(arrays, {"charrnn": json.dumps(header)})))
     (folder / "model.js").write_text(f'export default "{data}";')
     index = (folder / "index.js").read_text()
-    guarded = "() => { try { return load_source(model); } catch (error) { return error.message; } };"
-    (folder / "index.js").write_text(index.replace("() => load_source(model);", guarded))
+    guarded = "load_source(model).catch((error) => error.message);"
+    (folder / "index.js").write_text(index.replace("load_source(model);", guarded))
     assert run_in_node(folder, "return model;") == {
-        "cut": "the model is damaged: its data cannot be unpacked",
         "names": "charrnn: the chain 'sentences' is not known to this module",
     }.get(change, "charrnn: the counts of the model are damaged")

@@ -221,8 +221,7 @@ def test_a_damaged_model_is_refused(tmp_path: Path) -> None:
     for each in changed:
         (folder / "model.js").write_text(f"export default {json.dumps(each)};")
         (folder / "index.js").write_text((MODULE / "index.js").read_text().replace(
-            "export const load = () => load_source(model);",
-            "export const load = () => { try { return load_source(model); } catch (error) { return error.message; } };",
+            "load_source(model);", "load_source(model).catch((error) => error.message);",
         ))  # fmt: skip
         assert run_in_node(folder, "return model;").startswith("charrnn: this is not a whole model of charrnn"), each[
             :20
@@ -231,7 +230,7 @@ def test_a_damaged_model_is_refused(tmp_path: Path) -> None:
 
 def test_base_85_is_read_whatever_the_length(tmp_path: Path, rng: np.random.Generator) -> None:
     folder, _ = shipped(make_model("rnn", 1), tmp_path)
-    module = folder / "charrnn.js"
+    module = folder / "unpacking.js"
     module.write_text(module.read_text() + "\nglobalThis.from_base85 = from_base85;\n")
     data = [rng.bytes(n) for n in range(40)] + [bytes(9), b"\xff" * 10]
     digits = [base85(each) for each in data]
@@ -240,26 +239,22 @@ def test_base_85_is_read_whatever_the_length(tmp_path: Path, rng: np.random.Gene
     assert not set("".join(digits)) & set("<>&\"'\\/ \n")
 
 
-@pytest.mark.parametrize("strategy", [zlib.Z_DEFAULT_STRATEGY, zlib.Z_RLE, zlib.Z_HUFFMAN_ONLY, zlib.Z_FIXED])
 @pytest.mark.parametrize("level", [0, 1, 9])
-def test_inflate_unpacks_what_zlib_packs(strategy: int, level: int, tmp_path: Path, rng: np.random.Generator) -> None:
+def test_what_is_not_whole_is_not_unpacked(level: int, tmp_path: Path, rng: np.random.Generator) -> None:
     folder, _ = shipped(make_model("rnn", 1), tmp_path)
-    texts = [
-        b"",
-        b"a",
-        TEXT.encode(),
-        bytes(70_000),
-        rng.bytes(70_000),
-        rng.normal(size=9000).astype(np.float32).tobytes(),
-    ]
-    packed = []
-    for each in texts:
-        stream_ = zlib.compressobj(level, strategy=strategy)
-        packed.append(list(stream_.compress(each) + stream_.flush()))
-    index = folder / "index.js"
-    index.write_text(index.read_text() + 'import { inflate } from "./inflate.js";\nglobalThis.inflate = inflate;\n')
-    code = "return given.packed.map((each) => Array.from(globalThis.inflate(Uint8Array.from(each), 1 << 20)));"
-    assert run_in_node(folder, code, packed=packed) == [list(each) for each in texts]
+    module = folder / "unpacking.js"
+    module.write_text(module.read_text() + "\nglobalThis.inflate = inflate;\n")
+    texts = [b"", b"a", TEXT.encode(), bytes(1 << 20), rng.bytes(700_000)]
+    packed = [zlib.compress(each, level) for each in texts]
+    code = "return Promise.all(given.map((each) => globalThis.inflate(Uint8Array.from(each)).then({}, {})));"
+    whole = code.format("(found) => Array.from(found)", "(error) => error.message").replace("given", "given.packed")
+    assert run_in_node(folder, whole, packed=[list(each) for each in packed]) == [list(each) for each in texts]
+    spoiled = [
+        packed[2][:-1], packed[2][: len(packed[2]) // 2], packed[2][:-1] + bytes([packed[2][-1] ^ 1]), b"no zlib", b"",
+        zlib.compress(bytes(1 << 26), 9),  # a thousand times its size
+    ]  # fmt: skip
+    code = whole.replace("(found) => Array.from(found)", "(found) => found.length")
+    assert all(isinstance(each, str) for each in run_in_node(folder, code, packed=[list(each) for each in spoiled]))
 
 
 def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
@@ -283,14 +278,19 @@ def test_the_module_stays_small_and_has_no_dependency() -> None:
         assert all(line.split('"')[1].startswith("./") for line in text.splitlines() if line.startswith("import"))
 
 
-def test_a_cell_that_the_module_does_not_know_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    source = (Path(js.__file__).parent / "module" / "network.js").read_text("utf-8")
-    known = re.search(r"^const LAYERS = \{(.*)\};$", source, re.MULTILINE)
-    assert known is not None
-    assert re.findall(r"(\w+): \w+Layer", known[1]) == list(js.CELLS)
-    monkeypatch.setattr(js, "CELLS", ("lstm",))
-    with pytest.raises(ConfigError, match="cell 'rnn' is not known to the module in JavaScript, which has lstm"):
-        js.check_cell(make_model("rnn", 1))
-    for to in ("js", "html"):
-        with pytest.raises(ConfigError, match="cell 'rnn' is not known to the module in JavaScript, which has lstm"):
-            FORMATS[to].check(tmp_path / "new", make_model("rnn", 1))
+def test_what_the_module_does_not_know_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (layers,) = re.findall(r"^const LAYERS = \{(.*)\};$", (MODULE / "network.js").read_text("utf-8"), re.MULTILINE)
+    chains = (MODULE / "chains.js").read_text("utf-8").partition("export const CHAINS")[2]
+    assert re.findall(r"(\w+): \w+Layer", layers) == list(js.KNOWN["cell"])
+    assert re.findall(r"^  (\w+): \{", chains, re.MULTILINE) == list(js.KNOWN["chain of counts"])
+    model = make_model("rnn", 1, chains=("words", "recent"))
+    for what, known, unknown in (("cell", "lstm", "rnn"), ("chain of counts", "words", "recent")):
+        for to in ("js", "html"):
+            FORMATS[to].check(tmp_path / "new", model)
+            with monkeypatch.context() as patch:
+                patch.setitem(js.KNOWN, what, (known,))
+                with pytest.raises(ConfigError) as caught:
+                    FORMATS[to].check(tmp_path / "new", model)
+            assert str(caught.value) == (
+                f"the {what} '{unknown}' is not known to the module in JavaScript, which has {known}: export --to npz"
+            )

@@ -10,18 +10,16 @@ from importlib import resources
 from pathlib import Path
 
 from charrnn.export.contents import Contents
-from charrnn.export.js import MODULE, check_cell, packed
+from charrnn.export.js import MODULE, MODULES, check_known, packed
 from charrnn.language_model import LanguageModel
 from charrnn.runs.files import write_atomic
 
 PAGE = resources.files("charrnn.export") / "page"
-# Each after those that it imports.
-MODULES = ("randomness.js", "inflate.js", "network.js", "generation.js", "chains.js", "ngrams.js", "charrnn.js")
 
 
 def check(out: Path, model: LanguageModel) -> None:
-    """Refuse a cell that the module lacks."""
-    check_cell(model)
+    """Refuse a cell or a chain of counts that the module lacks."""
+    check_known(model)
 
 
 def write(out: Path, contents: Contents) -> list[Path]:
@@ -44,7 +42,7 @@ def one_script() -> str:
     for name in MODULES:
         text = (MODULE / name).read_text("utf-8")
         renamed = re.findall(r"(\w+) as (\w+)", " ".join(re.findall(r"^import (.*?) from", text, re.MULTILINE)))
-        exported = ", ".join(re.findall(r"^export (?:const|function|class) (\w+)", text, re.MULTILINE))
+        exported = ", ".join(re.findall(r"^export (?:const|(?:async )?function|class) (\w+)", text, re.MULTILINE))
         body = re.sub(r"^import .*;\n|^export ", "", text, flags=re.MULTILINE)
         aliases = "".join(f"const {alias} = {original};\n" for original, alias in renamed)
         parts.append(f"const {{ {exported} }} = (() => {{\n{aliases}{body}return {{ {exported} }};\n}})();\n")

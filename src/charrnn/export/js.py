@@ -22,17 +22,14 @@ from charrnn.runs.npz_file import SCALE
 from charrnn.version import __version__
 
 MODULE = resources.files("charrnn.export") / "module"
-FILES = (
-    "charrnn.js",
-    "network.js",
-    "ngrams.js",
-    "chains.js",
-    "generation.js",
-    "randomness.js",
-    "inflate.js",
-    "index.js",
-    "index.d.ts",
-)
+MODULES = (  # each after those that it imports
+    "randomness.js", "generation.js", "unpacking.js", "network.js", "chains.js", "ngrams.js", "charrnn.js",
+)  # fmt: skip
+FILES = (*MODULES, "index.js", "index.d.ts")
+KNOWN = {  # what the modules know, under the same names
+    "cell": ("rnn", "lstm", "gru", "qrnn"),  # network.js
+    "chain of counts": ("characters", "recent", "labels", "words"),  # chains.js
+}
 PACKAGE, MODEL = "package.json", "model.js"
 
 
@@ -45,7 +42,7 @@ def write(out: Path, contents: Contents) -> list[Path]:
         "name": f"charrnn-{package_name(contents.name)}", "version": "1.0.0", "private": True, "type": "module",
         "description": f"A character model of {contents.header['provenance'].get('text', 'a text')}, made with charrnn",
         "main": "index.js", "types": "index.d.ts", "exports": {".": {"types": "./index.d.ts", "default": "./index.js"}},
-        "sideEffects": False, KEY: __version__,
+        "sideEffects": False, "engines": {"node": ">=20"}, KEY: __version__,
     }  # fmt: skip
     files = {PACKAGE: json.dumps(package, indent=2) + "\n", MODEL: f'export default "{packed(contents)}";\n'}
     files |= {name: (MODULE / name).read_text("utf-8") for name in FILES}
@@ -66,17 +63,17 @@ def base85(data: bytes) -> str:
     return base64.b85encode(data).translate(bytes.maketrans(b"&<>", b".,:")).decode()
 
 
-CELLS = ("rnn", "lstm", "gru", "qrnn")  # those of module/network.js
-
-
 def own_arrays(contents: Contents) -> dict[str, Array]:
     """The arrays, contiguous as the format wants them, without the second biases that only PyTorch has.
 
-    The counts are as in a model file. What a chain knows of characters goes with them, since browsers differ in the
-    Unicode that they know.
+    The counts are as in a model file, but for its compression: the export is compressed as a whole. What a chain knows
+    of characters goes with them, since browsers differ in the Unicode that they know.
     """
     layout, experts = contents.model.params.layout, contents.model.experts
-    arrays = {n: a for n, a in contents.arrays.items() if n.removesuffix(SCALE) in layout} | contents.counts
+    arrays = {n: a for n, a in contents.arrays.items() if n.removesuffix(SCALE) in layout}
+    for name, array in contents.counts.items():
+        is_packed = array.dtype == np.uint8
+        arrays[name] = np.frombuffer(zlib.decompress(array.tobytes()), np.uint8) if is_packed else array
     for chain in experts.chains if experts else ():
         if isinstance(chain, Words):
             arrays["words.kinds"] = np.array(chain.kinds, np.uint8)
@@ -87,11 +84,11 @@ def own_arrays(contents: Contents) -> dict[str, Array]:
 
 
 def check(out: Path, model: LanguageModel) -> None:
-    """Refuse what cannot be written: a cell that the module lacks, or a folder in which something could be lost.
+    """Refuse what cannot be written: a model that the module cannot run, or a folder in which something could be lost.
 
     The folder must be new, empty, or an earlier export.
     """
-    check_cell(model)
+    check_known(model)
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return
     if not out.is_dir():
@@ -101,12 +98,15 @@ def check(out: Path, model: LanguageModel) -> None:
         raise ConfigError(f"the folder '{out}' holds other files than an export: name a new one, or empty it")
 
 
-def check_cell(model: LanguageModel) -> None:
-    cell = model.network.config.cell
-    if cell not in CELLS:
-        raise ConfigError(
-            f"cell '{cell}' is not known to the module in JavaScript, which has {', '.join(CELLS)}: export --to npz"
-        )
+def check_known(model: LanguageModel) -> None:
+    """Refuse a cell or a chain of counts that the module lacks."""
+    chains = model.experts.names if model.experts else ()
+    for what, name in (("cell", model.network.config.cell), *(("chain of counts", name) for name in chains)):
+        if name not in KNOWN[what]:
+            known = ", ".join(KNOWN[what])
+            raise ConfigError(
+                f"the {what} '{name}' is not known to the module in JavaScript, which has {known}: export --to npz"
+            )
 
 
 def package_name(name: str) -> str:

@@ -1,13 +1,11 @@
-// Chains of contexts: ngrams/chains.py of charrnn along one text, under the same names. Keys are numbers of 64 bits.
+// Chains of contexts: ngrams/chains.py of charrnn, at the end of one text, under the same names. Keys are BigInts.
 
-const REACH = 64; // characters
+export const REACH = 64; // characters
 const BASE = 0x9e3779b97f4a7c15n; // of the polynomials
 const [SALT, MIX] = [0xbf58476d1ce4e5b9n, 0x94d049bb133111ebn];
-const [BETWEEN, IN_WORD, ALONE] = [0, 1, 2]; // kinds of characters
+const [BETWEEN, ALONE] = [0, 2]; // kinds of characters; letters that are part of a word are 1
 
 const modulo = (x) => BigInt.asUintN(64, x);
-const POWERS = [1n];
-for (let k = 0; k < REACH; k += 1) POWERS.push(modulo(POWERS[k] * BASE));
 
 function mixed(key, salt) {
   let x = modulo((key + BigInt(salt) * SALT) * MIX);
@@ -15,86 +13,57 @@ function mixed(key, salt) {
   return x ^ (x >> 29n);
 }
 
-// A text that grows. `read` takes the next code, an id + 1, and returns the keys after it but for the shortest
-// context's. What a text knows is replaced and never written to, so that a copy costs little.
-class Text {
-  copy() {
-    return Object.assign(Object.create(Object.getPrototypeOf(this)), this);
-  }
+// Σ code_k BASE^(end − 1 − k) over start ≤ k < end; 0 if there is none.
+function segment(codes, start, end) {
+  let sum = 0n;
+  for (let k = start; k < end; k += 1) sum = modulo(sum * BASE + BigInt(codes[k]));
+  return sum;
 }
 
 // The last 0, 1, …, levels − 1 characters.
-class Characters extends Text {
-  constructor(levels, salt) {
-    super();
-    Object.assign(this, { salt, sums: new Array(levels).fill(0n) });
+const characters = (levels, salt) => (codes) => {
+  const keys = [];
+  for (let [k, sum, power] = [1, 0n, 1n]; k < levels; k += 1, power = modulo(power * BASE)) {
+    sum = modulo(sum + BigInt(codes.at(-k) ?? 0) * power);
+    keys.push(mixed(sum, salt + k));
   }
-
-  read(code) {
-    this.sums = [0n, ...this.sums.slice(0, -1).map((shorter) => modulo(shorter * BASE + BigInt(code)))];
-    return this.sums.slice(1).map((sum, k) => mixed(sum, this.salt + k + 1));
-  }
-}
+  return keys;
+};
 
 // Nothing; the label of the document; the same with the last 1, 2, …, levels − 2 characters.
-class Labels extends Characters {
-  // The code of the first label.
-  constructor(levels, salt, first) {
-    super(levels, salt);
-    Object.assign(this, { first, label: 0, age: 0 });
-  }
-
-  read(code) {
-    [this.label, this.age] = code >= this.first ? [code, 0] : [this.label, this.age + 1];
-    if (this.age === REACH) this.label = 0;
-    return [mixed(0n, this.salt), ...super.read(code).slice(0, -1)].map((key) => mixed(key, this.label));
-  }
-}
+const labels = (levels, salt, first) => (codes) => {
+  const label = codes.findLast((code) => code >= first) ?? 0;
+  return [mixed(0n, salt), ...characters(levels - 1, salt)(codes)].map((key) => mixed(key, label));
+};
 
 // Nothing; the word so far, as written; with the word before; and with the one before that, in lower case.
-class Words extends Text {
-  // By code: the kind of each character, and the code of the same in lower case.
-  constructor(kinds, lower) {
-    super();
-    const zeros = new Array(REACH + 1).fill(0n);
-    Object.assign(this, { kinds, lower, spelled: zeros, folded: zeros });
-    [this.time, this.start, this.kind, this.last, this.before] = [0, 0, BETWEEN, [0, 0], [0, 0]];
+const words = (kinds, lower) => (codes) => {
+  const kind_before = (place) => kinds[codes[place - 1] ?? 0];
+  // The start of the run that ends before a place: of letters, of others, or one character that stands alone.
+  const begin_of = (end) => {
+    let begin = Math.max(end - 1, 0);
+    while (begin && kind_before(begin) === kind_before(end) && kind_before(end) !== ALONE) begin -= 1;
+    return begin;
+  };
+  // Where the last word before a place ends: there, or where the run between words began.
+  const last_end = (place) => (kind_before(place) === BETWEEN ? begin_of(place) : place);
+  const n = codes.length;
+  const [kind, folded] = [kind_before(n), codes.map((code) => lower[code])];
+  const start = kind === ALONE ? n : begin_of(n);
+  const keys = [mixed(segment(codes, start, n), kind === BETWEEN ? 101 : 102)];
+  for (let [salt, end] = [103, kind === BETWEEN ? start : last_end(start)]; salt < 105; salt += 1) {
+    const begin = begin_of(end);
+    keys.push(mixed(keys.at(-1) ^ mixed(segment(folded, begin, end), salt), salt));
+    end = last_end(begin);
   }
+  return keys;
+};
 
-  // The polynomial of the characters from … to, as far as a context may look at them.
-  polynomial(sums, from, to) {
-    const [start, end] = [from, to].map((place) => REACH + Math.max(place - this.time, -REACH));
-    return modulo(sums[end] - sums[start] * POWERS[end - start]);
-  }
-
-  read(code) {
-    const before = this.kind;
-    this.kind = this.kinds[code];
-    if (this.kind !== before) {
-      if (before === IN_WORD) [this.last, this.before] = [[this.start, this.time], this.last];
-      this.start = this.time;
-    }
-    this.time += 1;
-    if (this.kind === ALONE) {
-      [this.last, this.before] = [[this.time - 1, this.time], this.last];
-      this.start = this.time;
-    }
-    this.spelled = [...this.spelled.slice(1), modulo(this.spelled[REACH] * BASE + BigInt(code))];
-    this.folded = [...this.folded.slice(1), modulo(this.folded[REACH] * BASE + this.lower[code])];
-    let key = mixed(this.polynomial(this.spelled, this.start, this.time), this.kind === BETWEEN ? 101 : 102);
-    const keys = [key];
-    for (const [salt, word] of [[103, this.last], [104, this.before]]) {
-      key = mixed(key ^ mixed(this.polynomial(this.folded, ...word), salt), salt);
-      keys.push(key);
-    }
-    return keys;
-  }
-}
-
-// How many contexts each chain has, and a text at its beginning.
+// How many contexts each chain has, and a function from the last codes of a text, each an id + 1, to the keys after
+// them, but for the shortest context's.
 export const CHAINS = {
-  characters: { levels: 7, begin: () => new Characters(7, 0) },
-  recent: { levels: 6, begin: () => new Characters(6, 200) },
-  labels: { levels: 7, begin: (arrays) => new Labels(7, 300, Number(arrays.row("labels.first")[0])) },
-  words: { levels: 4, begin: (arrays) => new Words(arrays.row("words.kinds"), arrays.row("words.lower")) },
+  characters: { levels: 7, keys_of: () => characters(7, 0) },
+  recent: { levels: 6, keys_of: () => characters(6, 200) },
+  labels: { levels: 7, keys_of: (arrays) => labels(7, 300, Number(arrays.row("labels.first")[0])) },
+  words: { levels: 4, keys_of: (arrays) => words(arrays.row("words.kinds"), arrays.row("words.lower")) },
 };

@@ -2,15 +2,12 @@
 // the same names. The NumPy code is the definition.
 
 import { apply_filters, by_likelihood, log_softmax, make_sampling, pick, refuse, StopMatcher } from "./generation.js";
-import { inflate } from "./inflate.js";
 import { BOUNDARY_ID, CharModel } from "./network.js";
 import { Experts, Reader } from "./ngrams.js";
 import { stream as random_stream } from "./randomness.js";
+import { unpack } from "./unpacking.js";
 
 const FIRST_LABEL = "\u{100000}"; // the characters from here on stand for labels of documents, and are never shown
-const MOST_BYTES = 1 << 30; // of a model that is unpacked
-const DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%.()*+-;,=:?@^_`{|}~";
-const TYPES = { F32: Float32Array, F64: Float64Array, I8: Int8Array, U8: Uint8Array, I64: BigInt64Array };
 
 // A text that grows: what may follow it, and how it continues.
 class State {
@@ -172,55 +169,8 @@ function without_label(nats) {
   return sums.slice(1).map((each, t) => sums[t] - each);
 }
 
-// The arrays of a safetensors file, each asked for by its name and shape.
-class Arrays {
-  constructor(bytes) {
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const size = Number(view.getBigUint64(0, true));
-    this.table = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + size)));
-    this.data = bytes.subarray(8 + size);
-    this.header = JSON.parse(this.table.__metadata__.charrnn);
-  }
-
-  // An array of any length and type.
-  row(name) {
-    const { dtype, data_offsets } = this.table[name] ?? refuse(`the model lacks the array '${name}'`);
-    return new TYPES[dtype](this.data.slice(...data_offsets).buffer);
-  }
-
-  // A vector, or a matrix as floats: of Q and s, where it is quantised.
-  get(name, rows, columns) {
-    const data = this.row(name);
-    const shape = columns ? [rows, columns] : [rows];
-    if (String(this.table[name].shape) !== String(shape) || data.length !== rows * (columns ?? 1))
-      refuse(`the array '${name}' of the model has another shape than ${shape}`);
-    if (!columns) return data;
-    const scale = data instanceof Int8Array ? this.get(`${name}.scale`, rows) : null;
-    const weight = scale ? Float32Array.from(data, (q, k) => q * scale[Math.floor(k / columns)]) : data;
-    return { data: weight, rows, columns };
-  }
-}
-
-// The bytes that a text of base-85 digits stands for: each five are four bytes. A wrong digit spoils the checksum.
-function from_base85(text) {
-  const view = new DataView(new ArrayBuffer(4 * Math.ceil(text.length / 5)));
-  const value = new Map(Array.from(DIGITS, (digit, k) => [digit.charCodeAt(0), k]));
-  for (let k = 0, at = 0; k < text.length; k += 5, at += 4) {
-    let number = 0;
-    for (let j = k; j < k + 5; j += 1) number = 85 * number + (j < text.length ? value.get(text.charCodeAt(j)) : 84);
-    view.setUint32(at, number);
-  }
-  return new Uint8Array(view.buffer, 0, Math.floor((4 * text.length) / 5));
-}
-
 // The model from what was exported: bytes, or the same in base 85.
-export function load(source) {
-  let arrays = null;
-  try {
-    const bytes = typeof source === "string" ? from_base85(source) : source;
-    arrays = new Arrays(inflate(bytes, MOST_BYTES));
-  } catch (error) {
-    refuse(`this is not a whole model of charrnn (${error.message})`);
-  }
+export async function load(source) {
+  const arrays = await unpack(source);
   return new LanguageModel(arrays, arrays.header);
 }

@@ -77,4 +77,4 @@ export declare class LanguageModel {
 }
 
 /** The model of this package. */
-export declare function load(): LanguageModel;
+export declare function load(): Promise<LanguageModel>;

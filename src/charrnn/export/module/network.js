@@ -1,43 +1,50 @@
 // One time step of one text through the network: nn/cells, nn/layers, nn/mixture.py and nn/readout.py of charrnn, under
 // the same names, with the labels of their equations. V vocab_size, H hidden_size. Numbers are float64.
 
+import { refuse } from "./generation.js";
+
 export const BOUNDARY_ID = 0; // stands between documents
 const EPS = 1e-6;
 
-const sigmoid = (x) => (Math.tanh(x / 2) + 1) / 2;
+const sigmoid = (x) => 1 / (1 + Math.exp(-x));
 const numbers = (length) => new Float64Array(length);
 
-// out += W x. Four rows share each number of x, and their sums do not wait for one another.
-function add_product({ data, rows, columns: n }, x, out) {
-  let i = 0;
-  for (; i + 3 < rows; i += 4) {
-    let [a, b, c, d] = [0, 0, 0, 0];
-    for (let j = 0, k = i * n; j < n; j += 1, k += 1) {
-      a += data[k] * x[j];
-      b += data[k + n] * x[j];
-      c += data[k + 2 * n] * x[j];
-      d += data[k + 3 * n] * x[j];
-    }
-    out[i] += a;
-    out[i + 1] += b;
-    out[i + 2] += c;
-    out[i + 3] += d;
+// out += W x. A matrix is a list of its columns; four of them share each access to out.
+function add_product(columns, x, out) {
+  let j = 0;
+  for (; j + 3 < columns.length; j += 4) {
+    const [a, b, c, d] = [columns[j], columns[j + 1], columns[j + 2], columns[j + 3]];
+    const [p, q, r, s] = [x[j], x[j + 1], x[j + 2], x[j + 3]];
+    for (let i = 0; i < out.length; i += 1) out[i] += a[i] * p + b[i] * q + c[i] * r + d[i] * s;
   }
-  for (; i < rows; i += 1) for (let j = 0; j < n; j += 1) out[i] += data[i * n + j] * x[j];
+  for (; j < columns.length; j += 1) add(columns[j], x[j], out);
 }
 
-const column = ({ data, rows, columns }, j) => numbers(rows).map((_, i) => data[i * columns + j]);
-
-// Columns from … to of a matrix as a matrix of their own.
-function part({ data, rows, columns }, from, to) {
-  const found = new data.constructor(rows * (to - from));
-  for (let i = 0; i < rows; i += 1) found.set(data.subarray(i * columns + from, i * columns + to), i * (to - from));
-  return { data: found, rows, columns: to - from };
+// out += c x, of a vector and a number.
+function add(column, x, out) {
+  for (let i = 0; i < out.length; i += 1) out[i] += column[i] * x;
 }
 
-function rms_norm(x, n) {
-  const r = 1 / Math.sqrt(x.reduce((sum, each) => sum + each * each, 0) / x.length + EPS); // [rmsnorm.1]
-  return x.map((each, j) => each * r * n[j]); // [rmsnorm.2]
+// W x + b, of a vector or of the one-hot vector of an id. What it returns holds until its next use.
+class Affine {
+  constructor(columns, bias) {
+    Object.assign(this, { columns, bias, out: bias.slice() });
+  }
+
+  of(x) {
+    this.out.set(this.bias);
+    if (typeof x === "number") add(this.columns[x], 1, this.out);
+    else add_product(this.columns, x, this.out);
+    return this.out;
+  }
+}
+
+function rms_norm(x, n, out) {
+  let sum = 0;
+  for (let j = 0; j < x.length; j += 1) sum += x[j] * x[j];
+  const r = 1 / Math.sqrt(sum / x.length + EPS); // [rmsnorm.1]
+  for (let j = 0; j < x.length; j += 1) out[j] = x[j] * r * n[j]; // [rmsnorm.2]
+  return out;
 }
 
 // The elementwise maths of a time step: gates hold the input projections, k · H + j is unit j of gate k.
@@ -69,21 +76,16 @@ class RecurrentLayer {
   constructor(arrays, index, { cell, hidden_size: H, vocab_size }) {
     this.cell = CELLS[cell];
     const rows = this.cell.gates * H;
-    this.weight_ih = arrays.get(`recurrent.weight_ih_l${index}`, rows, index ? H : vocab_size);
-    this.weight_hh = arrays.get(`recurrent.weight_hh_l${index}`, rows, H);
-    this.bias_ih = arrays.get(`recurrent.bias_ih_l${index}`, rows);
-    const own_bias = this.cell.gates_the_hidden_projection;
-    this.bias_hh = own_bias ? arrays.get(`recurrent.bias_hh_l${index}`, rows) : numbers(rows);
+    const get = (name, ...shape) => arrays.get(`recurrent.${name}_l${index}`, ...shape);
+    this.input_proj = new Affine(get("weight_ih", rows, index ? H : vocab_size), get("bias_ih", rows));
+    const bias_hh = this.cell.gates_the_hidden_projection ? get("bias_hh", rows) : numbers(rows);
+    this.hidden_proj = new Affine(get("weight_hh", rows, H), bias_hh);
     this.sizes = new Array(this.cell.states).fill(H);
   }
 
   // Reads an id, or the outputs of the layer below; changes the state; returns the outputs.
   forward(input, state) {
-    const [gates, hidden_proj] = [new Float64Array(this.bias_ih), new Float64Array(this.bias_hh)];
-    if (typeof input === "number") column(this.weight_ih, input).forEach((each, i) => (gates[i] += each));
-    else add_product(this.weight_ih, input, gates);
-    add_product(this.weight_hh, state[0], hidden_proj);
-    this.cell.forward(gates, hidden_proj, state);
+    this.cell.forward(this.input_proj.of(input), this.hidden_proj.of(state[0]), state);
     return state[0];
   }
 }
@@ -91,26 +93,23 @@ class RecurrentLayer {
 class QuasiRecurrentLayer {
   constructor(arrays, index, { hidden_size: H, vocab_size }) {
     const weight = arrays.get(`recurrent.weight_l${index}`, 3 * H, 2 * H);
-    [this.left, this.right] = [part(weight, 0, H), part(weight, H, 2 * H)]; // of u of the step before, and of this step
-    this.bias = arrays.get(`recurrent.bias_l${index}`, 3 * H);
+    this.now = new Affine(weight.slice(H), arrays.get(`recurrent.bias_l${index}`, 3 * H)); // of u of this step
+    this.next = new Affine(weight.slice(0, H), numbers(3 * H)); // of the same u, for the gates of the next step
     this.norm = arrays.get(`recurrent.norm_l${index}`, H);
     this.embedding = index ? null : arrays.get("recurrent.embedding", H, vocab_size);
     this.table = []; // by id: what the lowest layer computes from a character alone
-    this.sizes = [H, 3 * H]; // c, and what u adds to the gates of the next step
+    [this.u, this.y, this.sizes] = [numbers(H), numbers(H), [H, 3 * H]]; // of c, and of what u adds to the next gates
   }
 
   source(x) {
-    const u = rms_norm(x, this.norm); // [qrnn.1]
-    const [now, next] = [new Float64Array(this.bias), numbers(this.bias.length)];
-    add_product(this.right, u, now);
-    add_product(this.left, u, next);
-    return { x, now, next };
+    const u = rms_norm(x, this.norm, this.u); // [qrnn.1]
+    return [x, this.now.of(u), this.next.of(u)];
   }
 
   forward(input, [c, before]) {
-    const of_character = (id) => (this.table[id] ??= this.source(column(this.embedding, id))); // [qrnn.12]
-    const { x, now, next } = typeof input === "number" ? of_character(input) : this.source(input);
-    const y = numbers(c.length);
+    const of_id = (id) => (this.table[id] ??= this.source(this.embedding[id]).map((each) => each.slice())); // [qrnn.12]
+    const [x, now, next] = typeof input === "number" ? of_id(input) : this.source(input);
+    const { y } = this;
     for (let j = 0, H = c.length; j < H; j += 1) {
       const z = Math.tanh(now[j] + before[j]); // [qrnn.2], [qrnn.3]
       const f = sigmoid(now[j + H] + before[j + H]);
@@ -128,16 +127,16 @@ const LAYERS = { rnn: RecurrentLayer, lstm: RecurrentLayer, gru: RecurrentLayer,
 export class CharModel {
   constructor(arrays, config) {
     const { cell, num_layers, hidden_size: H, vocab_size: V, num_experts: S = 0 } = config;
-    if (!Object.hasOwn(LAYERS, cell)) throw new Error(`charrnn: the cell '${cell}' is not known to this module`);
+    if (!Object.hasOwn(LAYERS, cell)) refuse(`the cell '${cell}' is not known to this module`);
     this.documents = config.documents ?? false;
     this.layers = Array.from({ length: num_layers }, (_, k) => new LAYERS[cell](arrays, k, config));
-    this.norm = cell === "qrnn" ? arrays.get("readout.norm", H) : null;
-    [this.weight, this.bias] = [arrays.get("readout.weight", V, H), arrays.get("readout.bias", V)];
+    [this.norm, this.h] = [cell === "qrnn" ? arrays.get("readout.norm", H) : null, numbers(H)];
+    this.readout = new Affine(arrays.get("readout.weight", V, H), arrays.get("readout.bias", V));
     this.num_experts = S;
-    this.gate_weight = S ? arrays.get("mixture.gate_weight", S, H) : null;
-    this.gate_bias = S ? arrays.get("mixture.gate_bias", S) : null;
+    this.gates = S ? new Affine(arrays.get("mixture.gate_weight", S, H), arrays.get("mixture.gate_bias", S)) : null;
     const between = S && (num_layers > 1 || cell === "qrnn"); // a single layer that is no stream has no such place
     this.input_weight = between ? arrays.get("mixture.input_weight", H, S * V) : null;
+    [this.phi, this.x] = [numbers(S * V), numbers(H)];
   }
 
   zero_state() {
@@ -152,16 +151,14 @@ export class CharModel {
     this.layers.forEach((layer, k) => {
       x = layer.forward(x, state[k]);
       if (k > 0 || !this.input_weight) return;
-      x = x.slice();
-      const phi = numbers(this.input_weight.columns);
-      log_q.forEach((q, s) => q.forEach((each, c) => (phi[s * q.length + c] = Math.exp(each / 2))));
-      add_product(this.input_weight, phi, x); // [src.4]
+      this.x.set(x);
+      x = this.x;
+      log_q.forEach((q, s) => q.forEach((each, c) => (this.phi[s * q.length + c] = Math.exp(each / 2))));
+      add_product(this.input_weight, this.phi, x); // [src.4]
     });
-    const [h, logits] = [this.norm ? rms_norm(x, this.norm) : x, new Float64Array(this.bias)];
-    add_product(this.weight, h, logits); // [readout.1]
-    if (!this.num_experts) return logits;
-    const gates = new Float64Array(this.gate_bias);
-    add_product(this.gate_weight, h, gates); // [src.5]
+    const h = this.norm ? rms_norm(x, this.norm, this.h) : x;
+    const logits = this.readout.of(h).slice(); // [readout.1]
+    const gates = this.gates?.of(h); // [src.5]
     log_q.forEach((q, s) => q.forEach((each, c) => (logits[c] += gates[s] * each))); // [src.6]
     return logits;
   }

@@ -1,15 +1,13 @@
 // What counts say about the next character: ngrams/packing.py, distributions.py and reader.py of charrnn in JavaScript.
 // Sums are float64, and rounded to float32 where NumPy's are.
 
-import { CHAINS } from "./chains.js";
+import { CHAINS, REACH } from "./chains.js";
 import { refuse } from "./generation.js";
-import { inflate } from "./inflate.js";
 import { BOUNDARY_ID } from "./network.js";
 
 const KEY_BITS = 43; // so that a key is a number that JavaScript holds exactly
 const KEYS = 2 ** KEY_BITS;
-const [PAIRS_PER_BYTE, FEW_PAIRS, MOST_STEPS] = [4, 2 ** 20, 1000]; // what a file can hold, and steps to a row
-const LEAST_DISCOUNT = 0.05;
+const [LEAST_DISCOUNT, MOST_STEPS] = [0.05, 1000]; // steps to a row
 const { fround } = Math;
 
 const require_ = (holds) => holds || refuse("the counts of the model are damaged");
@@ -18,34 +16,31 @@ const require_ = (holds) => holds || refuse("the counts of the model are damaged
 class Tables {
   constructor(arrays, vocab_size, levels) {
     const [rows, pairs] = Array.from(arrays.row("counts.sizes"), Number);
-    const packed = Object.fromEntries(
-      ["keys", "levels", "lengths", "symbols", "counts"].map((name) => [name, arrays.row(`counts.${name}`)]),
-    );
-    const bytes = Object.values(packed).reduce((sum, data) => sum + data.length, 0);
-    require_(rows >= 0 && rows <= pairs && pairs <= FEW_PAIRS + PAIRS_PER_BYTE * bytes);
-    // The numbers that were packed: all first bytes before all second ones.
+    // Numbers that stand as all their first bytes, then all their second ones.
     const unpacked = (name, size, count) => {
-      const [planes, found] = [inflate(packed[name], size * count), new Float64Array(count)];
+      const planes = arrays.row(`counts.${name}`);
       require_(planes.length === size * count);
+      const found = new Float64Array(count);
       for (let k = size - 1; k >= 0; k -= 1)
         for (let i = 0; i < count; i += 1) found[i] = found[i] * 256 + planes[k * count + i];
       return found;
     };
     const symbol_size = vocab_size <= 2 ** 8 ? 1 : vocab_size <= 2 ** 16 ? 2 : 4;
-    Object.assign(this, { vocab_size, level: unpacked("levels", 1, rows), keys: unpacked("keys", 8, rows) });
-    for (let k = 1; k < rows; k += 1) this.keys[k] = (this.keys[k] + this.keys[k - 1]) % KEYS;
-    this.first = new Int32Array(rows + 1); // the first pair of each row
-    unpacked("lengths", symbol_size, rows).forEach((more, k) => (this.first[k + 1] = this.first[k] + more + 1));
-    require_(this.first[rows] === pairs);
+    const [keys, more] = [unpacked("keys", 8, rows), unpacked("lengths", symbol_size, rows)];
+    for (let row = 1; row < rows; row += 1) keys[row] = (keys[row] + keys[row - 1]) % KEYS;
+    Object.assign(this, { vocab_size, keys, level: unpacked("levels", 1, rows), first: new Int32Array(rows + 1) });
     this.index_keys();
+    more.forEach((each, row) => (this.first[row + 1] = this.first[row] + each + 1)); // the first pair of each row
+    require_(this.first[rows] === pairs);
     this.symbols = Int32Array.from(unpacked("symbols", symbol_size, pairs)); // how many each leaves out, at first
-    const discounts = arrays.get("counts.discounts", levels, 4).data;
+    const discounts = arrays.row("counts.discounts");
     // Every character stays possible.
+    require_(discounts.length === 4 * levels);
     require_(discounts.every((lost, k) => lost >= (rows && k % 4 ? LEAST_DISCOUNT : 0) && lost <= k % 4));
-    this.share(unpacked("counts", 4, pairs).map((more) => more + 1), discounts);
+    this.share(unpacked("counts", 4, pairs).map((each) => each + 1), discounts);
   }
 
-  // A hash table from keys to rows + 1.
+  // A hash table of rows + 1. (A Map of as many numbers keeps the collector of garbage busy.)
   index_keys() {
     const bits = Math.max(1, Math.ceil(Math.log2(2 * this.keys.length + 1)));
     [this.slots, this.in_slot] = [new Int32Array(2 ** bits), 2 ** (KEY_BITS - bits)];
@@ -68,8 +63,8 @@ class Tables {
 
   // Counts become shares of [src.1]: (a − D(a)) / A of each pair, M / A of each row.
   share(counts, discounts) {
-    [this.discounted, this.passed_on] = [new Float32Array(counts.length), new Float32Array(this.keys.length)];
-    for (let row = 0; row < this.keys.length; row += 1) {
+    [this.discounted, this.passed_on] = [new Float32Array(counts.length), new Float32Array(this.level.length)];
+    for (let row = 0; row < this.level.length; row += 1) {
       const [from, to] = [this.first[row], this.first[row + 1]];
       let [total, left] = [0, 0];
       for (let k = from; k < to; k += 1) {
@@ -103,43 +98,40 @@ export class Experts {
   constructor(arrays, names, { vocab_size, documents = false }) {
     const unknown = names.find((name) => !Object.hasOwn(CHAINS, name));
     if (unknown !== undefined) refuse(`the chain '${unknown}' is not known to this module`);
-    [this.documents, this.texts] = [documents, names.map((name) => CHAINS[name].begin(arrays))];
-    const levels = names.map((name) => CHAINS[name].levels);
-    this.tables = new Tables(arrays, vocab_size, levels.reduce((sum, each) => sum + each, 0));
-    this.shortest = levels.map((_, s) => this.tables.shortest(levels.slice(0, s).reduce((sum, each) => sum + each, 0)));
-  }
-
-  // A text for each chain, at its beginning.
-  begin() {
-    return this.texts.map((text) => text.copy());
+    let levels = 0;
+    const lowest = names.map((name) => [levels, (levels += CHAINS[name].levels)][0]); // of each chain
+    [this.documents, this.tables] = [documents, new Tables(arrays, vocab_size, levels)];
+    this.shortest = lowest.map((level) => this.tables.shortest(level));
+    this.keys_of = names.map((name) => CHAINS[name].keys_of(arrays));
   }
 }
 
 // What the experts say along a text that grows by a character at a time.
 export class Reader {
-  constructor(experts, texts = experts.begin()) {
-    Object.assign(this, { experts, texts });
+  constructor(experts, codes = []) {
+    const log_q = experts.shortest.map((probs) => probs.slice());
+    Object.assign(this, { experts, codes, log_q }); // the last codes are replaced and never written to
   }
 
   copy() {
-    const texts = this.texts.map((text) => text.copy());
-    return new Reader(this.experts, texts);
+    return new Reader(this.experts, this.codes);
   }
 
-  // The log-probabilities of what follows, after one more character, by each expert.
+  // The log-probabilities of what follows, after one more character, by each expert; they hold until the next call.
   read(id) {
-    const { documents, tables, shortest } = this.experts;
-    if (documents && id === BOUNDARY_ID) this.texts = this.experts.begin();
-    return this.texts.map((text, s) => {
-      const probs = new Float64Array(tables.vocab_size);
+    const { documents, tables, shortest, keys_of } = this.experts;
+    this.codes = [...(documents && id === BOUNDARY_ID ? [] : this.codes.slice(1 - REACH)), id + 1];
+    this.log_q.forEach((probs, s) => {
+      probs.fill(0);
       let above = 1; // Π M / A of the contexts that are longer
-      for (const key of text.read(id + 1).reverse()) {
+      for (const key of keys_of[s](this.codes).reverse()) {
         const row = tables.slots[tables.slot_of(Number(key >> BigInt(64 - KEY_BITS)))] - 1;
         if (row < 0) continue;
         tables.add(row, above, probs);
         above = fround(above * tables.passed_on[row]);
       }
-      return probs.map((each, c) => fround(Math.log(fround(each + above * shortest[s][c]))));
+      for (let c = 0; c < probs.length; c += 1) probs[c] = fround(Math.log(fround(probs[c] + above * shortest[s][c])));
     });
+    return this.log_q;
   }
 }

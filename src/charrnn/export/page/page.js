@@ -1,6 +1,7 @@
-// The page: writes in slices of a few milliseconds, so that it stays alive, and shows what the model said.
+// The page: writes in slices of a few milliseconds, so that it stays alive, and shows what the model said. A long text
+// takes long to be shown: then a slice is as long as that.
 
-const SLICE = 12; // milliseconds of writing between two pictures
+const [SLICE, LONGEST_SLICE] = [12, 120]; // milliseconds of writing between two pictures
 const LARGEST = 6; // nats: any larger surprise has the same colour
 const at = (id) => document.getElementById(id);
 const [text, message, status] = ["text", "message", "status"].map(at);
@@ -70,15 +71,17 @@ async function write() {
     const length = Math.min(20000, at("length").valueAsNumber || 0);
     const label = at("label").value || undefined;
     const written = model.write(prompt, { seed, label, ...Object.fromEntries(["temperature", "top_p"].map(setting)) });
-    let next = written.next();
+    let [next, slice] = [written.next(), SLICE];
     while (writing === mine && !next.done && records.length < length) {
-      const [found, end] = [[], performance.now() + SLICE];
+      const [found, end] = [[], performance.now() + slice];
       do {
         found.push(record(next.value));
         next = written.next(); // none after the end of a document
       } while (!next.done && records.length + found.length < length && performance.now() < end);
       append(found);
+      const written_at = performance.now();
       await new Promise(requestAnimationFrame);
+      slice = Math.min(LONGEST_SLICE, Math.max(SLICE, performance.now() - written_at));
     }
   } catch (error) {
     [message.textContent, message.hidden] = [error.message, false];
@@ -117,16 +120,17 @@ text.addEventListener("keydown", (event) => {
   show(Math.max(0, Math.min(records.length - 1, chosen + step)));
 });
 at("go").addEventListener("click", write);
-at("prompt").addEventListener("keydown", (event) => event.key === "Enter" && (event.ctrlKey || event.metaKey) && write());
+at("prompt").addEventListener("keydown", (event) => event.key === "Enter" && (event.ctrlKey || event.metaKey) && at("go").click());
 at("stop").addEventListener("click", () => (writing = null));
 document.addEventListener("keydown", (event) => event.key === "Escape" && (writing = null));
 at("colour").addEventListener("change", (event) => text.classList.toggle("coloured", event.target.checked));
 try {
-  model = load(at("model").textContent.trim());
+  model = await load(at("model").textContent.trim());
   facts();
   at("label").append(...model.labels.map((label) => new Option(label)));
   at("label").parentElement.hidden = !model.labels.length;
+  at("go").disabled = false;
 } catch (error) {
-  [message.textContent, message.hidden, at("go").disabled] = [error.message, false, true];
+  [message.textContent, message.hidden] = [error.message, false];
 }
 document.documentElement.dataset.ready = "";
