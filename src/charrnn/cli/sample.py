@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from charrnn.cli.user_function import user_function
 from charrnn.errors import ConfigError
 from charrnn.generation.documents import Document, Written, write_documents
 from charrnn.generation.filters import GREEDY, make_sampling, sampling_settings
+from charrnn.generation.many import LANES
 from charrnn.language_model import load
 from charrnn.text.labels import symbol
 from charrnn.text.reading import STDIN, read_files
@@ -119,8 +120,10 @@ def sample(
                 raise ConfigError(f"--new needs the training documents, which '{run}' does not lead to")
             written = Written(training, accepts, only_new, only_distinct, only_valid)
 
-            def write(numbers: range) -> list[tuple[str, bool]]:
-                return [(known + text, ended) for text, ended in model.write(numbers, known, length, **options)]
+            def write(numbers: Sequence[int]) -> Iterator[tuple[str, bool]]:
+                lanes = min(LANES, num_samples)
+                texts = model.write_stream(numbers, known, length, lanes=lanes, **options)
+                return ((known + text, ended) for text, ended in texts)
 
             documents = write_documents(num_samples, write, written)
             _print_documents(
