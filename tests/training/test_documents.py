@@ -16,7 +16,8 @@ from charrnn.config import BOUNDARY_ID, ModelConfig, make_config
 from charrnn.errors import ConfigError, RunError, TextError
 from charrnn.language_model import LanguageModel
 from charrnn.nn.model import CharModel
-from charrnn.text.documents import DocumentCorpus, Form, looks_like_a_list, read_documents, share_of
+from charrnn.text.documents import DocumentCorpus, ListedDocuments, looks_like_a_list, read_documents, share_of
+from charrnn.text.forms import Form
 from charrnn.text.library import read_text
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.callback import Callback
@@ -35,7 +36,7 @@ def write(path: Path, text: str) -> str:
 
 
 def corpus_of(texts: list[str], **options: Any) -> DocumentCorpus:
-    return DocumentCorpus.from_documents(texts, "list", options.pop("seed", 0), **options)
+    return ListedDocuments.from_documents(texts, "list", options.pop("seed", 0), **options)
 
 
 class TestReading:

@@ -12,7 +12,7 @@ import pytest
 import charrnn
 from charrnn.errors import ConfigError, RunError, TextError
 from charrnn.language_model import LanguageModel
-from charrnn.text.documents import DocumentCorpus, read_documents, share_of
+from charrnn.text.documents import ListedDocuments, read_documents, share_of
 from charrnn.text.labels import LabelledDocument
 from charrnn.text.vocabulary import BOUNDARY, FIRST_LABEL
 from charrnn.training.callback import Callback
@@ -79,7 +79,7 @@ def test_labels_that_do_not_fit_are_named(
 
 def test_a_label_is_the_first_symbol_and_equal_texts_stay_on_one_side() -> None:
     texts = [f"{label}\0{text}" for _, text in PAIRS for label in ("low", "high")]
-    corpus = DocumentCorpus.from_documents(texts, "list", 3)
+    corpus = ListedDocuments.from_documents(texts, "list", 3)
     assert corpus.labels == ("high", "low")
     assert corpus.documents == texts
     parts = corpus.split(0.3, 0.0)
@@ -96,7 +96,7 @@ def test_a_label_is_the_first_symbol_and_equal_texts_stay_on_one_side() -> None:
 
 def test_a_private_character_cannot_pass_for_a_label(model: LanguageModel) -> None:
     with pytest.raises(TextError, match="U\\+100000, a private character"):
-        DocumentCorpus.from_documents(["low\0ab" + FIRST_LABEL], "list", 0)
+        ListedDocuments.from_documents(["low\0ab" + FIRST_LABEL], "list", 0)
     with pytest.raises(TextError, match="U\\+100000"):
         model.score("ab" + FIRST_LABEL)
     with pytest.raises(TextError, match="character 'l'"):

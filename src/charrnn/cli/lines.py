@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import csv
-import itertools
 from collections.abc import Iterable, Iterator
 
 from charrnn.cli.output import echo_text
 from charrnn.errors import TextError, UnknownCharacterError
-from charrnn.text.reading import pieces
+from charrnn.text.reading import lines_of, pieces
 from charrnn.text.vocabulary import Vocabulary
 
 
@@ -30,13 +29,8 @@ def known_lines(vocabulary: Vocabulary, lines: Iterable[tuple[int, str]], on_unk
 
 def _lines(sources: list[str], encoding: str) -> Iterator[tuple[int, str]]:
     """The lines that hold something, numbered from 1."""
-    held, number = "", 0
-    for piece in itertools.chain(pieces(sources, encoding), ["\n"]):
-        *whole, held = (held + piece).split("\n")
-        for line in whole:
-            number += 1
-            if line.strip():
-                yield number, line
+    numbered = enumerate(lines_of(pieces(sources, encoding)), 1)
+    return ((number, line) for number, line in numbered if line.strip())
 
 
 def _column(lines: Iterator[tuple[int, str]], column: str) -> Iterator[tuple[int, str]]:

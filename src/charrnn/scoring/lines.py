@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from charrnn.arrays import Array
+from charrnn.arrays import Array, places_of
 from charrnn.config import BOUNDARY_ID
 from charrnn.ngrams import Experts, OnText
 from charrnn.nn.model import CharModel
@@ -172,5 +172,5 @@ class HeldOut:
 
 def documents_of(ids: Array) -> Iterator[Reading]:
     """The documents of ids (N,), each from its boundary to the next."""
-    for start, stop in itertools.pairwise(np.flatnonzero(np.asarray(ids) == BOUNDARY_ID).tolist()):
-        yield Reading(ids[start:stop], ids[start + 1 : stop + 1])
+    for start, stop in itertools.pairwise(places_of(BOUNDARY_ID, ids).tolist()):
+        yield Reading(np.asarray(ids[start:stop]), np.asarray(ids[start + 1 : stop + 1]))

@@ -43,7 +43,7 @@ def described(corpus: Corpus, text: str, splits: Mapping[str, Array], config: Tr
         return
     sizes = ", ".join(f"{name} {count_documents(ids):,}" for name, ids in splits.items() if len(ids))
     repeats = f"{corpus.repeats:,} of them repeats" + (" (dropped)" if config.unique else "") if corpus.repeats else ""
-    total = len(corpus.shares) + (corpus.repeats if config.unique else 0)
+    total = corpus.number + (corpus.repeats if config.unique else 0)
     distinct = len(corpus.vocabulary) - 1 - len(corpus.labels)
     labels = f", {len(corpus.labels)} labels" if corpus.labels else ""
     yield (

@@ -26,6 +26,7 @@ from charrnn.text.opening import ONE_TEXT, Plan, open_corpus, source_list
 from charrnn.threads import blas_threads
 from charrnn.training.callback import Callback, check_callback
 from charrnn.training.dynamic import evaluate_dynamic
+from charrnn.training.init_from import in_vocabulary
 from charrnn.training.own_text import open_own_text
 from charrnn.training.workers import share_work
 
@@ -141,23 +142,16 @@ def evaluate(
         own = corpus.sha256 == model.provenance.get("text_sha256")
         if split and not own:
             raise ConfigError(f"--split {split} is a part of the run's own text, not of {corpus.name}: leave it out")
-        ids = None if words else recoded(corpus, model.vocabulary)
-        if isinstance(corpus, DocumentCorpus):
-            pairs = [LabelledDocument.of(document) for document in corpus.documents]
-            symbols = [symbol(model.labels, label) for label, _ in pairs] if model.labels else []
-            ids = model.vocabulary.encode_documents((text for _, text in pairs), on_unknown, symbols)
+        split = split or ("text" if sources else "val")
+        ids = _ids(model, corpus, words, split, on_unknown)
         if ids is None:
-            words = words or read_text(sources, encoding).text
+            words = read_text(sources, encoding).text
             if text_sha256(words) != corpus.sha256:
                 raise TextError(f"{corpus.name} changed while it was read: wait until no program writes to it")
             ids = model.vocabulary.encode(words, on_unknown)
-        if len(ids) < len(corpus.ids):
+        if split == "text" and len(ids) < len(corpus.ids):
             callback.on_message(f"skipped {len(corpus.ids) - len(ids):,} unknown characters")
-        split = split or ("text" if sources else "val")
-        if split != "text" and isinstance(corpus, DocumentCorpus):
-            settings = model.provenance["settings"]
-            ids = corpus.split(settings["val_fraction"], settings["test_fraction"])[split]
-        elif split != "text":
+        elif split != "text" and not isinstance(corpus, DocumentCorpus):
             ids = _split(model, ids, split)
         if len(ids) < 2:
             raise TextError(f"the {PARTS[split]} has {len(ids)} characters: it takes at least 2 to predict one")
@@ -177,6 +171,19 @@ def evaluate(
             result = replace(result, dynamic=evaluate_dynamic(model.network, model.params, ids, rate, model.experts))
             on_result(result)
     return result
+
+
+def _ids(model: LanguageModel, corpus: Corpus, words: str, split: str, on_unknown: str) -> Array | None:
+    """The ids of a text for the model, of a list those of the split; None if a large text has to be read for them."""
+    if not isinstance(corpus, DocumentCorpus):
+        return model.vocabulary.encode(words, on_unknown) if words else recoded(corpus, model.vocabulary)
+    if split != "text":  # of the run's own list, whose characters the model knows
+        settings = model.provenance["settings"]
+        own = in_vocabulary(corpus, model.vocabulary)
+        return own.split(settings["val_fraction"], settings["test_fraction"])[split]
+    pairs = [LabelledDocument.of(document) for document in corpus.documents]
+    symbols = [symbol(model.labels, label) for label, _ in pairs] if model.labels else []
+    return model.vocabulary.encode_documents((text for _, text in pairs), on_unknown, symbols)
 
 
 def _own_text(model: LanguageModel, run: Path, callback: Callback) -> tuple[Corpus, str]:

@@ -23,7 +23,7 @@ from charrnn.runs.folder import RunFolder
 from charrnn.scoring import Evaluation
 from charrnn.settings import check_path, check_values
 from charrnn.text.corpus import Corpus
-from charrnn.text.documents import LIST, LIST_LABEL, DocumentCorpus, kept
+from charrnn.text.documents import LIST, LIST_LABEL, ListedDocuments, kept
 from charrnn.text.opening import Plan, document_corpus, list_of_documents, open_corpus, source_list
 from charrnn.text.reading import STDIN
 from charrnn.text.vocabulary import BOUNDARY, Vocabulary
@@ -180,7 +180,7 @@ def _begin(
     about = {**session.provenance, "settings": config.as_dict(), "parameters": parameters, "versions": versions}
     folder.write_config({**origin, **about})
     if keeps_copy:  # after config.json, which shows that the folder is a run's
-        write_atomic(folder.text, kept(corpus.of_the_list) if isinstance(corpus, DocumentCorpus) else text.encode())
+        write_atomic(folder.text, kept(corpus.of_the_list) if isinstance(corpus, ListedDocuments) else text.encode())
     messages = [
         *described(own, text, splits, config),
         *(parent.remarks(corpus) if parent else ()),

@@ -1,0 +1,128 @@
+"""Where the documents of a text begin and end: `--documents`, and with it `--label`.
+
+A text is cut as it is read, line by line, so that a list of any length can pass through.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from charrnn.errors import ConfigError, TextError
+from charrnn.settings import shown
+from charrnn.text.labels import label_field, labelled
+from charrnn.text.vocabulary import BOUNDARY
+
+FORMS = "lines, paragraphs, files, jsonl:FIELD or csv:COLUMN"
+HALF = re.compile("[\ud800-\udfff]")  # which JSON can spell, and UTF-8 cannot hold
+csv.field_size_limit(1 << 27)
+
+
+@dataclass(frozen=True)
+class Form:
+    """Where the documents of a text begin and end: `--documents KIND` or `KIND:FIELD`."""
+
+    kind: str
+    field: str = ""
+    label: str | None = None  # the field of the label, "" for what stands before a tab; None if there are no labels
+
+    @classmethod
+    def of(cls, documents: str, label: str | None = None) -> Form:
+        """The form that a user named; ConfigError if there is none."""
+        kind, colon, field = documents.partition(":")
+        if kind not in FIELDS or bool(field) != FIELDS[kind] or bool(colon) != FIELDS[kind]:
+            raise ConfigError(f"documents {shown(documents)} is not known: choose from {FORMS}")
+        return cls(kind, field, None if label is None else label_field(label, documents))
+
+    def cut(self, lines: Iterable[str], source: str) -> Iterator[str]:
+        """The documents of one source, given as its lines without their ends; what follows the last line end is one."""
+        if self.kind == "files":
+            yield "\n".join(lines).removesuffix("\n")
+        elif self.kind == "lines" and self.label is not None:
+            yield from _after_labels(lines, source)
+        elif self.kind == "lines":
+            yield from lines
+        elif self.kind == "paragraphs":
+            yield from _paragraphs(lines)
+        else:
+            rows = _json_rows(lines, source) if self.kind == "jsonl" else _csv_rows(lines, source)
+            for number, row in rows:
+                place = f"'{source}', line {number:,}"
+                value = _value(row, self.field, place)
+                yield value if self.label is None else labelled(_value(row, self.label, place), value, place)
+
+
+FIELDS = {"lines": False, "paragraphs": False, "files": False, "jsonl": True, "csv": True}  # kind → names a field
+
+
+def _value(row: dict[str, object], field: str, place: str) -> str:
+    value = row.get(field)
+    if not isinstance(value, str):
+        what = f"has {shown(value)} for" if field in row else "has no"
+        raise TextError(f"{place} {what} '{field}', which must be text; it has {', '.join(map(repr, row))}")
+    if BOUNDARY in value:
+        raise TextError(f"{place}: '{field}' has a zero byte, which is not text")
+    if not value.isascii() and HALF.search(value):
+        raise TextError(f"{place}: '{field}' has half of a surrogate pair, which is not text")
+    return value
+
+
+def _paragraphs(lines: Iterable[str]) -> Iterator[str]:
+    """What stands between lines that hold nothing but space. The first line and the last belong to a paragraph."""
+    paragraph: list[str] = []
+    first = last = True
+    for line, last in _with_last(lines):
+        if first or last or line.strip(" \t"):
+            paragraph.append(line)
+        elif paragraph:
+            yield "\n".join(paragraph).strip("\n")
+            paragraph = []
+        first = False
+    yield "\n".join(paragraph).strip("\n")
+
+
+def _with_last(lines: Iterable[str]) -> Iterator[tuple[str, bool]]:
+    """Each line, and whether it is the last."""
+    held = list[str]()
+    for line in lines:
+        if held:
+            yield held.pop(), False
+        held.append(line)
+    for line in held:
+        yield line, True
+
+
+def _after_labels(lines: Iterable[str], source: str) -> Iterator[str]:
+    """The documents of lines that each hold a label, a tab and a text."""
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            place = f"'{source}', line {number:,}"
+            label, tab, document = line.partition("\t")
+            if not tab:
+                raise TextError(f"{place} has no tab between a label and a text: {shown(line)}")
+            yield labelled(label, document, place)
+
+
+def _json_rows(lines: Iterable[str], source: str) -> Iterator[tuple[int, dict[str, object]]]:
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise TextError(f"'{source}', line {number:,} is not JSON: {error}") from None
+        if not isinstance(row, dict):
+            raise TextError(f"'{source}', line {number:,} is not a JSON object: {shown(row)}")
+        yield number, row
+
+
+def _csv_rows(lines: Iterable[str], source: str) -> Iterator[tuple[int, dict[str, object]]]:
+    reader = csv.DictReader(line if last else line + "\n" for line, last in _with_last(lines))
+    try:
+        for row in reader:
+            yield reader.line_num, dict(row)
+    except csv.Error as error:
+        raise TextError(f"'{source}', line {reader.line_num:,} is not CSV: {error}") from None
