@@ -177,7 +177,7 @@ def test_what_is_for_documents_is_refused_elsewhere(trained: Path, run: Path, ch
 
 def test_evaluation_counts_documents_and_their_ends(run: Path, charrnn: Run) -> None:
     words = charrnn("evaluate", run).out
-    assert "per symbol, the ends of documents included" in words
+    assert "per symbol, end included, perplexity" in words
     values = json.loads(charrnn("evaluate", run, "--json").out)
     texts = held_out(run)
     assert values["documents"] == len(texts)

@@ -21,10 +21,10 @@ from charrnn.errors import ConfigError
 from charrnn.language_model import LanguageModel, load
 from charrnn.scoring import DocumentScore
 from charrnn.text.reading import STDIN, check_sources
-from charrnn.units import with_units
+from charrnn.units import CHARACTER, SYMBOL, unit_of, with_units
 
 FIELDS = ("line", "text", "nats", "nats_per_char", "percentile")
-DEEPEST = 9  # nats per character that are told apart with --by-character
+DEEPEST = 9  # nats at a character that are told apart with --by-character
 SHADES = (0, 22, 58, 94, 130, 166, 202, 196, 197, 199)  # of a terminal, by nats
 END = "⏎"  # stands for the end of a document
 
@@ -73,9 +73,9 @@ def score(
     """Score how surprising each line of FILES is to the model of RUN.
 
     FILES are text files, or "-" (the default) for standard input. A line's score is its surprise in nats, in total and
-    per character. The end of the line counts as a character. The percentile is the share of the model's held-out
-    documents that are no more surprising; a model trained without --documents has none. Empty lines are skipped. More
-    lines need no more memory.
+    per symbol. The symbols are the characters of the line and its end. The percentile is the share of the model's
+    held-out documents that are no more surprising; a model trained without --documents has none. Empty lines are
+    skipped. More lines need no more memory.
     """
     if as_csv + jsonl + as_json > 1:
         raise ConfigError("--csv, --jsonl and --json exclude each other: choose one")
@@ -84,11 +84,11 @@ def score(
     model = load(run)
     threshold = _threshold(model, run, false_alarms)
     if threshold is not None and not quiet:
-        say(f"marked: above {threshold:.4f} nats per character, as {false_alarms:g} of the held-out documents are")
+        say(f"marked: above {threshold:.4f} nats per {SYMBOL}, as {false_alarms:g} of the held-out documents are")
     sources = list(files or [STDIN])
     check_sources(sources)
     scored = _scored(model, sources, column, encoding, on_unknown)
-    totals = _Totals(threshold)
+    totals = _Totals(threshold, model.vocabulary.documents)
     rows = totals.count(scored)
     if bar_has_room(quiet, writes_rows=top is None and not as_json):
         rows = with_bar(rows, lambda row: row[1], sources, whole=column is None)
@@ -99,7 +99,8 @@ def score(
             values = [_row(*row, threshold, by_character) for row in rows]
             echo_json({**totals.as_dict(), "scores": values})
         else:
-            _print(rows, "csv" if as_csv else "jsonl" if jsonl else "table", threshold, by_character)
+            unit = "symbol" if model.vocabulary.documents else CHARACTER
+            _print(rows, "csv" if as_csv else "jsonl" if jsonl else "table", threshold, by_character, unit)
             if not quiet:
                 say(totals.words())
     except ReaderGoneError:
@@ -111,7 +112,8 @@ def score(
 class _Totals:
     """What is counted while lines pass."""
 
-    def __init__(self, threshold: float | None) -> None:
+    def __init__(self, threshold: float | None, documents: bool) -> None:
+        self.documents = documents
         self.threshold, self.lines, self.symbols, self.nats, self.above = threshold, 0, 0, 0.0, 0
 
     def count(self, rows: Iterable[Scored]) -> Iterator[Scored]:
@@ -128,6 +130,8 @@ class _Totals:
             "lines": self.lines,
             "nats_per_char": self.nats / self.symbols if self.lines else None,
         }
+        if self.documents:
+            values["unit"] = SYMBOL
         if self.threshold is not None:
             values |= {"threshold": self.threshold, "above_threshold": self.above}
         return values
@@ -136,7 +140,8 @@ class _Totals:
         if not self.lines:
             return "no lines to score"
         marked = "" if self.threshold is None else f"; {self.above:,} above the threshold"
-        return f"{self.lines:,} lines: {with_units(self.nats / self.symbols)}, ends of lines included{marked}"
+        ends = "" if self.documents else ", ends of lines included"
+        return f"{self.lines:,} lines: {with_units(self.nats / self.symbols, unit_of(self.documents))}{ends}{marked}"
 
 
 def _threshold(model: LanguageModel, run: Path, false_alarms: float | None) -> float | None:
@@ -180,10 +185,10 @@ def _row(number: int, text: str, score: DocumentScore, threshold: float | None, 
     return row
 
 
-def _print(rows: Iterator[Scored], form: str, threshold: float | None, by_character: bool) -> None:
+def _print(rows: Iterator[Scored], form: str, threshold: float | None, by_character: bool, unit: str) -> None:
     """Each line's score, as soon as it is known."""
     if form == "table":
-        echo("nats per character  percentile  line")
+        echo(f"{f'nats per {unit}':>18}  percentile  line")
     writer = csv.DictWriter(
         AsResults(), [*FIELDS, *(["above_threshold"] if threshold is not None else [])], lineterminator="\n"
     )

@@ -29,6 +29,7 @@ from charrnn.training.dynamic import evaluate_dynamic
 from charrnn.training.init_from import in_vocabulary
 from charrnn.training.own_text import open_own_text
 from charrnn.training.workers import share_work
+from charrnn.units import unit_of
 
 PARTS = {"train": "training split", "val": "validation split", "test": "test split", "text": "whole text"}
 
@@ -45,6 +46,11 @@ class RunEvaluation(Evaluation):
     dynamic: Evaluation | None = None  # with parameters that keep learning on the text just scored, and such counts
 
     @property
+    def unit(self) -> str:
+        """Over what the losses are means: "character", or "symbol" and what counts as one."""
+        return unit_of(self.documents is not None, self.labels is not None)
+
+    @property
     def nats_per_document(self) -> float:
         """The mean surprise at a whole document, its end included."""
         return self.nats_per_char * self.characters / self.documents if self.documents else math.nan
@@ -55,6 +61,7 @@ class RunEvaluation(Evaluation):
         values = {name: getattr(self, name) for name in names}
         if self.documents is not None:
             values |= {"documents": self.documents, "nats_per_document": self.nats_per_document}
+            values["unit"] = self.unit
         if self.labels is not None:
             values |= self.labels.as_dict()
         for how, result in (("in_context", self.in_context), ("dynamic", self.dynamic)):

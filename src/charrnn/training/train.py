@@ -276,7 +276,7 @@ def _finished(session: Session, ended: str) -> Run:
     if session.old_text and parent_val:
         session.callback.on_message(session.old_text.says(*parent_val))
     assert progress.best_step is not None
-    warning = complaint(session.folder.read_metrics(), val, len(splits["val"]), len(session.vocabulary), session.config)
+    warning = complaint(session.folder.read_metrics(), val, len(splits["val"]), session.vocabulary, session.config)
     return Run(
         path=session.folder.path, config=session.config, model=model, metrics=session.folder.read_metrics(),
         ended=ended, step=progress.step, epoch=session.epoch, seconds=progress.seconds, best_step=progress.best_step,
