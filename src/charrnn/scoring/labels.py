@@ -72,8 +72,8 @@ class LabelEvaluation:
         documents, usual = int(self.confusion.sum()), float(self.confusion.sum(axis=1).max() / self.confusion.sum())
         yield (
             f"labels of {documents:,} documents: {self.accuracy:.1%} are right, {usual:.1%} if the most frequent "
-            f"one is always taken; the texts cost {self.nats_per_symbol:.4f} nats per {SYMBOL}, given their labels, and "
-            f"{self.shuffled_nats_per_symbol:.4f} given shuffled ones"
+            f"one is always taken; the texts cost {self.nats_per_symbol:.4f} nats per {SYMBOL}, given their labels, "
+            f"and {self.shuffled_nats_per_symbol:.4f} given shuffled ones"
         )
         wrong = self.confusion - np.diag(np.diag(self.confusion))
         pairs = np.argsort(-wrong, axis=None, kind="stable")[:CONFUSED]

@@ -54,7 +54,8 @@ Model = record("Model", id=str, object=Literal["model"], created=Count, owned_by
 ModelList = record("ModelList", object=Literal["list"], data=many(Model))
 Score = record(
     "Score", object=Literal["score"], model=str, characters=Count, nats_per_char=float, bits_per_char=float,
-    perplexity=float, per_char=described(list[float], "nats at each character after the first; at each of a document, and at its end"),
+    perplexity=float,
+    per_char=described(list[float], "nats at each character after the first; at each of a document, and at its end"),
 )  # fmt: skip
 DocumentScore = record(
     "DocumentScore", index=Count, nats=float, nats_per_char=float,
