@@ -107,7 +107,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, help="instead of the default budget")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
-    settings = {"documents": options.documents, "label": options.label, "steps": options.steps}
+    settings: dict[str, Any] = {"documents": options.documents, "label": options.label}
+    settings |= {} if options.steps is None else {"steps": options.steps}
     found: dict[str, Any] = {"machine": machine.describe(), "list": Path(options.list).name, "seeds": {}}
     print(found["machine"], flush=True)
     for seed in SEEDS:

@@ -25,9 +25,10 @@ SMALL: dict[str, Any] = {
     "val_fraction": 0.25, "callback": Callback(),
 }  # fmt: skip
 # Low words are of a and b, high ones of a and c: only a word of a's leaves a doubt.
+PAIR_LETTERS = [("low", "aab"), ("high", "aac")]
 PAIRS = [
     (label, "".join(RNG.choice(list(letters), RNG.integers(2, 8))))
-    for label, letters in [("low", "aab"), ("high", "aac")]
+    for label, letters in PAIR_LETTERS
     for _ in range(150)
 ]
 
@@ -116,6 +117,35 @@ def test_classification_is_the_posterior_of_the_documents_losses(model: Language
     total = -np.log(sum(joint) / prior.sum())
     assert model.score("abab").per_char.sum() == pytest.approx(total, rel=1e-5)  # the labels are summed out
     assert len(model.score("abab").per_char) == 5
+
+
+def test_counts_know_a_label_for_64_characters_and_the_network_remembers_it(tmp_path: Path) -> None:
+    pairs = [(label, "".join(RNG.choice(list(letters), 150))) for label, letters in PAIR_LETTERS for _ in range(40)]
+    run = charrnn.train(pairs, out=tmp_path / "run", **{**SMALL, "ngrams": "auto", "steps": 60})
+    model, text = run.model, pairs[0][1]
+    assert model.experts is not None
+    assert "labels" in model.experts.names
+    right, wrong = next(iter(model.nats_by_label([text])))[::-1]  # the labels are sorted: high, low
+    assert right.sum() < wrong.sum()
+    # A step at a time, and read from a prompt in the middle, past the reach of the counts, it is the same document.
+    state, nats = model.start(label="low"), []
+    for character in text:
+        nats.append(-np.log(state.next_probs()[character]))
+        state.feed(character)
+    np.testing.assert_allclose([*nats, -np.log(state.next_probs()[""])], right[1:], rtol=1e-4, atol=1e-5)
+    later = model.start(text[:100], label="low")
+    assert later.next_probs()[text[100]] == pytest.approx(np.exp(-nats[100]), rel=1e-4)
+    # The counts of the labels say the same from there on, whatever the label is.
+    said = []
+    for label in model.labels:
+        symbols = [chr(ord(FIRST_LABEL) + model.labels.index(label))]
+        ids = model.vocabulary.encode_documents([text], symbols=symbols)
+        on_text = model.on_text(ids)
+        assert on_text is not None
+        said.append(on_text.log_q(np.array([0]), len(ids) - 1)[model.experts.names.index("labels"), :, 0])
+    same = (said[0] == said[1]).all(axis=1)
+    assert not same[2:60].all()
+    assert same[1 + 64 :].all()
 
 
 def test_a_run_tells_labels_and_gains_from_them(run: Path, model: LanguageModel) -> None:
