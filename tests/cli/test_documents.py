@@ -132,6 +132,10 @@ def test_a_share_of_the_held_out_documents_is_marked(run: Path, charrnn: Run) ->
 
 
 def test_a_column_of_a_table_is_scored(run: Path, charrnn: Run) -> None:
+    Path("lines.csv").write_text('id,name\n1,"ab"\n\n2,"a\n\n""b""\n"\n3," "\n4,bo\n')
+    rows = charrnn("score", run, "lines.csv", "--column", "name", "--jsonl", "--on-unknown", "skip").out.splitlines()
+    found = [json.loads(row) for row in rows]  # a field may have empty lines in it
+    assert [(row["line"], row["text"]) for row in found] == [(2, "ab"), (7, 'a\n\n"b"\n'), (9, "bo")]
     Path("people.csv").write_text('id,name\n1,"ab"\n2,"bo"\n')
     lines = charrnn("score", run, "people.csv", "--column", "name", "--jsonl").out.splitlines()
     assert [json.loads(line)["text"] for line in lines] == ["ab", "bo"]
@@ -152,7 +156,7 @@ def test_a_model_of_one_text_scores_lines_too(trained: Path, charrnn: Run) -> No
         (["score", "RUN", "new.txt", "--csv", "--json"], "--csv, --jsonl and --json exclude each other"),
         (["score", "RUN", "new.txt", "--fail"], "--fail has no effect without --false-alarms"),
         (["score", "RUN", "new.txt", "--false-alarms", "0.0001"], "is too fine for"),
-        (["score", "RUN", "new.txt", "--column", "name"], "no column is called 'name': choose from 'ab'"),
+        (["score", "RUN", "new.txt", "--column", "name"], "'new.txt' has no column 'name': choose from ab"),
         (["score", "RUN", "bad.txt"], "line 2: character 'z'"),
         (["score", "RUN", "missing.txt"], "'missing.txt' is neither a file"),
         (["train", "new.txt", "--documents", "words"], "documents 'words' is not known: choose from lines, paragraphs"),
@@ -172,7 +176,8 @@ def test_what_is_for_documents_is_refused_elsewhere(trained: Path, run: Path, ch
     assert "are for a model of documents" in charrnn("sample", trained, "--new").err
     alone = charrnn("sample", run / "model.safetensors", "--new")
     assert alone.status == 2
-    assert "--new needs the training documents" in alone.err
+    assert "--new compares with the training documents, and cannot find them: '" in alone.err
+    assert "is a model file, which does not say where its list is: name its run folder" in alone.err
 
 
 def test_evaluation_counts_documents_and_their_ends(run: Path, charrnn: Run) -> None:

@@ -63,11 +63,15 @@ class TestReading:
         ("form", "text", "complaint"),
         [
             ("jsonl:word", '{"word": 3}\n', "line 1 has 3 for 'word', which must be text"),
-            ("jsonl:name", '{"word": "a"}\n', "line 1 has no 'name', which must be text; it has 'word'"),
+            ("jsonl:name", '{"word": "a"}\n', "line 1 has no 'name': choose from word"),
             ("jsonl:name", "{\n", "line 1 is not JSON"),
             ("jsonl:name", "[1]\n", "line 1 is not a JSON object"),
             ("jsonl:word", '{"word": "a\\u0000"}\n', "has a zero byte"),
-            ("csv:nom", "name\nann\n", "line 2 has no 'nom'"),
+            ("csv:naem", "name\nann\n", "has no column 'naem': did you mean 'name'"),
+            ("csv:name", "name;age\nann;3\n", "has no column 'name': it has ';' between its columns"),
+            ("csv:name", 'name,age\nann,3\n"bo,4\n', "is not CSV after line 2: unexpected end of data; is a quot"),
+            ("csv:name", "name,name\nann,bo\n", "has 2 columns 'name': rename all but one"),
+            ("csv:age", "name,age\nann,3\nbo\n", "line 3 is too short: it has nothing for 'age'"),
         ],
     )
     def test_what_does_not_fit_is_named(self, form: str, text: str, complaint: str, tmp_path: Path) -> None:
@@ -121,7 +125,7 @@ class TestEncoding:
         assert 0.1 < np.mean([0.1 <= share_of(name, 0) < 0.3 for name in set(NAMES)]) < 0.3
 
     def test_a_part_without_documents_is_refused(self) -> None:
-        with pytest.raises(TextError, match=r"list has 2 documents, and none of them is in the \w+ split"):
+        with pytest.raises(TextError, match=r"list has 2 documents; none is in the \w+ split"):
             corpus_of(["ab", "c"]).split(0.01, 0.0)
 
 

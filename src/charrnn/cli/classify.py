@@ -91,9 +91,9 @@ def _print(rows: Iterator[Classified], form: str, labels: tuple[str, ...]) -> in
     writer = csv.writer(AsResults(), lineterminator="\n")
     if form == "csv":
         writer.writerow(["line", "text", "label", *labels])
-    elif form == "table":
-        echo(f"{'label':{width}}  probability  line")
     for number, text, found in rows:
+        if form == "table" and not lines:  # not before an error
+            echo(f"{'label':{width}}  probability  line")
         lines += 1
         row = _row(number, text, found)
         if form == "csv":

@@ -187,14 +187,14 @@ def _row(number: int, text: str, score: DocumentScore, threshold: float | None, 
 
 def _print(rows: Iterator[Scored], form: str, threshold: float | None, by_character: bool, unit: str) -> None:
     """Each line's score, as soon as it is known."""
-    if form == "table":
-        echo(f"{f'nats per {unit}':>18}  percentile  line")
     writer = csv.DictWriter(
         AsResults(), [*FIELDS, *(["above_threshold"] if threshold is not None else [])], lineterminator="\n"
     )
     if form == "csv":
         writer.writeheader()
-    for number, text, score in rows:
+    for k, (number, text, score) in enumerate(rows):
+        if form == "table" and k == 0:  # not before an error
+            echo(f"{f'nats per {unit}':>18}  percentile  line")
         row = _row(number, text, score, threshold, by_character)
         if form == "csv":
             row.pop("per_char", None)

@@ -174,10 +174,16 @@ def no_document(name: str) -> TextError:
     return TextError(f"{name} holds no document: a model needs a text to learn from")
 
 
+PART_NAMES = {"train": "training", "val": "validation", "test": "test"}
+
+
 def empty_part(corpus: DocumentCorpus, part: str) -> TextError:
+    repeats = f" ({corpus.repeats:,} repeats; equal ones fall on the same side)" if corpus.repeats else ""
+    option = "val" if part == "train" else part
     return TextError(
-        f"{corpus.name} has {corpus.number:,} documents, and none of them is in the {part} split: "
-        f"use a longer list, or --{'val' if part == 'train' else part}-fraction 0"
+        f"{corpus.name} has {corpus.number:,} document{'s' * (corpus.number != 1)}{repeats}; none is in the "
+        f"{PART_NAMES[part]} split: use a longer list, name a file with --{option}, or leave out that split with "
+        f"--{option}-fraction 0"
     )
 
 

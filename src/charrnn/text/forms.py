@@ -8,11 +8,11 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from charrnn.errors import ConfigError, TextError
-from charrnn.settings import shown
+from charrnn.settings import nearest, shown
 from charrnn.text.labels import label_field, labelled
 from charrnn.text.vocabulary import BOUNDARY
 
@@ -48,7 +48,8 @@ class Form:
         elif self.kind == "paragraphs":
             yield from _paragraphs(lines)
         else:
-            rows = _json_rows(lines, source) if self.kind == "jsonl" else _csv_rows(lines, source)
+            names = [self.field, *([] if self.label is None else [self.label])]
+            rows = _json_rows(lines, source) if self.kind == "jsonl" else csv_rows(lines, source, names)
             for number, row in rows:
                 place = f"'{source}', line {number:,}"
                 value = _value(row, self.field, place)
@@ -59,10 +60,11 @@ FIELDS = {"lines": False, "paragraphs": False, "files": False, "jsonl": True, "c
 
 
 def _value(row: dict[str, object], field: str, place: str) -> str:
-    value = row.get(field)
+    if field not in row:
+        raise TextError(f"{place} has no '{field}'{nearest(field, row)}")
+    value = row[field]
     if not isinstance(value, str):
-        what = f"has {shown(value)} for" if field in row else "has no"
-        raise TextError(f"{place} {what} '{field}', which must be text; it has {', '.join(map(repr, row))}")
+        raise TextError(f"{place} has {shown(value)} for '{field}', which must be text")
     if BOUNDARY in value:
         raise TextError(f"{place}: '{field}' has a zero byte, which is not text")
     if not value.isascii() and HALF.search(value):
@@ -119,10 +121,33 @@ def _json_rows(lines: Iterable[str], source: str) -> Iterator[tuple[int, dict[st
         yield number, row
 
 
-def _csv_rows(lines: Iterable[str], source: str) -> Iterator[tuple[int, dict[str, object]]]:
-    reader = csv.DictReader(line if last else line + "\n" for line, last in _with_last(lines))
+def csv_rows(lines: Iterable[str], source: str, names: Sequence[str]) -> Iterator[tuple[int, dict[str, object]]]:
+    """The rows of a CSV table that has columns of these names, each with the number of its last line.
+
+    Raises
+    ------
+    TextError
+        It is not CSV, lacks a column or has two of that name, or a row is too short.
+    """
+    reader = csv.DictReader((line if last else line + "\n" for line, last in _with_last(lines)), strict=True)
+    after = 0
     try:
+        _check_header(list(reader.fieldnames or ()), source, names)
         for row in reader:
-            yield reader.line_num, dict(row)
+            after = reader.line_num
+            if missing := [name for name in names if row[name] is None]:
+                raise TextError(f"'{source}', line {after:,} is too short: it has nothing for '{missing[0]}'")
+            yield after, dict(row)
     except csv.Error as error:
-        raise TextError(f"'{source}', line {reader.line_num:,} is not CSV: {error}") from None
+        quotes = "; is a quotation mark missing?" if "unexpected end" in str(error) else ""
+        raise TextError(f"'{source}' is not CSV after line {after:,}: {error}{quotes}") from None
+
+
+def _check_header(header: Sequence[str], source: str, names: Sequence[str]) -> None:
+    for name in names:
+        if name not in header:
+            other = next((mark for mark in (";", "\t", "|") if len(header) == 1 and mark in header[0]), None)
+            hint = f": it has {other!r} between its columns, and a CSV table has commas" if other else ""
+            raise TextError(f"'{source}' has no column '{name}'{hint or nearest(name, header)}")
+        if header.count(name) > 1:
+            raise TextError(f"'{source}' has {header.count(name)} columns '{name}': rename all but one")

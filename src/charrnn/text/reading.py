@@ -140,7 +140,7 @@ def _decoded(
         if text:
             yield text
     if not characters:
-        raise TextError(f"'{source}' is empty: a model needs a text to learn from")
+        raise TextError(f"'{source}' is empty: it holds no text")
     if crlf or cr:
         kinds = " and ".join(f"{n:,} {kind}" for n, kind in ((crlf, "CRLF"), (cr, "CR")) if n)
         remarks.append(f"{source}: turned {kinds} line ends into LF")

@@ -45,13 +45,14 @@ def described(corpus: Corpus, text: str, splits: Mapping[str, Array], config: Tr
         return
     sizes = ", ".join(f"{name} {count_documents(ids):,}" for name, ids in splits.items() if len(ids))
     repeats = f"{corpus.repeats:,} of them repeats" + (" (dropped)" if config.unique else "") if corpus.repeats else ""
+    named = [f"--{part}" for part in ("val", "test") if getattr(config, part)]
     total = corpus.number + (corpus.repeats if config.unique else 0)
     distinct = len(corpus.vocabulary) - 1 - len(corpus.labels)
     labels = f", {len(corpus.labels)} labels" if corpus.labels else ""
     yield (
-        f"documents of {corpus.name}: {total:,}, {repeats or 'no repeats'}; {len(corpus.ids) - 1:,} symbols with the "
-        f"boundaries, {distinct} distinct characters{labels}; by a hash of each document, so that equal ones "
-        f"fall on the same side: {sizes}"
+        f"documents of {' and '.join([corpus.name, *named])}: {total:,}, {repeats or 'no repeats'}; "
+        f"{len(corpus.ids) - 1:,} symbols with the boundaries, {distinct} distinct characters{labels}; by a hash of "
+        f"each document, so that equal ones fall on the same side: {sizes}"
     )
 
 

@@ -141,6 +141,8 @@ def evaluate(
                 if model.vocabulary.documents:
                     plan = Plan.of(model.provenance.get("settings", {}))._replace(named={})
                     plan = plan._replace(documents=plan.documents or "lines")  # where the model does not say
+                    how = "".join(f" --{k} {v}" for k, v in (("documents", plan.documents), ("label", plan.label)) if v)
+                    callback.on_message(f"reads documents as the run did:{how}")
                 corpus, words = open_corpus(sources, encoding, callback.on_message, callback.on_reading, plan)
             else:
                 corpus, words = _own_text(model, run, callback)
