@@ -141,6 +141,34 @@ def test_a_column_of_a_table_is_scored(run: Path, charrnn: Run) -> None:
     assert [json.loads(line)["text"] for line in lines] == ["ab", "bo"]
 
 
+def test_a_field_of_json_lines_is_scored_and_classified(charrnn: Run) -> None:
+    rows = [{"kind": kind, "name": letter * n} for kind, letter in (("x", "a"), ("y", "b")) for n in range(1, 50)]
+    Path("list.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    Path("list.csv").write_text("kind,name\n" + "\n".join(",".join(row.values()) for row in rows))
+    for form in ("jsonl", "csv"):
+        charrnn("train", f"list.{form}", "--documents", f"{form}:name", "--label", f"{form}:kind", *SMALL,
+                "--steps", 60, "--out", form)  # fmt: skip
+    Path("new.jsonl").write_text('{"name": "aa"}\n\n{"name": "b\\nb"}\n{"name": " "}\n')
+    for command in ("score", "classify"):
+        result = charrnn(command, "jsonl", "new.jsonl", "--field", "name", "--jsonl", "--on-unknown", "skip")
+        found = [json.loads(line) for line in result.out.splitlines()]
+        assert [(row["line"], row["text"]) for row in found] == [(1, "aa"), (3, "b\nb")]
+        assert "each line is read whole" not in result.err
+        whole = charrnn(command, "jsonl", "new.jsonl", "--on-unknown", "skip")
+        assert "the first line looks like JSON, and each line is read whole: --field name?" in whole.err
+        whole = charrnn(command, "csv", "list.csv", "--on-unknown", "skip")
+        assert "looks like the header of a CSV table, and each line is read whole: --column name?" in whole.err
+        assert "whole" not in charrnn(command, "csv", "list.csv", "--on-unknown", "skip", "--quiet").err
+        for options, complaint in (
+            (["--field", "nmae"], "'new.jsonl', line 1 has no 'nmae': did you mean 'name'?"),
+            (["--field", "name", "--column", "name"], "leave one of them out"),
+        ):
+            bad = charrnn(command, "jsonl", "new.jsonl", *options)
+            assert bad.status == 2
+            assert complaint in bad.err
+            assert bad.out == ""  # no head of a table before an error
+
+
 def test_a_model_of_one_text_scores_lines_too(trained: Path, charrnn: Run) -> None:
     Path("lines.txt").write_text("The clock struck one.\nrats\n")
     values = json.loads(charrnn("score", trained, "lines.txt", "--json").out)

@@ -66,7 +66,7 @@ def test_every_form_of_a_label(documents: str, label: str, text: str, tmp_path: 
         ("lines", "kind", "a\n", "label 'kind' is not known: choose from csv:COLUMN"),
         ("lines", "tsv", "a\n", "line 1 has no tab between a label and a text"),
         ("lines", "tsv", "\ta\n", "line 1 has the label ''"),
-        ("csv:name", "csv:kind", "name\na\n", "line 2 has no 'kind'"),
+        ("csv:name", "csv:kind", "name\na\n", "has no column 'kind'"),
         ("jsonl:name", "jsonl:kind", '{"name": "a", "kind": "x\\u0000"}\n', "zero byte"),
     ],
 )

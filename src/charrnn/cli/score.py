@@ -13,14 +13,13 @@ from typing import Any
 
 import click
 
-from charrnn.cli.lines import AsResults, known_lines, numbered_lines
+from charrnn.cli.lines import AsResults, Lines, column_option, field_option, known_lines
 from charrnn.cli.options import json_option, on_unknown_option, quiet_option
 from charrnn.cli.output import ReaderGoneError, echo, echo_json, echo_text, say
 from charrnn.cli.progress import bar_has_room, with_bar
 from charrnn.errors import ConfigError
 from charrnn.language_model import LanguageModel, load
 from charrnn.scoring import DocumentScore
-from charrnn.text.reading import STDIN, check_sources
 from charrnn.units import CHARACTER, SYMBOL, unit_of, with_units
 
 FIELDS = ("line", "text", "nats", "nats_per_char", "percentile")
@@ -44,7 +43,8 @@ Examples:
 @click.option("--top", type=click.IntRange(1), help="Only this many lines, the most surprising first.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print a CSV table.")
 @click.option("--jsonl", is_flag=True, help="Print a JSON object for each line.")
-@click.option("--column", help="FILES are CSV: score this column.")
+@column_option
+@field_option
 @click.option("--by-character", is_flag=True, help="Show the surprise at each character, in nats, below the line.")
 @click.option(
     "--false-alarms", type=click.FloatRange(0, 1, min_open=True, max_open=True),
@@ -62,6 +62,7 @@ def score(
     as_csv: bool,
     jsonl: bool,
     column: str | None,
+    field: str | None,
     by_character: bool,
     false_alarms: float | None,
     fail: bool,
@@ -85,13 +86,12 @@ def score(
     threshold = _threshold(model, run, false_alarms)
     if threshold is not None and not quiet:
         say(f"marked: above {threshold:.4f} nats per {SYMBOL}, as {false_alarms:g} of the held-out documents are")
-    sources = list(files or [STDIN])
-    check_sources(sources)
-    scored = _scored(model, sources, column, encoding, on_unknown)
+    lines = Lines.of(files, column, field, encoding)
+    scored = _scored(model, lines, on_unknown, quiet)
     totals = _Totals(threshold, model.vocabulary.documents)
     rows = totals.count(scored)
     if bar_has_room(quiet, writes_rows=top is None and not as_json):
-        rows = with_bar(rows, lambda row: row[1], sources, whole=column is None)
+        rows = with_bar(rows, lambda row: row[1], lines.sources, whole=lines.whole)
     if top is not None:
         rows = iter(heapq.nlargest(top, rows, key=lambda row: row[2].nats_per_char))
     try:
@@ -163,11 +163,9 @@ def _threshold(model: LanguageModel, run: Path, false_alarms: float | None) -> f
     return threshold
 
 
-def _scored(
-    model: LanguageModel, sources: list[str], column: str | None, encoding: str, on_unknown: str
-) -> Iterator[Scored]:
-    """The lines of the sources, or the fields of a column, with their scores."""
-    numbered, texts = itertools.tee(numbered_lines(sources, column, encoding))
+def _scored(model: LanguageModel, lines: Lines, on_unknown: str, quiet: bool) -> Iterator[Scored]:
+    """The texts with their scores."""
+    numbered, texts = itertools.tee(lines.numbered(model, (lambda remark: None) if quiet else say))
     scores = model.score_stream(known_lines(model.vocabulary, texts, on_unknown), on_unknown)
     for (number, text), score in zip(numbered, scores, strict=True):
         yield number, text, score

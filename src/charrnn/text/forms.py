@@ -49,17 +49,18 @@ class Form:
             yield from _paragraphs(lines)
         else:
             names = [self.field, *([] if self.label is None else [self.label])]
-            rows = _json_rows(lines, source) if self.kind == "jsonl" else csv_rows(lines, source, names)
+            rows = json_rows(lines, source) if self.kind == "jsonl" else csv_rows(lines, source, names)
             for number, row in rows:
                 place = f"'{source}', line {number:,}"
-                value = _value(row, self.field, place)
-                yield value if self.label is None else labelled(_value(row, self.label, place), value, place)
+                value = text_of(row, self.field, place)
+                yield value if self.label is None else labelled(text_of(row, self.label, place), value, place)
 
 
 FIELDS = {"lines": False, "paragraphs": False, "files": False, "jsonl": True, "csv": True}  # kind → names a field
 
 
-def _value(row: dict[str, object], field: str, place: str) -> str:
+def text_of(row: dict[str, object], field: str, place: str) -> str:
+    """The text in a field of a row; TextError if there is none, or it cannot be a document."""
     if field not in row:
         raise TextError(f"{place} has no '{field}'{nearest(field, row)}")
     value = row[field]
@@ -108,7 +109,8 @@ def _after_labels(lines: Iterable[str], source: str) -> Iterator[str]:
             yield labelled(label, document, place)
 
 
-def _json_rows(lines: Iterable[str], source: str) -> Iterator[tuple[int, dict[str, object]]]:
+def json_rows(lines: Iterable[str], source: str) -> Iterator[tuple[int, dict[str, object]]]:
+    """The objects of JSON lines, each with the number of its line; TextError if a line is none."""
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
