@@ -6,11 +6,18 @@ documents. The n-grams are Kneser–Ney, one for each label, weighed by how freq
 
     python benchmarks/classify.py surnames.csv --documents csv:name --label csv:language \\
         [--out benchmarks/results/classify.json]
+    python benchmarks/classify.py --sentences clockmakers-cup tinyshakespeare nietzsche \\
+        [--out benchmarks/results/classify-sentences.json]
+
+The second list is made of the beginnings of sentences, in small letters, each labelled with the text that it is from.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
+import random
+import re
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -24,8 +31,10 @@ import numpy as np
 import charrnn
 from charrnn.ngrams import NGram
 from charrnn.runs.files import write_json
+from charrnn.scoring.labels import evaluate_labels
 from charrnn.text.documents import written_out
 from charrnn.text.labels import LabelledDocument
+from charrnn.text.library import read_text
 from charrnn.text.opening import Plan, open_corpus
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.callback import Callback
@@ -81,11 +90,31 @@ def by_network(source: str, parts: dict[str, Documents], seed: int, settings: di
             source, out=Path(folder) / "run", seed=seed, unique=True, val_fraction=SHARE, test_fraction=SHARE,
             callback=Callback(), **settings,
         )  # fmt: skip
-    val, test = (run.model.evaluate_labels(parts[part]) for part in ("val", "test"))
-    return {
-        "val": val.accuracy, "test": test.accuracy, "test_nats_per_symbol": test.nats_per_symbol,
-        "test_nats_per_symbol_shuffled": test.shuffled_nats_per_symbol, "step": run.best_step, "steps": run.step,
-    }  # fmt: skip
+    found: dict[str, Any] = {"step": run.best_step, "steps": run.step}
+    for part in ("val", "test"):
+        labels, texts = zip(*parts[part], strict=True)
+        both = list(run.model._classified(texts, "error"))
+        evaluated = evaluate_labels(iter(both), labels, run.model.labels)
+        alone = [run.model.labels[int(nats.sum(axis=1).argmin())] for nats, _ in both]
+        found[part] = evaluated.accuracy
+        found[f"{part}_without_counts_of_labels"] = float(np.mean(np.array(alone) == np.array(labels)))
+    found["test_nats_per_symbol"] = evaluated.nats_per_symbol
+    found["test_nats_per_symbol_shuffled"] = evaluated.shuffled_nats_per_symbol
+    return found
+
+
+def sentences(names: list[str], folder: Path) -> str:
+    """A list of the beginnings of sentences, each with the name of its text."""
+    rows = []
+    for name in names:
+        text = " ".join(read_text([name]).text.split())
+        found = dict.fromkeys(each for each in re.split(r"(?<=[.!?]) ", text) if 8 <= len(each) <= 50)
+        short = [re.sub("[^a-z ]", "", each.lower())[:30] for each in found]
+        rows += [(name, each) for each in random.Random(0).sample(short, min(2500, len(short)))]
+    path = folder / "sentences.csv"
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([("language", "name"), *rows])
+    return str(path)
 
 
 def measure(source: str, seed: int, settings: dict[str, Any]) -> dict[str, Any]:
@@ -101,7 +130,8 @@ def measure(source: str, seed: int, settings: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("list", help="a list of labelled documents")
+    parser.add_argument("list", nargs="?", help="a list of labelled documents")
+    parser.add_argument("--sentences", nargs="+", metavar="TEXT", help="texts whose sentences are the list")
     parser.add_argument("--documents", default="csv:name")
     parser.add_argument("--label", default="csv:language")
     parser.add_argument("--steps", type=int, help="instead of the default budget")
@@ -109,13 +139,15 @@ def main() -> None:
     options = parser.parse_args()
     settings: dict[str, Any] = {"documents": options.documents, "label": options.label}
     settings |= {} if options.steps is None else {"steps": options.steps}
-    found: dict[str, Any] = {"machine": machine.describe(), "list": Path(options.list).name, "seeds": {}}
+    source = options.list or sentences(options.sentences, Path(tempfile.mkdtemp()))
+    found: dict[str, Any] = {"machine": machine.describe(), "list": Path(source).name, "seeds": {}}
     print(found["machine"], flush=True)
     for seed in SEEDS:
-        found["seeds"][str(seed)] = row = measure(options.list, seed, settings)
+        found["seeds"][str(seed)] = row = measure(source, seed, settings)
         network, ngrams = row["network"], row["ngrams"]
         print(
-            f"seed {seed}: test {network['test']:.2%} by the network (validation {network['val']:.2%}, step "
+            f"seed {seed}: test {network['test']:.2%} by classify, {network['test_without_counts_of_labels']:.2%} without the "
+            f"counts of labels (validation {network['val']:.2%}, step "
             f"{network['step']:,} of {network['steps']:,}), {ngrams['test']:.2%} by n-grams of order {ngrams['order']} "
             f"(validation {ngrams['val']:.2%}), {row['most_frequent']:.2%} by the most frequent label", flush=True,
         )  # fmt: skip

@@ -117,7 +117,7 @@ class LanguageModel(WritesTexts, ScoresTexts):
             return np.concatenate([begin, ids])
         if self.labels and len(ids):
             (nats,) = self.nats_by_label([prompt], on_unknown, ended=False)
-            return self.prompt_ids(prompt, on_unknown, Classification.of(nats, self.labels).label)
+            return self.prompt_ids(prompt, on_unknown, Classification.of(nats.sum(axis=1), self.labels).label)
         if self.vocabulary.documents:
             return np.concatenate([self.vocabulary.encode_documents([]), ids])
         return ids if len(ids) else self.vocabulary.encode(self.default_prompt())

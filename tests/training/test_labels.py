@@ -136,16 +136,24 @@ def test_counts_know_a_label_for_64_characters_and_the_network_remembers_it(tmp_
     later = model.start(text[:100], label="low")
     assert later.next_probs()[text[100]] == pytest.approx(np.exp(-nats[100]), rel=1e-4)
     # The counts of the labels say the same from there on, whatever the label is.
-    said = []
-    for label in model.labels:
+    said, totals = [], []
+    for label, nats_of_label in zip(model.labels, next(iter(model.nats_by_label([text]))), strict=True):
         symbols = [chr(ord(FIRST_LABEL) + model.labels.index(label))]
         ids = model.vocabulary.encode_documents([text], symbols=symbols)
         on_text = model.on_text(ids)
         assert on_text is not None
         said.append(on_text.log_q(np.array([0]), len(ids) - 1)[model.experts.names.index("labels"), :, 0])
+        counts = -said[-1][np.arange(1, len(ids) - 1), ids[2:]].sum(dtype=np.float64)
+        totals.append(nats_of_label[0] + (nats_of_label[1:].sum() + counts) / 2)
     same = (said[0] == said[1]).all(axis=1)
     assert not same[2:60].all()
     assert same[1 + 64 :].all()
+    # A text is classified by both: P(label), times the geometric mean of what network and counts say of the text.
+    expected = np.exp(min(totals) - np.array(totals))
+    (found,) = model.classify([text])
+    np.testing.assert_allclose(
+        [found.probabilities[label] for label in model.labels], expected / expected.sum(), atol=1e-4
+    )
 
 
 def test_a_run_tells_labels_and_gains_from_them(run: Path, model: LanguageModel) -> None:

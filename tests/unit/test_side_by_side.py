@@ -132,5 +132,7 @@ def test_choosing_is_for_documents() -> None:
     for options in ({"unique": True}, {"new_to": ["a"]}):
         with pytest.raises(ConfigError, match="are for a model of documents"):
             model.generate_many(2, "a", 5, **options)
+    with pytest.raises(ConfigError, match="lanes 0 is too small"):
+        model.write_stream(range(2), lanes=0)  # at the call, not at the first sample
     with pytest.raises(ConfigError, match="unique"):
         model.generate_many(2, "a", 5, unique="yes")

@@ -202,6 +202,7 @@ class WritesTexts:
         """
         with blas_threads(1):
             self.stop_matcher(stop)  # checks it
+            check_value("lanes", lanes, "int", least=1)
             writer = self._writer(lanes, prompt, length, seed, on_unknown, label, sampling)
         if not length:
             return (("", False) for _ in samples)
