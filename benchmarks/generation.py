@@ -20,7 +20,6 @@ import machine
 import numpy as np
 import torch
 
-from charrnn.arrays import Array
 from charrnn.config import ModelConfig
 from charrnn.generation.filters import SamplingConfig
 from charrnn.generation.sample import Writer
@@ -41,11 +40,21 @@ PROMPT = 20_000
 def ours(cell: str, hidden_size: int, streams: int) -> Callable[[int], None]:
     model = CharModel(ModelConfig(VOCAB_SIZE, cell, hidden_size, 3 if cell == "qrnn" else 1))
     params = model.init_parameters(stream(0, "initialisation"))
-    writer = iter(Writer(model, params, np.array([1]), SamplingConfig(temperature=0.8), 0, range(streams)))
+    writer = drawing(Writer(model, params, np.array([1]), SamplingConfig(temperature=0.8), 0, streams))
     return lambda count: drawn(writer, count)
 
 
-def drawn(writer: Iterator[Array], count: int) -> None:
+def drawing(writer: Writer) -> Iterator[list[int]]:
+    """The ids of all lanes, without end."""
+    lanes = range(writer.lanes)
+    for lane in lanes:
+        writer.begin(lane, lane)
+    while True:
+        yield writer.draw(lanes)
+        writer.read(len(lanes))
+
+
+def drawn(writer: Iterator[list[int]], count: int) -> None:
     for _ in itertools.islice(writer, count):
         pass
 
@@ -83,7 +92,7 @@ def with_counts(streams: int) -> tuple[Callable[[int], None], Callable[[int], No
         )
         params = model.init_parameters(stream(0, "initialisation"))
         sampling = SamplingConfig(temperature=0.8)
-        writer = iter(Writer(model, params, np.array([1]), sampling, 0, range(streams), experts))
+        writer = drawing(Writer(model, params, np.array([1]), sampling, 0, streams, experts))
         return lambda count: drawn(writer, count)
 
     return write_by(experts), write_by(None)
@@ -95,7 +104,7 @@ def reading() -> str:
     params = model.init_parameters(stream(0, "initialisation"))
     prompt = np.random.default_rng(0).integers(0, VOCAB_SIZE, PROMPT)
     begun = time.process_time()
-    Writer(model, params, prompt, SamplingConfig(), 0, [0])
+    Writer(model, params, prompt, SamplingConfig())
     return f"{1e6 * (time.process_time() - begun) / PROMPT:.1f} µs for each character of a prompt of {PROMPT:,}"
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,7 @@ import numpy as np
 from charrnn.arrays import Array
 from charrnn.config import ModelConfig
 from charrnn.errors import ConfigError, RunError
-from charrnn.generation import TextState, Writer, make_sampling
-from charrnn.generation.stop import StopMatcher, stop_strings
+from charrnn.generation import TextState, Writer, WritesTexts, make_sampling
 from charrnn.ngrams import Experts, Reader, make_reader
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
@@ -25,10 +23,8 @@ from charrnn.text.labels import symbol
 from charrnn.text.vocabulary import BOUNDARY, Vocabulary
 from charrnn.threads import blas_threads
 
-MOST_SAMPLES = 100_000  # at once: each has a state and a generator
 
-
-class LanguageModel(ScoresTexts):
+class LanguageModel(WritesTexts, ScoresTexts):
     """A character language model that writes and scores text. Get one with `charrnn.load` or from a run."""
 
     def __init__(
@@ -82,120 +78,11 @@ class LanguageModel(ScoresTexts):
             f"{len(self.params.vector):,} parameters{f', counts of {chains}' if chains else ''}>"
         )
 
-    def generate(
-        self,
-        prompt: str = "",
-        length: int = 500,
-        *,
-        stop: str | Sequence[str] = (),
-        seed: int | None = None,
-        on_unknown: str = "error",
-        label: str | None = None,
-        **sampling: float,
-    ) -> str:
-        """Write the text that follows a prompt.
-
-        Parameters
-        ----------
-        prompt : str
-            The text to continue; it is not part of the result. Without one the model begins as if after a line end.
-        length : int
-            Characters to write; fewer if a stop string occurs first.
-        stop : str or sequence of str
-            Stop before any of these strings.
-        seed : int, optional
-            Equal seeds give equal texts; without a seed, each call differs.
-        on_unknown : {"error", "skip"}
-            What to do with characters of the prompt that the vocabulary lacks.
-        label : str, optional
-            The label of the document, for a model of labelled documents; by default one is drawn, or, with a prompt,
-            the likeliest is taken.
-        temperature : float, default 1
-            Below 1 safer, above 1 wilder; 0 is greedy.
-        top_k, top_p, min_p : int, float, float, default 0, 1, 0
-            Draw only from the k likeliest characters; from the likeliest that together have share p; from those at
-            least p times as likely as the likeliest. The defaults switch the filters off.
-        greedy : bool, default False
-            Always take the likeliest character.
-
-        Returns
-        -------
-        str
-
-        Raises
-        ------
-        UnknownCharacterError
-            The prompt holds a character that the vocabulary lacks.
-        ConfigError
-            A setting is out of range.
-        """
-        (text,) = self.generate_many(
-            1, prompt, length, stop=stop, seed=seed, on_unknown=on_unknown, label=label, **sampling
-        )
-        return text
-
-    def stream(
-        self,
-        prompt: str = "",
-        length: int = 500,
-        *,
-        stop: str | Sequence[str] = (),
-        seed: int | None = None,
-        on_unknown: str = "error",
-        label: str | None = None,
-        **sampling: float,
-    ) -> Iterator[str]:
-        """As `generate`, but yield each character as soon as it cannot be part of a stop string."""
-        with blas_threads(1):
-            pieces = self._write([0], prompt, length, [self.stop_matcher(stop)], seed, on_unknown, label, sampling)
-        return (character for (piece,) in _with_one_thread(pieces) for character in piece)
-
-    def generate_many(
-        self,
-        num_samples: int,
-        prompt: str = "",
-        length: int = 500,
-        *,
-        stop: str | Sequence[str] = (),
-        seed: int | None = None,
-        on_unknown: str = "error",
-        label: str | None = None,
-        **sampling: float,
-    ) -> list[str]:
-        """As `generate`, for several samples written side by side in one batch, each from its own random stream."""
-        check_value("num_samples", num_samples, "int", least=1, most=MOST_SAMPLES)
-        written = self.write(
-            range(num_samples), prompt, length, stop=stop, seed=seed, on_unknown=on_unknown, label=label, **sampling
-        )
-        return [text for text, _ in written]
-
-    def write(
-        self,
-        samples: Sequence[int],
-        prompt: str = "",
-        length: int = 500,
-        *,
-        stop: str | Sequence[str] = (),
-        seed: int | None = None,
-        on_unknown: str = "error",
-        label: str | None = None,
-        **sampling: float,
-    ) -> list[tuple[str, bool]]:
-        """The samples with these numbers, side by side: each as `generate` writes it, and whether it ended by itself.
-
-        A sample ends by itself at a stop string, and at the end of a document.
-        """
-        with blas_threads(1):
-            matchers = [self.stop_matcher(stop) for _ in samples]
-            pieces = self._write(samples, prompt, length, matchers, seed, on_unknown, label, sampling)
-            texts = ["".join(of_sample) for of_sample in zip(*pieces, strict=True)]
-        return [(text, matcher.reached) for text, matcher in zip(texts, matchers, strict=True)]
-
     def start(self, prompt: str = "", on_unknown: str = "error", label: str | None = None) -> TextState:
         """A text that grows a step at a time, after a prompt: `next_probs()`, `feed("a")`, `copy()`."""
         with blas_threads(1):
             ids = self.prompt_ids(prompt, on_unknown, label)
-            writer = Writer(self.network, self.params, ids, make_sampling({}), 0, [0], self.experts)
+            writer = Writer(self.network, self.params, ids, make_sampling({}), experts=self.experts)
             return TextState(writer, self.vocabulary)
 
     def reader(self, lanes: int) -> Reader | None:
@@ -230,56 +117,10 @@ class LanguageModel(ScoresTexts):
             return np.concatenate([begin, ids])
         if self.labels and len(ids):
             (nats,) = self.nats_by_label([prompt], on_unknown, ended=False)
-            return self.prompt_ids(prompt, on_unknown, Classification.of(nats, self.labels).label)
+            return self.prompt_ids(prompt, on_unknown, Classification.of(nats.sum(axis=1), self.labels).label)
         if self.vocabulary.documents:
             return np.concatenate([self.vocabulary.encode_documents([]), ids])
         return ids if len(ids) else self.vocabulary.encode(self.default_prompt())
-
-    def stop_matcher(self, stop: str | Sequence[str]) -> StopMatcher:
-        """A matcher of stop strings, mended as texts are. A string that is then empty never occurs.
-
-        The boundary after a document also stops it.
-        """
-        ends = (BOUNDARY,) if self.vocabulary.documents else ()
-        return StopMatcher((*filter(None, map(self.vocabulary.mend, stop_strings(stop))), *ends))
-
-    def _write(
-        self,
-        samples: Sequence[int],
-        prompt: str,
-        length: int,
-        matchers: Sequence[StopMatcher],
-        seed: int | None,
-        on_unknown: str,
-        label: str | None,
-        sampling: dict[str, Any],
-    ) -> Iterator[list[str]]:
-        """Write samples side by side: yield what each character, and then the end, adds to the text of each sample."""
-        config = make_sampling(sampling)
-        check_value("length", length, "int", least=0)
-        seed = check_value("seed", seed, "int | None", least=0)
-        ids = self.prompt_ids(prompt, on_unknown, label)
-        seed = secrets.randbits(32) if seed is None else seed
-        writer = Writer(self.network, self.params, ids, config, seed, samples, self.experts)
-
-        def pieces() -> Iterator[list[str]]:
-            for _, row in zip(range(length), writer, strict=False):
-                yield [m.add(self.vocabulary.shown[k]) for m, k in zip(matchers, row, strict=True)]
-                if all(m.reached for m in matchers):
-                    break
-            yield [m.flush() for m in matchers]
-
-        return pieces()
-
-
-def _with_one_thread(pieces: Iterator[list[str]]) -> Iterator[list[str]]:
-    """Limit the linear algebra only while the next piece is made, not while the caller holds one."""
-    while True:
-        with blas_threads(1):
-            piece = next(pieces, None)
-        if piece is None:
-            return
-        yield piece
 
 
 def load(run: str | Path) -> LanguageModel:

@@ -1,4 +1,7 @@
-"""Losses in other units. Everything is computed and kept in nats per character."""
+"""Losses in other units. Everything is computed and kept in nats per character.
+
+Of documents, the mean is over symbols: the characters of a document, its end and, if it is predicted, its label.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,18 @@ def bits(nats: Any) -> Any:
     return nats / math.log(2)
 
 
-def with_units(nats: float, documents: bool = False) -> str:
-    """A loss in words: "1.2345 nats (1.7810 bits) per character"; of documents, with their ends, "per symbol"."""
-    return f"{nats:.4f} nats ({bits(nats):.4f} bits) per {'symbol' if documents else 'character'}"
+CHARACTER, SYMBOL, SYMBOL_OF_LABELLED = "character", "symbol, end included", "symbol, label and end included"
+UNITS = (CHARACTER, SYMBOL, SYMBOL_OF_LABELLED)
+
+
+def unit_of(documents: bool, labels: bool = False) -> str:
+    """Over what the mean is, in words that follow "per"."""
+    return (SYMBOL_OF_LABELLED if labels else SYMBOL) if documents else CHARACTER
+
+
+def with_units(nats: float, unit: str = CHARACTER) -> str:
+    """A loss in words: "1.2345 nats (1.7810 bits) per character", or per another of UNITS."""
+    return f"{nats:.4f} nats ({bits(nats):.4f} bits) per {unit}"
 
 
 def perplexity(nats: float) -> float:

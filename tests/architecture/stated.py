@@ -295,6 +295,16 @@ def writing(found: Any) -> Iterator[Sentence]:
             yield "docs/ngrams.md", row, tuple(numbers)
 
 
+# benchmarks/lane_steps.py
+
+
+@of("lane-steps.json")
+def lane_steps(found: Any) -> Iterator[Sentence]:
+    sentence = "default network take {:,} steps of lanes in this way; blocks of 128 that wait for their longest name"
+    counts = found["all"]["steps"], found["all"]["steps_in_blocks"]
+    yield "docs/documents.md", f"{sentence} would take {{:,}} (`benchmarks/lane_steps.py`)", counts
+
+
 # What pages state with three decimals or more and no file keeps: a page, or a section of it, and why.
 WITHOUT_A_FILE = {
     "benchmarks/README.md": "one line of a script that is not run again, with its machine and commit",

@@ -132,9 +132,41 @@ def test_a_share_of_the_held_out_documents_is_marked(run: Path, charrnn: Run) ->
 
 
 def test_a_column_of_a_table_is_scored(run: Path, charrnn: Run) -> None:
+    Path("lines.csv").write_text('id,name\n1,"ab"\n\n2,"a\n\n""b""\n"\n3," "\n4,bo\n')
+    rows = charrnn("score", run, "lines.csv", "--column", "name", "--jsonl", "--on-unknown", "skip").out.splitlines()
+    found = [json.loads(row) for row in rows]  # a field may have empty lines in it
+    assert [(row["line"], row["text"]) for row in found] == [(2, "ab"), (7, 'a\n\n"b"\n'), (9, "bo")]
     Path("people.csv").write_text('id,name\n1,"ab"\n2,"bo"\n')
     lines = charrnn("score", run, "people.csv", "--column", "name", "--jsonl").out.splitlines()
     assert [json.loads(line)["text"] for line in lines] == ["ab", "bo"]
+
+
+def test_a_field_of_json_lines_is_scored_and_classified(charrnn: Run) -> None:
+    rows = [{"kind": kind, "name": letter * n} for kind, letter in (("x", "a"), ("y", "b")) for n in range(1, 50)]
+    Path("list.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    Path("list.csv").write_text("kind,name\n" + "\n".join(",".join(row.values()) for row in rows))
+    for form in ("jsonl", "csv"):
+        charrnn("train", f"list.{form}", "--documents", f"{form}:name", "--label", f"{form}:kind", *SMALL,
+                "--steps", 60, "--out", form)  # fmt: skip
+    Path("new.jsonl").write_text('{"name": "aa"}\n\n{"name": "b\\nb"}\n{"name": " "}\n')
+    for command in ("score", "classify"):
+        result = charrnn(command, "jsonl", "new.jsonl", "--field", "name", "--jsonl", "--on-unknown", "skip")
+        found = [json.loads(line) for line in result.out.splitlines()]
+        assert [(row["line"], row["text"]) for row in found] == [(1, "aa"), (3, "b\nb")]
+        assert "each line is read whole" not in result.err
+        whole = charrnn(command, "jsonl", "new.jsonl", "--on-unknown", "skip")
+        assert "the first line looks like JSON, and each line is read whole: --field name?" in whole.err
+        whole = charrnn(command, "csv", "list.csv", "--on-unknown", "skip")
+        assert "looks like the header of a CSV table, and each line is read whole: --column name?" in whole.err
+        assert "whole" not in charrnn(command, "csv", "list.csv", "--on-unknown", "skip", "--quiet").err
+        for options, complaint in (
+            (["--field", "nmae"], "'new.jsonl', line 1 has no 'nmae': did you mean 'name'?"),
+            (["--field", "name", "--column", "name"], "leave one of them out"),
+        ):
+            bad = charrnn(command, "jsonl", "new.jsonl", *options)
+            assert bad.status == 2
+            assert complaint in bad.err
+            assert bad.out == ""  # no head of a table before an error
 
 
 def test_a_model_of_one_text_scores_lines_too(trained: Path, charrnn: Run) -> None:
@@ -152,7 +184,7 @@ def test_a_model_of_one_text_scores_lines_too(trained: Path, charrnn: Run) -> No
         (["score", "RUN", "new.txt", "--csv", "--json"], "--csv, --jsonl and --json exclude each other"),
         (["score", "RUN", "new.txt", "--fail"], "--fail has no effect without --false-alarms"),
         (["score", "RUN", "new.txt", "--false-alarms", "0.0001"], "is too fine for"),
-        (["score", "RUN", "new.txt", "--column", "name"], "no column is called 'name': choose from 'ab'"),
+        (["score", "RUN", "new.txt", "--column", "name"], "'new.txt' has no column 'name': choose from ab"),
         (["score", "RUN", "bad.txt"], "line 2: character 'z'"),
         (["score", "RUN", "missing.txt"], "'missing.txt' is neither a file"),
         (["train", "new.txt", "--documents", "words"], "documents 'words' is not known: choose from lines, paragraphs"),
@@ -172,12 +204,13 @@ def test_what_is_for_documents_is_refused_elsewhere(trained: Path, run: Path, ch
     assert "are for a model of documents" in charrnn("sample", trained, "--new").err
     alone = charrnn("sample", run / "model.safetensors", "--new")
     assert alone.status == 2
-    assert "--new needs the training documents" in alone.err
+    assert "--new compares with the training documents, and cannot find them: '" in alone.err
+    assert "is a model file, which does not say where its list is: name its run folder" in alone.err
 
 
 def test_evaluation_counts_documents_and_their_ends(run: Path, charrnn: Run) -> None:
     words = charrnn("evaluate", run).out
-    assert "per symbol, the ends of documents included" in words
+    assert "per symbol, end included, perplexity" in words
     values = json.loads(charrnn("evaluate", run, "--json").out)
     texts = held_out(run)
     assert values["documents"] == len(texts)

@@ -110,7 +110,7 @@ def test_documents_are_those_of_numpy(cell: str, layers: int, tmp_path: Path) ->
     assert found["size"] == len(model.vocabulary)
 
 
-@pytest.mark.parametrize("chains", [(), ("characters", "words")])
+@pytest.mark.parametrize("chains", [(), ("characters", "labels")])
 @pytest.mark.parametrize("cell", CELLS)
 def test_labels_are_those_of_numpy(cell: str, chains: tuple[str, ...], tmp_path: Path) -> None:
     labels = ("Czech", "Irish", "Old Norse")

@@ -33,7 +33,7 @@ def test_a_text_that_changes_while_it_is_encoded_is_refused_and_nothing_is_cache
     monkeypatch.setenv("CHARRNN_CACHE", str(tmp_path / "cache"))
     path = tmp_path / "text.txt"
     path.write_text(TEXT)
-    named = mapped._fingerprint
+    named = mapped.fingerprint
 
     def change_before_reading(*arguments: object) -> str:
         name = named([str(path)], "utf-8")
@@ -45,10 +45,10 @@ def test_a_text_that_changes_while_it_is_encoded_is_refused_and_nothing_is_cache
             path.write_text(new)
 
     if moment == "reading":
-        monkeypatch.setattr(mapped, "_fingerprint", change_before_reading)
+        monkeypatch.setattr(mapped, "fingerprint", change_before_reading)
     with pytest.raises(TextError, match=r"text\.txt changed while it was encoded"):
         mapped.large_corpus([str(path)], "utf-8", tell=change_before_encoding)
-    monkeypatch.setattr(mapped, "_fingerprint", named)
+    monkeypatch.setattr(mapped, "fingerprint", named)
     assert not list((tmp_path / "cache").rglob("*.*"))
     path.write_text(TEXT)
     corpus = mapped.large_corpus([str(path)], "utf-8")
@@ -63,7 +63,7 @@ def test_what_a_killed_encoding_left_is_removed_and_what_is_being_written_is_not
     folder.mkdir(parents=True)
     (folder / ".other.ids.abc.part").write_bytes(b"0" * 99)
     (tmp_path / "text.txt").write_text(TEXT)
-    with mapped._cached(folder / "another.ids") as file:
+    with mapped.cached(folder / "another.ids") as file:
         mapped.large_corpus([str(tmp_path / "text.txt")], "utf-8")
         file.write(b"whole")
         assert [path.name.startswith(".another") for path in folder.glob(".*")] == [True]

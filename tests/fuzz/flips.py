@@ -45,7 +45,7 @@ def unnoticed(flips: int, seed: int, folder: Path) -> list[str]:
     (ids,), (facts,) = (folder / "cache" / "ids").glob("*.ids"), (folder / "cache" / "ids").glob("*.json")
 
     def is_encoded_again(path: Path) -> bool:
-        return mapped._known_facts(ids, facts) is None
+        return mapped.known_facts(ids, facts, mapped.FORMAT) is None
 
     kinds: list[tuple[Path, Callable[[Path], bool]]] = [
         (run.path / "model.safetensors", is_refused(charrnn.load)),

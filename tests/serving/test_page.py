@@ -696,7 +696,10 @@ def test_a_pasted_list_is_ranked(visit_lists: Visit, listed: Process) -> None:
     symbols = sum(len(s.per_char) for s, _ in scores)
     mean = sum(s.nats for s, _ in scores) / symbols
     assert page.text_content("#score") == f"4 documents, {mean:.3f} nats per symbol, ends included."
+    assert "bits) per symbol, label and end included, validation split" in page.text_content("#facts")
     page.fill("#text", "nano")  # a single document is read character by character
+    until(page, "document.getElementById('score').textContent.includes('per character, end not included')")
+    assert page.text_content("#score").endswith("over 4 characters.")
     until(page, "document.querySelectorAll('#reading .c').length === 4")
     assert page.locator("#ranked").is_hidden()
     page.select_option("#model", "pairs")  # whose documents have line ends: empty lines stand between them

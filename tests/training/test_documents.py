@@ -16,7 +16,8 @@ from charrnn.config import BOUNDARY_ID, ModelConfig, make_config
 from charrnn.errors import ConfigError, RunError, TextError
 from charrnn.language_model import LanguageModel
 from charrnn.nn.model import CharModel
-from charrnn.text.documents import DocumentCorpus, Form, looks_like_a_list, read_documents, share_of
+from charrnn.text.documents import DocumentCorpus, ListedDocuments, looks_like_a_list, read_documents, share_of
+from charrnn.text.forms import Form
 from charrnn.text.library import read_text
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.callback import Callback
@@ -35,7 +36,7 @@ def write(path: Path, text: str) -> str:
 
 
 def corpus_of(texts: list[str], **options: Any) -> DocumentCorpus:
-    return DocumentCorpus.from_documents(texts, "list", options.pop("seed", 0), **options)
+    return ListedDocuments.from_documents(texts, "list", options.pop("seed", 0), **options)
 
 
 class TestReading:
@@ -62,11 +63,15 @@ class TestReading:
         ("form", "text", "complaint"),
         [
             ("jsonl:word", '{"word": 3}\n', "line 1 has 3 for 'word', which must be text"),
-            ("jsonl:name", '{"word": "a"}\n', "line 1 has no 'name', which must be text; it has 'word'"),
+            ("jsonl:name", '{"word": "a"}\n', "line 1 has no 'name': choose from word"),
             ("jsonl:name", "{\n", "line 1 is not JSON"),
             ("jsonl:name", "[1]\n", "line 1 is not a JSON object"),
             ("jsonl:word", '{"word": "a\\u0000"}\n', "has a zero byte"),
-            ("csv:nom", "name\nann\n", "line 2 has no 'nom'"),
+            ("csv:naem", "name\nann\n", "has no column 'naem': did you mean 'name'"),
+            ("csv:name", "name;age\nann;3\n", "has no column 'name': it has ';' between its columns"),
+            ("csv:name", 'name,age\nann,3\n"bo,4\n', "is not CSV after line 2: unexpected end of data; is a quot"),
+            ("csv:name", "name,name\nann,bo\n", "has 2 columns 'name': rename all but one"),
+            ("csv:age", "name,age\nann,3\nbo\n", "line 3 is too short: it has nothing for 'age'"),
         ],
     )
     def test_what_does_not_fit_is_named(self, form: str, text: str, complaint: str, tmp_path: Path) -> None:
@@ -120,7 +125,7 @@ class TestEncoding:
         assert 0.1 < np.mean([0.1 <= share_of(name, 0) < 0.3 for name in set(NAMES)]) < 0.3
 
     def test_a_part_without_documents_is_refused(self) -> None:
-        with pytest.raises(TextError, match=r"list has 2 documents, and none of them is in the \w+ split"):
+        with pytest.raises(TextError, match=r"list has 2 documents; none is in the \w+ split"):
             corpus_of(["ab", "c"]).split(0.01, 0.0)
 
 

@@ -13,6 +13,7 @@ import charrnn
 from charrnn.batching import make_batcher
 from charrnn.config import ModelConfig, make_config
 from charrnn.errors import ConfigError, RunError
+from charrnn.export.losses import own_splits
 from charrnn.language_model import LanguageModel, load
 from charrnn.nn.growth import grown, id_axes, places, relative
 from charrnn.nn.model import CharModel
@@ -230,6 +231,22 @@ def test_a_list_from_a_model_of_a_text_and_back(parents: dict[str, Path], tmp_pa
     text = train_from(tmp_path, names.path, "text", documents=None, steps=12)
     assert BOUNDARY not in text.model.vocabulary
     assert text.config.batching == "sequential"
+
+
+def test_a_list_from_a_model_of_other_characters_is_evaluated_as_it_was_validated(tmp_path: Path) -> None:
+    for name, letters in (("old", "bcdef"), ("new", "abcxyz")):
+        rng = np.random.default_rng(len(name + letters))
+        lines = ["".join(rng.choice(list(letters), rng.integers(2, 9))) for _ in range(200)]
+        (tmp_path / f"{name}.txt").write_text("\n".join(lines))
+    old = train(tmp_path / "old.txt", tmp_path / "old", documents="lines", steps=12)
+    new = train(tmp_path / "new.txt", tmp_path / "new", documents="lines", steps=12, init_from=str(old.path))
+    assert new.val is not None
+    assert charrnn.evaluate(new.path).nats_per_char == pytest.approx(new.val.nats_per_char, abs=1e-6)
+    named = charrnn.evaluate(new.path, tmp_path / "new.txt", split="val")
+    assert named.nats_per_char == pytest.approx(new.val.nats_per_char, abs=1e-6)
+    ids, text = own_splits(new.path, new.model, Listener())
+    assert new.model.evaluate_ids(ids).nats_per_char == pytest.approx(new.val.nats_per_char, abs=1e-6)
+    assert "x" in text
 
 
 def test_counts_are_those_of_the_new_text(parents: dict[str, Path], tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 import charrnn
 from charrnn.errors import ConfigError, RunError, TextError
 from charrnn.language_model import LanguageModel
-from charrnn.text.documents import DocumentCorpus, read_documents, share_of
+from charrnn.text.documents import ListedDocuments, read_documents, share_of
 from charrnn.text.labels import LabelledDocument
 from charrnn.text.vocabulary import BOUNDARY, FIRST_LABEL
 from charrnn.training.callback import Callback
@@ -25,9 +25,10 @@ SMALL: dict[str, Any] = {
     "val_fraction": 0.25, "callback": Callback(),
 }  # fmt: skip
 # Low words are of a and b, high ones of a and c: only a word of a's leaves a doubt.
+PAIR_LETTERS = [("low", "aab"), ("high", "aac")]
 PAIRS = [
     (label, "".join(RNG.choice(list(letters), RNG.integers(2, 8))))
-    for label, letters in [("low", "aab"), ("high", "aac")]
+    for label, letters in PAIR_LETTERS
     for _ in range(150)
 ]
 
@@ -65,7 +66,7 @@ def test_every_form_of_a_label(documents: str, label: str, text: str, tmp_path: 
         ("lines", "kind", "a\n", "label 'kind' is not known: choose from csv:COLUMN"),
         ("lines", "tsv", "a\n", "line 1 has no tab between a label and a text"),
         ("lines", "tsv", "\ta\n", "line 1 has the label ''"),
-        ("csv:name", "csv:kind", "name\na\n", "line 2 has no 'kind'"),
+        ("csv:name", "csv:kind", "name\na\n", "has no column 'kind'"),
         ("jsonl:name", "jsonl:kind", '{"name": "a", "kind": "x\\u0000"}\n', "zero byte"),
     ],
 )
@@ -79,7 +80,7 @@ def test_labels_that_do_not_fit_are_named(
 
 def test_a_label_is_the_first_symbol_and_equal_texts_stay_on_one_side() -> None:
     texts = [f"{label}\0{text}" for _, text in PAIRS for label in ("low", "high")]
-    corpus = DocumentCorpus.from_documents(texts, "list", 3)
+    corpus = ListedDocuments.from_documents(texts, "list", 3)
     assert corpus.labels == ("high", "low")
     assert corpus.documents == texts
     parts = corpus.split(0.3, 0.0)
@@ -96,7 +97,7 @@ def test_a_label_is_the_first_symbol_and_equal_texts_stay_on_one_side() -> None:
 
 def test_a_private_character_cannot_pass_for_a_label(model: LanguageModel) -> None:
     with pytest.raises(TextError, match="U\\+100000, a private character"):
-        DocumentCorpus.from_documents(["low\0ab" + FIRST_LABEL], "list", 0)
+        ListedDocuments.from_documents(["low\0ab" + FIRST_LABEL], "list", 0)
     with pytest.raises(TextError, match="U\\+100000"):
         model.score("ab" + FIRST_LABEL)
     with pytest.raises(TextError, match="character 'l'"):
@@ -116,6 +117,43 @@ def test_classification_is_the_posterior_of_the_documents_losses(model: Language
     total = -np.log(sum(joint) / prior.sum())
     assert model.score("abab").per_char.sum() == pytest.approx(total, rel=1e-5)  # the labels are summed out
     assert len(model.score("abab").per_char) == 5
+
+
+def test_counts_know_a_label_for_64_characters_and_the_network_remembers_it(tmp_path: Path) -> None:
+    pairs = [(label, "".join(RNG.choice(list(letters), 150))) for label, letters in PAIR_LETTERS for _ in range(40)]
+    run = charrnn.train(pairs, out=tmp_path / "run", **{**SMALL, "ngrams": "auto", "steps": 60})
+    model, text = run.model, pairs[0][1]
+    assert model.experts is not None
+    assert "labels" in model.experts.names
+    right, wrong = next(iter(model.nats_by_label([text])))[::-1]  # the labels are sorted: high, low
+    assert right.sum() < wrong.sum()
+    # A step at a time, and read from a prompt in the middle, past the reach of the counts, it is the same document.
+    state, nats = model.start(label="low"), []
+    for character in text:
+        nats.append(-np.log(state.next_probs()[character]))
+        state.feed(character)
+    np.testing.assert_allclose([*nats, -np.log(state.next_probs()[""])], right[1:], rtol=1e-4, atol=1e-5)
+    later = model.start(text[:100], label="low")
+    assert later.next_probs()[text[100]] == pytest.approx(np.exp(-nats[100]), rel=1e-4)
+    # The counts of the labels say the same from there on, whatever the label is.
+    said, totals = [], []
+    for label, nats_of_label in zip(model.labels, next(iter(model.nats_by_label([text]))), strict=True):
+        symbols = [chr(ord(FIRST_LABEL) + model.labels.index(label))]
+        ids = model.vocabulary.encode_documents([text], symbols=symbols)
+        on_text = model.on_text(ids)
+        assert on_text is not None
+        said.append(on_text.log_q(np.array([0]), len(ids) - 1)[model.experts.names.index("labels"), :, 0])
+        counts = -said[-1][np.arange(1, len(ids) - 1), ids[2:]].sum(dtype=np.float64)
+        totals.append(nats_of_label[0] + (nats_of_label[1:].sum() + counts) / 2)
+    same = (said[0] == said[1]).all(axis=1)
+    assert not same[2:60].all()
+    assert same[1 + 64 :].all()
+    # A text is classified by both: P(label), times the geometric mean of what network and counts say of the text.
+    expected = np.exp(min(totals) - np.array(totals))
+    (found,) = model.classify([text])
+    np.testing.assert_allclose(
+        [found.probabilities[label] for label in model.labels], expected / expected.sum(), atol=1e-4
+    )
 
 
 def test_a_run_tells_labels_and_gains_from_them(run: Path, model: LanguageModel) -> None:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from charrnn.arrays import Array
+from charrnn.arrays import Array, places_of
 from charrnn.batching.batch import Batch
 from charrnn.config import BOUNDARY_ID, TrainConfig
 from charrnn.randomness import stream
@@ -38,7 +38,7 @@ class Documents:
         self.characters = len(ids) - 1
         self.batches_per_epoch = max(1, self.characters // (self.seq_len * self.batch_size))
         # Where each document begins, (D,), at its boundary; a text that is no list is one document.
-        self.starts = np.flatnonzero(np.asarray(ids[:-1]) == BOUNDARY_ID) if config.documents else np.zeros(1, np.intp)
+        self.starts = places_of(BOUNDARY_ID, ids[:-1]) if config.documents else np.zeros(1, np.intp)
         self.lengths = np.diff(np.append(self.starts, self.characters))
 
         @lru_cache(maxsize=2)

@@ -11,14 +11,13 @@ from typing import Any
 
 import click
 
-from charrnn.cli.lines import AsResults, known_lines, numbered_lines
+from charrnn.cli.lines import AsResults, Lines, column_option, field_option, known_lines
 from charrnn.cli.options import json_option, on_unknown_option, quiet_option
 from charrnn.cli.output import ReaderGoneError, echo, echo_json, echo_text, say
 from charrnn.cli.progress import bar_has_room, with_bar
 from charrnn.errors import ConfigError
 from charrnn.language_model import load
 from charrnn.scoring import Classification
-from charrnn.text.reading import STDIN, check_sources
 
 Classified = tuple[int, str, Classification]  # the number of its line, the line, and its labels
 
@@ -34,7 +33,8 @@ Examples:
 @click.argument("files", nargs=-1)
 @click.option("--csv", "as_csv", is_flag=True, help="Print a CSV table, with a column for each label.")
 @click.option("--jsonl", is_flag=True, help="Print a JSON object for each line.")
-@click.option("--column", help="FILES are CSV: classify this column.")
+@column_option
+@field_option
 @click.option("--encoding", default="utf-8", show_default=True, help="The encoding of FILES.")
 @on_unknown_option
 @quiet_option
@@ -45,6 +45,7 @@ def classify(
     as_csv: bool,
     jsonl: bool,
     column: str | None,
+    field: str | None,
     encoding: str,
     on_unknown: str,
     quiet: bool,
@@ -61,21 +62,20 @@ def classify(
     model = load(run)
     if not model.labels:
         raise ConfigError(f"'{run}' knows no labels: train it with --documents and --label")
-    sources = list(files or [STDIN])
-    check_sources(sources)
-    numbered, texts = itertools.tee(numbered_lines(sources, column, encoding))
+    lines = Lines.of(files, column, field, encoding)
+    numbered, texts = itertools.tee(lines.numbered(model, (lambda remark: None) if quiet else say))
     found = model.classify_stream(known_lines(model.vocabulary, texts, on_unknown), on_unknown)
     rows: Iterator[Classified] = ((number, text, each) for (number, text), each in zip(numbered, found, strict=True))
     if bar_has_room(quiet, writes_rows=not as_json):
-        rows = with_bar(rows, lambda row: row[1], sources, whole=column is None)
+        rows = with_bar(rows, lambda row: row[1], lines.sources, whole=lines.whole)
     try:
         if as_json:
             values = [_row(*row) for row in rows]
             echo_json({"lines": len(values), "labels": list(model.labels), "classified": values})
         else:
-            lines = _print(rows, "csv" if as_csv else "jsonl" if jsonl else "table", model.labels)
+            count = _print(rows, "csv" if as_csv else "jsonl" if jsonl else "table", model.labels)
             if not quiet:
-                say(f"{lines:,} lines, {len(model.labels)} labels" if lines else "no lines to classify")
+                say(f"{count:,} lines, {len(model.labels)} labels" if count else "no lines to classify")
     except ReaderGoneError:
         return  # it has read as much as it wants
 
@@ -91,9 +91,9 @@ def _print(rows: Iterator[Classified], form: str, labels: tuple[str, ...]) -> in
     writer = csv.writer(AsResults(), lineterminator="\n")
     if form == "csv":
         writer.writerow(["line", "text", "label", *labels])
-    elif form == "table":
-        echo(f"{'label':{width}}  probability  line")
     for number, text, found in rows:
+        if form == "table" and not lines:  # not before an error
+            echo(f"{'label':{width}}  probability  line")
         lines += 1
         row = _row(number, text, found)
         if form == "csv":

@@ -46,9 +46,10 @@ Examples:
 def evaluate(run: Path, text: tuple[str, ...], quiet: bool, as_json: bool, **options: Any) -> None:
     """Measure how well the model of RUN predicts a text.
 
-    The loss is in nats and bits per character. Without TEXT, the whole validation split of the run's own text is used.
-    With TEXT, all of it is used or, if it is the run's own text, the part that --split names. The state starts at zero
-    and is carried through the text. Every character after the first is predicted.
+    The loss is in nats and bits per character; of documents, per symbol, which is a character or an end. Without TEXT,
+    the whole validation split of the run's own text is used. With TEXT, all of it is used or, if it is the run's own
+    text, the part that --split names. The state starts at zero and is carried through the text. Every character after
+    the first is predicted.
 
     --in-context and --dynamic add losses of models that adapt as they read. Compare these with other adaptive models
     only. With --in-context, a model with counts (train --ngrams) counts each character after it is scored. With
@@ -59,13 +60,15 @@ def evaluate(run: Path, text: tuple[str, ...], quiet: bool, as_json: bool, **opt
         if as_json:
             return
         if result.dynamic:
-            echo(f"the same, while learning from what was just scored (dynamic evaluation): {_words(result.dynamic)}")
+            how = "learning from what was just scored (dynamic evaluation)"
+            echo(f"the same, while {how}: {_words(result.dynamic, result.unit)}")
         elif result.in_context:
-            echo(f"the same, while counting what was just scored (in-context counts): {_words(result.in_context)}")
+            how = "counting what was just scored (in-context counts)"
+            echo(f"the same, while {how}: {_words(result.in_context, result.unit)}")
         else:
-            what = f"{result.characters:,} characters predicted: {_words(result)}"
+            what = f"{result.characters:,} characters predicted: {_words(result, result.unit)}"
             if result.documents is not None:
-                words = _words(result, documents=True)
+                words = _words(result, result.unit)
                 what = f"{result.documents:,} documents: {words}, {result.nats_per_document:.3f} nats per document"
             echo(f"{PARTS[result.split]}, {what}")
             for line in result.labels.words() if result.labels else ():
@@ -76,6 +79,5 @@ def evaluate(run: Path, text: tuple[str, ...], quiet: bool, as_json: bool, **opt
         echo_json(result.as_dict())
 
 
-def _words(e: Evaluation, documents: bool = False) -> str:
-    ends = ", the ends of documents included" if documents else ""
-    return f"{with_units(e.nats_per_char, documents)}{ends}, perplexity {e.perplexity:.3f}"
+def _words(e: Evaluation, unit: str) -> str:
+    return f"{with_units(e.nats_per_char, unit)}, perplexity {e.perplexity:.3f}"

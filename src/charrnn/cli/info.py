@@ -13,7 +13,7 @@ from charrnn.cli.output import echo, echo_json
 from charrnn.language_model import load
 from charrnn.runs.folder import RunFolder
 from charrnn.terminal import printable
-from charrnn.units import with_units
+from charrnn.units import unit_of, with_units
 
 
 @click.command(epilog="\b\nExample:\n  charrnn info runs/book-qrnn")
@@ -45,7 +45,7 @@ def info(run: Path, quiet: bool, as_json: bool) -> None:
     lines = [] if quiet else [f"{run}: {model!r}"]
     loss = facts.pop("val_nats_per_char", None)
     if loss is not None:
-        lines.append(f"validation {with_units(loss, model.vocabulary.documents)} at step {facts['step']:,}")
+        lines.append(f"validation {with_units(loss, model.vocabulary.unit)} at step {facts['step']:,}")
     for name, value in facts.items():
         if name == "parents":
             lines += ["started from:", *(f"  {_parent(values)}" for values in value)]
@@ -60,7 +60,7 @@ def info(run: Path, quiet: bool, as_json: bool) -> None:
 
 def _parent(values: dict[str, Any]) -> str:
     """One of the models that a model came from, the latest first."""
-    loss = values.get("val_nats_per_char")
+    loss, unit = values.get("val_nats_per_char"), unit_of(bool(values.get("documents")), bool(values.get("labels")))
     words = [f"{values.get('name')}, SHA-256 {values.get('sha256')}", f"trained on {values.get('text')}"]
-    words += [] if loss is None else [f"validation {with_units(loss)} at step {values.get('step') or 0:,}"]
+    words += [] if loss is None else [f"validation {with_units(loss, unit)} at step {values.get('step') or 0:,}"]
     return "; ".join(words) + f"; SHA-256 of that text {values.get('text_sha256')}"

@@ -1,21 +1,72 @@
-"""The lines of files or of a CSV column, for the commands that score or classify each."""
+"""The lines of files, or a column or field of each, for the commands that score or classify them."""
 
 from __future__ import annotations
 
-import csv
-import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+import click
 
 from charrnn.cli.output import echo_text
-from charrnn.errors import TextError, UnknownCharacterError
-from charrnn.text.reading import pieces
+from charrnn.errors import ConfigError, TextError, UnknownCharacterError
+from charrnn.language_model import LanguageModel
+from charrnn.text.forms import csv_rows, json_rows, text_of
+from charrnn.text.reading import STDIN, check_sources, lines_of, name_of, pieces
 from charrnn.text.vocabulary import Vocabulary
 
+column_option = click.option("--column", metavar="NAME", help="FILES are CSV tables: take this column of each row.")
+field_option = click.option("--field", metavar="NAME", help="FILES are JSON lines: take this field of each object.")
 
-def numbered_lines(sources: list[str], column: str | None, encoding: str) -> Iterator[tuple[int, str]]:
-    """The lines of the sources that hold something, or the fields of a column, with the numbers of their lines."""
-    lines = _lines(sources, encoding)
-    return _column(lines, column) if column else lines
+
+class Lines(NamedTuple):
+    """The texts of files: their lines, a column of their tables, or a field of their JSON objects."""
+
+    sources: list[str]
+    column: str | None
+    field: str | None
+    encoding: str
+
+    @classmethod
+    def of(cls, files: tuple[str, ...], column: str | None, field: str | None, encoding: str) -> Lines:
+        """As a user chose them; ConfigError or TextError if they cannot be read in this way."""
+        if column is not None and field is not None:
+            raise ConfigError("--column is for CSV tables and --field for JSON lines: leave one of them out")
+        sources = list(files or [STDIN])
+        check_sources(sources)
+        return cls(sources, column, field, encoding)
+
+    @property
+    def whole(self) -> bool:
+        """Whether every line is a text."""
+        return self.column is None and self.field is None
+
+    def numbered(self, model: LanguageModel, say: Callable[[str], None]) -> Iterator[tuple[int, str]]:
+        """The texts that hold something, with the numbers of their lines; and a remark if others may be meant."""
+        source = "standard input" if self.sources == [STDIN] else name_of(self.sources)
+        lines = lines_of(pieces(self.sources, self.encoding))
+        found: Iterator[tuple[int, str]] = enumerate(lines, 1)
+        if self.column is not None:
+            rows = csv_rows(lines, source, [self.column])
+            found = ((number, str(row[self.column])) for number, row in rows)
+        elif self.field is not None:
+            field = self.field
+            rows = json_rows(lines, source)
+            found = ((number, text_of(row, field, f"'{source}', line {number:,}")) for number, row in rows)
+        for number, text in found:
+            if number == 1 and self.whole and (remark := _question(text, model)):
+                say(remark)
+            if text.strip():
+                yield number, text
+
+
+def _question(first: str, model: LanguageModel) -> str | None:
+    """What to ask if the first line is that of a table, or of JSON lines, such as the model was trained on."""
+    kind, _, field = str(model.provenance.get("settings", {}).get("documents")).partition(":")
+    if kind == "csv" and field in first.split(","):
+        return f"the first line looks like the header of a CSV table, and each line is read whole: --column {field}?"
+    if kind == "jsonl" and first.lstrip().startswith("{"):
+        return f"the first line looks like JSON, and each line is read whole: --field {field}?"
+    return None
 
 
 def known_lines(vocabulary: Vocabulary, lines: Iterable[tuple[int, str]], on_unknown: str) -> Iterator[str]:
@@ -26,32 +77,6 @@ def known_lines(vocabulary: Vocabulary, lines: Iterable[tuple[int, str]], on_unk
         except UnknownCharacterError as error:
             raise TextError(f"line {number:,}: {error}") from None
         yield text
-
-
-def _lines(sources: list[str], encoding: str) -> Iterator[tuple[int, str]]:
-    """The lines that hold something, numbered from 1."""
-    held, number = "", 0
-    for piece in itertools.chain(pieces(sources, encoding), ["\n"]):
-        *whole, held = (held + piece).split("\n")
-        for line in whole:
-            number += 1
-            if line.strip():
-                yield number, line
-
-
-def _column(lines: Iterator[tuple[int, str]], column: str) -> Iterator[tuple[int, str]]:
-    """The fields of a column of a CSV table."""
-    reader = csv.DictReader(line + "\n" for _, line in lines)
-    try:
-        if column not in (reader.fieldnames or ()):
-            raise TextError(
-                f"no column is called '{column}': choose from {', '.join(map(repr, reader.fieldnames or ()))}"
-            )
-        for row in reader:
-            if (row[column] or "").strip():
-                yield reader.line_num, row[column]
-    except csv.Error as error:
-        raise TextError(f"line {reader.line_num:,} is not CSV: {error}") from None
 
 
 class AsResults:

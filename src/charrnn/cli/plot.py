@@ -11,6 +11,7 @@ from charrnn.cli.output import echo, echo_json
 from charrnn.figures.learning_curve import draw_learning_curves
 from charrnn.runs.files import write_atomic
 from charrnn.runs.folder import RunFolder
+from charrnn.units import unit_of
 
 
 @click.command(epilog="\b\nExample:\n  charrnn plot runs/book-qrnn runs/book-qrnn-2 --out comparison.svg")
@@ -29,11 +30,13 @@ def plot(runs: tuple[Path, ...], out: Path, title: str | None, quiet: bool, as_j
     """
     file_format = check_figure(out)
     folders = {str(path): RunFolder.open(path) for path in runs}
+    configs = [folder.read_config() for folder in folders.values()]
+    units = dict.fromkeys(unit_of(bool(config.get("documents")), bool(config.get("labels"))) for config in configs)
     if title is None:
-        texts = dict.fromkeys(str(folder.read_config().get("text")) for folder in folders.values())
+        texts = dict.fromkeys(str(config.get("text")) for config in configs)
         title = f"{', '.join(texts)}: validation split as in each run's config.json"
     records = {name: folder.read_metrics() for name, folder in folders.items()}
-    write_atomic(out, draw_learning_curves(records, title, file_format))
+    write_atomic(out, draw_learning_curves(records, title, file_format, " or ".join(units)))
     if as_json:
         echo_json({"figure": str(out), "runs": list(folders)})
     elif not quiet:

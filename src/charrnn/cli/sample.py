@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,11 @@ import click
 from charrnn.cli.options import config_options, given, json_option, on_unknown_option, quiet_option
 from charrnn.cli.output import ReaderGoneError, echo_json, echo_text, say
 from charrnn.cli.user_function import user_function
-from charrnn.errors import ConfigError
+from charrnn.errors import CharRNNError, ConfigError
 from charrnn.generation.documents import Document, Written, write_documents
 from charrnn.generation.filters import GREEDY, make_sampling, sampling_settings
-from charrnn.language_model import load
+from charrnn.generation.many import LANES
+from charrnn.language_model import LanguageModel, load
 from charrnn.text.labels import symbol
 from charrnn.text.reading import STDIN, read_files
 from charrnn.training.own_text import training_documents
@@ -114,13 +115,13 @@ def sample(
     accepts = user_function("--valid", valid) if valid else None
     try:
         if model.vocabulary.documents:
-            training = training_documents(model, run)
-            if only_new and training is None:
-                raise ConfigError(f"--new needs the training documents, which '{run}' does not lead to")
+            training = _training_documents(model, run, only_new)
             written = Written(training, accepts, only_new, only_distinct, only_valid)
 
-            def write(numbers: range) -> list[tuple[str, bool]]:
-                return [(known + text, ended) for text, ended in model.write(numbers, known, length, **options)]
+            def write(numbers: Sequence[int]) -> Iterator[tuple[str, bool]]:
+                lanes = min(LANES, num_samples)
+                texts = model.write_stream(numbers, known, length, lanes=lanes, **options)
+                return ((known + text, ended) for text, ended in texts)
 
             documents = write_documents(num_samples, write, written)
             _print_documents(
@@ -138,6 +139,16 @@ def sample(
                 echo_text(f"--- sample {number} of {num_samples} ---\n{known}{text}")
     except ReaderGoneError:
         pass  # it has read as much as it wants
+
+
+def _training_documents(model: LanguageModel, run: Path, needed: bool) -> frozenset[str] | None:
+    """The documents that the model was trained on; None if they cannot be found, and are not needed."""
+    try:
+        return training_documents(model, run)
+    except CharRNNError as error:
+        if needed:
+            raise ConfigError(f"--new compares with the training documents, and cannot find them: {error}") from None
+        return None
 
 
 def _print_documents(
@@ -172,8 +183,8 @@ def _print_documents(
     new = "" if written.new is None else f", {written.new:,} new"
     valid = "" if written.valid is None else f", {written.valid:,} valid"
     found = (
-        f"{written.documents:,} documents written: {written.distinct:,} distinct{new}{valid}, {written.cut:,} cut at "
-        "--length"
+        f"{written.documents:,} document{'s' * (written.documents != 1)} written: {written.distinct:,} distinct{new}"
+        f"{valid}, {written.cut:,} cut at --length"
     )
     short = f"; only {len(texts):,} of {wanted:,} were wanted ones" if len(texts) < wanted else ""
     say(f"{found}{short}")

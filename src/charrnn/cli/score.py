@@ -13,18 +13,17 @@ from typing import Any
 
 import click
 
-from charrnn.cli.lines import AsResults, known_lines, numbered_lines
+from charrnn.cli.lines import AsResults, Lines, column_option, field_option, known_lines
 from charrnn.cli.options import json_option, on_unknown_option, quiet_option
 from charrnn.cli.output import ReaderGoneError, echo, echo_json, echo_text, say
 from charrnn.cli.progress import bar_has_room, with_bar
 from charrnn.errors import ConfigError
 from charrnn.language_model import LanguageModel, load
 from charrnn.scoring import DocumentScore
-from charrnn.text.reading import STDIN, check_sources
-from charrnn.units import with_units
+from charrnn.units import CHARACTER, SYMBOL, unit_of, with_units
 
 FIELDS = ("line", "text", "nats", "nats_per_char", "percentile")
-DEEPEST = 9  # nats per character that are told apart with --by-character
+DEEPEST = 9  # nats at a character that are told apart with --by-character
 SHADES = (0, 22, 58, 94, 130, 166, 202, 196, 197, 199)  # of a terminal, by nats
 END = "⏎"  # stands for the end of a document
 
@@ -44,7 +43,8 @@ Examples:
 @click.option("--top", type=click.IntRange(1), help="Only this many lines, the most surprising first.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print a CSV table.")
 @click.option("--jsonl", is_flag=True, help="Print a JSON object for each line.")
-@click.option("--column", help="FILES are CSV: score this column.")
+@column_option
+@field_option
 @click.option("--by-character", is_flag=True, help="Show the surprise at each character, in nats, below the line.")
 @click.option(
     "--false-alarms", type=click.FloatRange(0, 1, min_open=True, max_open=True),
@@ -62,6 +62,7 @@ def score(
     as_csv: bool,
     jsonl: bool,
     column: str | None,
+    field: str | None,
     by_character: bool,
     false_alarms: float | None,
     fail: bool,
@@ -73,9 +74,9 @@ def score(
     """Score how surprising each line of FILES is to the model of RUN.
 
     FILES are text files, or "-" (the default) for standard input. A line's score is its surprise in nats, in total and
-    per character. The end of the line counts as a character. The percentile is the share of the model's held-out
-    documents that are no more surprising; a model trained without --documents has none. Empty lines are skipped. More
-    lines need no more memory.
+    per symbol. The symbols are the characters of the line and its end. The percentile is the share of the model's
+    held-out documents that are no more surprising; a model trained without --documents has none. Empty lines are
+    skipped. More lines need no more memory.
     """
     if as_csv + jsonl + as_json > 1:
         raise ConfigError("--csv, --jsonl and --json exclude each other: choose one")
@@ -84,14 +85,13 @@ def score(
     model = load(run)
     threshold = _threshold(model, run, false_alarms)
     if threshold is not None and not quiet:
-        say(f"marked: above {threshold:.4f} nats per character, as {false_alarms:g} of the held-out documents are")
-    sources = list(files or [STDIN])
-    check_sources(sources)
-    scored = _scored(model, sources, column, encoding, on_unknown)
-    totals = _Totals(threshold)
+        say(f"marked: above {threshold:.4f} nats per {SYMBOL}, as {false_alarms:g} of the held-out documents are")
+    lines = Lines.of(files, column, field, encoding)
+    scored = _scored(model, lines, on_unknown, quiet)
+    totals = _Totals(threshold, model.vocabulary.documents)
     rows = totals.count(scored)
     if bar_has_room(quiet, writes_rows=top is None and not as_json):
-        rows = with_bar(rows, lambda row: row[1], sources, whole=column is None)
+        rows = with_bar(rows, lambda row: row[1], lines.sources, whole=lines.whole)
     if top is not None:
         rows = iter(heapq.nlargest(top, rows, key=lambda row: row[2].nats_per_char))
     try:
@@ -99,7 +99,8 @@ def score(
             values = [_row(*row, threshold, by_character) for row in rows]
             echo_json({**totals.as_dict(), "scores": values})
         else:
-            _print(rows, "csv" if as_csv else "jsonl" if jsonl else "table", threshold, by_character)
+            unit = "symbol" if model.vocabulary.documents else CHARACTER
+            _print(rows, "csv" if as_csv else "jsonl" if jsonl else "table", threshold, by_character, unit)
             if not quiet:
                 say(totals.words())
     except ReaderGoneError:
@@ -111,7 +112,8 @@ def score(
 class _Totals:
     """What is counted while lines pass."""
 
-    def __init__(self, threshold: float | None) -> None:
+    def __init__(self, threshold: float | None, documents: bool) -> None:
+        self.documents = documents
         self.threshold, self.lines, self.symbols, self.nats, self.above = threshold, 0, 0, 0.0, 0
 
     def count(self, rows: Iterable[Scored]) -> Iterator[Scored]:
@@ -128,6 +130,8 @@ class _Totals:
             "lines": self.lines,
             "nats_per_char": self.nats / self.symbols if self.lines else None,
         }
+        if self.documents:
+            values["unit"] = SYMBOL
         if self.threshold is not None:
             values |= {"threshold": self.threshold, "above_threshold": self.above}
         return values
@@ -136,7 +140,8 @@ class _Totals:
         if not self.lines:
             return "no lines to score"
         marked = "" if self.threshold is None else f"; {self.above:,} above the threshold"
-        return f"{self.lines:,} lines: {with_units(self.nats / self.symbols)}, ends of lines included{marked}"
+        ends = "" if self.documents else ", ends of lines included"
+        return f"{self.lines:,} lines: {with_units(self.nats / self.symbols, unit_of(self.documents))}{ends}{marked}"
 
 
 def _threshold(model: LanguageModel, run: Path, false_alarms: float | None) -> float | None:
@@ -158,11 +163,9 @@ def _threshold(model: LanguageModel, run: Path, false_alarms: float | None) -> f
     return threshold
 
 
-def _scored(
-    model: LanguageModel, sources: list[str], column: str | None, encoding: str, on_unknown: str
-) -> Iterator[Scored]:
-    """The lines of the sources, or the fields of a column, with their scores."""
-    numbered, texts = itertools.tee(numbered_lines(sources, column, encoding))
+def _scored(model: LanguageModel, lines: Lines, on_unknown: str, quiet: bool) -> Iterator[Scored]:
+    """The texts with their scores."""
+    numbered, texts = itertools.tee(lines.numbered(model, (lambda remark: None) if quiet else say))
     scores = model.score_stream(known_lines(model.vocabulary, texts, on_unknown), on_unknown)
     for (number, text), score in zip(numbered, scores, strict=True):
         yield number, text, score
@@ -180,16 +183,16 @@ def _row(number: int, text: str, score: DocumentScore, threshold: float | None, 
     return row
 
 
-def _print(rows: Iterator[Scored], form: str, threshold: float | None, by_character: bool) -> None:
+def _print(rows: Iterator[Scored], form: str, threshold: float | None, by_character: bool, unit: str) -> None:
     """Each line's score, as soon as it is known."""
-    if form == "table":
-        echo("nats per character  percentile  line")
     writer = csv.DictWriter(
         AsResults(), [*FIELDS, *(["above_threshold"] if threshold is not None else [])], lineterminator="\n"
     )
     if form == "csv":
         writer.writeheader()
-    for number, text, score in rows:
+    for k, (number, text, score) in enumerate(rows):
+        if form == "table" and k == 0:  # not before an error
+            echo(f"{f'nats per {unit}':>18}  percentile  line")
         row = _row(number, text, score, threshold, by_character)
         if form == "csv":
             row.pop("per_char", None)

@@ -18,12 +18,12 @@ from charrnn.sweeps import sweep as run_sweep
 from charrnn.sweeps.callback import (
     LineSweepCallback,
     SweepCallback,
-    loss_words,
     other_counts,
     record_line,
     settings_words,
 )
 from charrnn.sweeps.folder import FINISHED, count_states
+from charrnn.units import CHARACTER, with_units
 
 
 @click.command(
@@ -92,11 +92,11 @@ def _summary(done: Sweep) -> str:
     words = ", ".join([f"{finished} runs finished", *other_counts(done.records)])
     lines = []
     if done.best is not None:
-        first = done.ranking[0]
+        first, unit = done.ranking[0], done.best.get("unit", CHARACTER)
         assert first.mean is not None
         if first.finished > 1:
             lines.append(
-                f"best setting: {settings_words(first.settings)}: validation {loss_words(first.mean)}, mean of "
+                f"best setting: {settings_words(first.settings)}: validation {with_units(first.mean, unit)}, mean of "
                 f"{first.finished} seeds"
             )
         lines.append(f"best run: {record_line(done.best)}; ready to use: {done.path / 'best'}")

@@ -96,8 +96,8 @@ def train(
 
 def _summary(run: Run) -> str:
     parts = [f"trained {run.step:,} steps ({run.epoch:.2f} epochs) in {run.seconds:.0f} s"]
-    evaluated, documents = (("validation", run.val), ("test", run.test)), run.config.documents is not None
-    parts += [f"{name} {with_units(e.nats_per_char, documents)}" for name, e in evaluated if e]
+    evaluated = ("validation", run.val), ("test", run.test)
+    parts += [f"{name} {with_units(e.nats_per_char, run.model.vocabulary.unit)}" for name, e in evaluated if e]
     if run.best_step != run.step:
         parts.append(f"best at step {run.best_step:,}")
     if run.ended == "patience":

@@ -68,10 +68,10 @@ def card_path(out: Path, is_folder: bool) -> Path:
 def write_card(path: Path, contents: Contents) -> None:
     facts, model = contents.header["provenance"], contents.model
     sample = model.generate(length=400, temperature=0.8, top_p=0.95, seed=1)
-    documents = model.vocabulary.documents
-    losses = [f"- {change}: {with_units(nats, documents)}" for change, nats in contents.losses]
+    documents, unit = model.vocabulary.documents, model.vocabulary.unit
+    losses = [f"- {change}: {with_units(nats, unit)}" for change, nats in contents.losses]
     if not losses and facts.get("val_nats_per_char") is not None:
-        losses = [f"- as trained: {with_units(facts['val_nats_per_char'], documents)}"]
+        losses = [f"- as trained: {with_units(facts['val_nats_per_char'], unit)}"]
     settings = {name: value for name, value in facts.get("settings", {}).items() if value is not None}
     splits = ", ".join(f"{name} {size:,}" for name, size in facts.get("splits", {}).items() if size)
     card = TEMPLATE.format(

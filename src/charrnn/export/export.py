@@ -134,7 +134,7 @@ def _contents(run: Path, model: LanguageModel, quantise: str, prune: int | None,
         if ids is not None:
             losses.append(Loss(change, changed.evaluate_ids(ids).nats_per_char))
             callback.on_message(
-                f"validation split, {change}: {with_units(losses[-1].nats_per_char, model.vocabulary.documents)}"
+                f"validation split, {change}: {with_units(losses[-1].nats_per_char, model.vocabulary.unit)}"
             )
 
     measure("as trained", model)

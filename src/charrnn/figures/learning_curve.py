@@ -11,11 +11,11 @@ import numpy as np
 from charrnn.arrays import Array
 from charrnn.errors import RunError
 from charrnn.figures.style import COLOURS, finish, image, new_figure, plain, smooth
-from charrnn.units import bits
+from charrnn.units import CHARACTER, bits
 
 
 def draw_learning_curves(
-    runs: Mapping[str, Sequence[Mapping[str, Any]]], title: str = "", file_format: str = "png"
+    runs: Mapping[str, Sequence[Mapping[str, Any]]], title: str = "", file_format: str = "png", unit: str = CHARACTER
 ) -> bytes:
     """Draw the curves, and return the figure as the bytes of an image file.
 
@@ -25,6 +25,8 @@ def draw_learning_curves(
         The records of `metrics.jsonl`.
     title : str
         The title, which names the text and the splits.
+    unit : str
+        Over what the losses are means.
 
     Raises
     ------
@@ -43,9 +45,9 @@ def draw_learning_curves(
         axes.plot(epochs, smooth(losses), color=colour, linewidth=1.4, linestyle="--", label=f"{label}training")
         epochs, losses = series(records, "val_loss")
         axes.plot(epochs, losses, color=colour, linewidth=1.8, marker="o", markersize=4, label=f"{label}validation")
-    finish(axes, xlabel="epochs", ylabel="loss (nats per character)", title=plain(title))
+    finish(axes, xlabel="epochs", ylabel=f"loss (nats per {unit})", title=plain(title))
     right = axes.secondary_yaxis("right", functions=(bits, to_nats))
-    right.set_ylabel("bits per character")
+    right.set_ylabel(f"bits per {unit}")
     return image(figure, file_format)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from charrnn.arrays import Array
 from charrnn.figures.style import COLOURS, new_figure, plain
+from charrnn.units import CHARACTER
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,7 +28,7 @@ def draw_search(
     Parameters
     ----------
     records : sequence of mappings
-        `number`, `setting`, `settings`, `state` and, where it has one, `val_nats_per_char` of each run.
+        `number`, `setting`, `settings`, `state` and, where it has them, `val_nats_per_char` and `unit` of each run.
     scales : mapping
         The `values` of each searched setting, or its `low`, `high` and `log`.
     best : int, optional
@@ -38,9 +39,9 @@ def draw_search(
     figure = new_figure(max(9.0, 6.0 + 1.2 * len(scales)), 3.9)
     left, right = figure.subplots(1, 2, width_ratios=(1.0, max(1.0, 0.45 * (len(scales) + 1))))
     losses = np.array([r["val_nats_per_char"] for r in records if r.get("val_nats_per_char") is not None])
-    limits = _limits(losses)
-    _draw_runs(left, records, limits)
-    _draw_settings(right, records, scales, best, limits)
+    limits, unit = _limits(losses), next((r["unit"] for r in records if "unit" in r), CHARACTER)
+    _draw_runs(left, records, limits, unit)
+    _draw_settings(right, records, scales, best, limits, unit)
     if seeds > 1:
         right.set_title(f"mean over {seeds} seeds", fontsize=9)
     return figure
@@ -55,7 +56,7 @@ def _limits(losses: Array) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def _draw_runs(axes: Axes, records: Sequence[Mapping[str, Any]], limits: tuple[float, float]) -> None:
+def _draw_runs(axes: Axes, records: Sequence[Mapping[str, Any]], limits: tuple[float, float], unit: str) -> None:
     from matplotlib.ticker import MaxNLocator
 
     finished = [r for r in records if r["state"] == "finished"]
@@ -75,7 +76,7 @@ def _draw_runs(axes: Axes, records: Sequence[Mapping[str, Any]], limits: tuple[f
         ends = max(r["number"] for r in records)
         axes.step([*(r["number"] for r in finished), ends], [*best, best[-1]], where="post", color=COLOURS[6],
                   linewidth=1.2, label="best so far")  # fmt: skip
-    axes.set(xlabel="run", ylabel="validation loss (nats per character)", ylim=limits)
+    axes.set(xlabel="run", ylabel=f"validation loss (nats per {unit})", ylim=limits)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.25)
     if axes.get_legend_handles_labels()[0]:
@@ -88,6 +89,7 @@ def _draw_settings(
     scales: Mapping[str, Mapping[str, Any]],
     chosen: int | None,
     limits: tuple[float, float],
+    unit: str,
 ) -> None:
     from matplotlib import colormaps
 
@@ -114,7 +116,7 @@ def _draw_settings(
         loss = limits[0] + at * (limits[1] - limits[0])
         beyond = "≥ " if at == 1.0 and max(means.values(), default=0.0) > limits[1] else ""
         axes.text(columns + 0.04, at, f"{beyond}{loss:.3f}", ha="left", va="center", fontsize=7)
-    axes.set_xticks(range(columns + 1), [*map(plain, scales), "validation\n(nats per character)"], fontsize=8)
+    axes.set_xticks(range(columns + 1), [*map(plain, scales), f"validation\n(nats per {unit})"], fontsize=8)
     axes.set(xlim=(-0.55, columns + 0.4), ylim=(-0.03, 1.03), yticks=[])
     for side in axes.spines.values():
         side.set_visible(False)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-LANES = 128  # documents that are written side by side
 MOST_TRIES = 100  # for each document that is wanted
 
 
@@ -63,21 +62,21 @@ class Written:
 
 
 def write_documents(
-    count: int, write: Callable[[range], list[tuple[str, bool]]], written: Written
+    count: int, write: Callable[[Sequence[int]], Iterable[tuple[str, bool]]], written: Written
 ) -> Iterator[Document]:
     """Documents until `count` are kept, or MOST_TRIES times as many are written.
 
     Parameters
     ----------
     write : callable
-        Writes the documents of the random streams that it is given: the text of each, and whether it has ended.
+        Writes the documents of the random streams that it is given, as far as they are asked for: the text of each, and
+        whether it has ended.
     """
-    kept = number = 0
-    while kept < count and number < count * MOST_TRIES:
-        lanes = min(LANES, count - kept) if not written.chooses else LANES
-        for text, ended in write(range(number, number + lanes)):
-            document = Document(number, text, ended)
-            number += 1
-            if kept < count and written.keeps(document):
-                kept += 1
-                yield document
+    kept, numbers = 0, range(count * MOST_TRIES if written.chooses else count)
+    for number, (text, ended) in enumerate(write(numbers)):
+        document = Document(number, text, ended)
+        if written.keeps(document):
+            kept += 1
+            yield document
+            if kept == count:
+                return

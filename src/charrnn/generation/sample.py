@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from charrnn.nn.kernels import Kernels
 from charrnn.nn.kernels.library import pointer
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
-from charrnn.nn.stepper import make_stepper
+from charrnn.nn.stepper import Stepper, make_stepper
 from charrnn.randomness import stream
 
 WINDOW = 256  # characters of the prompt read at a time
@@ -22,17 +23,18 @@ LARGEST = 1.0 - 2.0**-52  # times a number, it is less than the number, whatever
 
 
 class Writer:
-    """Writes several samples side by side, each with a random stream of its own.
+    """Writes samples in lanes side by side, each sample with a random stream of its own, from one prompt.
 
-    Sample i of a seed draws the same random numbers whether it is written alone or among others.
+    Sample i of a seed draws the same random numbers in any lane, alone or among others. A lane is free for another
+    sample as soon as its own has ended: see `write_side_by_side`.
 
     Parameters
     ----------
     prompt : (N,) integer array, N ≥ 1
         The ids that every sample continues.
     seed : int
-    samples : sequence of int
-        The numbers of the samples to write.
+    lanes : int
+        The number of samples that are written side by side, at most.
     experts : Experts, optional
         The experts of a network that has any.
     """
@@ -43,31 +45,59 @@ class Writer:
         params: Parameters,
         prompt: Array,
         config: SamplingConfig,
-        seed: int,
-        samples: Sequence[int],
+        seed: int = 0,
+        lanes: int = 1,
         experts: Experts | None = None,
     ) -> None:
         self.model, self.params, self.config, self.experts = model, params, config, experts
-        self.rngs = [stream(seed, "sampling", k) for k in samples]
-        self.dtype = params.vector.dtype
-        self.logits, self.state = self._read(prompt)  # (1, V), (L, S, 1, H); then (B, V), and the state as it was
-        self.logits = np.repeat(self.logits, len(samples), axis=0)
-        self.reader = None if experts is None else make_reader(experts, len(samples), self.dtype, model.kernels)
+        self.prompt, self.seed, self.lanes, self.dtype = prompt, seed, lanes, params.vector.dtype
+        self.logits, self.state = self._read(prompt)  # after the prompt: (1, V), (L, S, 1, H)
+        self.reader = None if experts is None else make_reader(experts, lanes, self.dtype, model.kernels)
         if self.reader is not None:
-            for lane in range(len(samples)):
+            for lane in range(lanes):
                 self.reader.begin(lane, prompt)
+        self._next_logits = np.repeat(self.logits, lanes, axis=0)  # of each lane's next character, (B, V)
+        self._numbers: list[Iterator[float]] = [iter(())] * lanes
+        self._ids = np.zeros(lanes, np.intp)
 
-    def __iter__(self) -> Iterator[Array]:
-        """The next id of every sample, (B,), without end."""
-        lanes = len(self.rngs)
-        stepper = make_stepper(self.model, self.params, lanes)
-        stepper.set_state(np.repeat(self.state, lanes, axis=2))
+    @cached_property
+    def stepper(self) -> Stepper:
+        return make_stepper(self.model, self.params, self.lanes)
+
+    def begin(self, lane: int, sample: int) -> None:
+        """Begin a sample in a lane, after the prompt."""
+        self._numbers[lane] = _without_end(stream(self.seed, "sampling", sample))
+        self._next_logits[lane] = self.logits[0]
+        self.stepper.set_state(self.state[:, :, 0], lane)
+        if self.reader is not None:
+            self.reader.begin(lane, self.prompt)
+
+    def move(self, source: int, lane: int) -> None:
+        """Continue, in another lane, the sample of the lane `source`."""
+        self._numbers[lane], self._ids[lane] = self._numbers[source], self._ids[source]
+        self.stepper.set_state(self.stepper.state()[:, :, source], lane)
+        if self.reader is not None:
+            self.reader.begin(lane, self.reader.history(source))
+
+    def draw(self, lanes: Sequence[int]) -> list[int]:
+        """Draw the next id of each of these lanes."""
+        u = np.array([next(self._numbers[lane]) for lane in lanes])
+        ids = draw(self._next_logits[lanes], self.config, u, self.model.kernels)
+        self._ids[lanes] = ids
+        return list(map(int, ids))
+
+    def read(self, lanes: int) -> None:
+        """Read the ids that were drawn in the first lanes."""
+        self.stepper.use(lanes)
+        log_q = None if self.reader is None else self.reader.read(self._ids)
+        self._next_logits[:lanes] = self.stepper.step(self._ids, log_q)[:lanes]
+
+    def write(self, sample: int = 0) -> Iterator[int]:
+        """The ids of one sample, without end."""
+        self.begin(0, sample)
         while True:
-            for u in np.stack([uniforms(rng) for rng in self.rngs], axis=1):
-                ids = draw(self.logits, self.config, u, self.model.kernels)
-                yield ids
-                log_q = None if self.reader is None else self.reader.read(ids)
-                self.logits = stepper.step(ids, log_q)
+            yield from self.draw([0])
+            self.read(1)
 
     def _read(self, prompt: Array) -> tuple[Array, Array]:
         """The logits (1, V) after the prompt, and the state (L, S, 1, H)."""
@@ -79,6 +109,11 @@ class Writer:
             log_q = None if on_text is None else on_text.log_q(np.array([start]), len(inputs), self.dtype)
             logits, state = self.model.forward(self.params, inputs, state, ws, log_q=log_q)
         return logits[-1].copy(), state
+
+
+def _without_end(rng: np.random.Generator) -> Iterator[float]:
+    while True:
+        yield from uniforms(rng).tolist()
 
 
 def uniforms(rng: np.random.Generator) -> Array:

@@ -67,7 +67,7 @@ class MpiTeam(Team):
         self, config: TrainConfig, characters: str, ids: Array, sources: Sequence[str], sha256: str, old: int = 0
     ) -> None:
         self.command(SETUP)
-        large = isinstance(ids, MappedIds)
+        large = isinstance(ids, MappedIds) and config.documents is None
         facts = {
             "settings": config.as_dict(), "characters": characters, "dtype": ids.dtype.str, "length": len(ids),
             "sources": list(sources) if large else None, "sha256": sha256, "old": old,
@@ -76,7 +76,7 @@ class MpiTeam(Team):
         self.comm.Bcast(np.array([len(data)], np.int64))
         self.comm.Bcast(data)
         if not large:
-            self._broadcast(ids)
+            self._broadcast(np.asarray(ids))  # also those of a large list, which every rank then holds
         self.within = False
 
     def receive_setup(self) -> tuple[TrainConfig, str, Array, int]:

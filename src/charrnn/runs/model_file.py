@@ -172,6 +172,8 @@ def _parent(values: Any) -> dict[str, Any]:
     for name, kind in (("name", "str"), ("sha256", "str"), ("text", "str"), ("text_sha256", "str")):
         parent[name] = header_value(f"parent's {name}", values.get(name), f"{kind} | None", "is not text")
     parent["step"] = header_value("parent's step", values.get("step"), "int | None", "is not a number of steps")
+    for name in ("documents", "labels"):
+        parent[name] = header_value(f"parent's {name}", values.get(name), "bool | None", "is not true or false")
     loss = values.get("val_nats_per_char")
     parent["val_nats_per_char"] = header_value("parent's loss", loss, "float | None", "is not a loss", least=0)
     return {name: value for name, value in parent.items() if value is not None}

@@ -2,7 +2,9 @@
 
     log P(label, text) = log P(label) + log P(text | label)
 
-The network predicts the label as the first symbol of a document, so P(label) also comes from the network.
+The network predicts the label as the first symbol of a document, so P(label) also comes from the network. Of P(text |
+label) two models speak: the network, and the counts of labels that it knows. Each errs in its own way, so a text is
+classified by the mean of both logarithms.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import numpy as np
 
 from charrnn.arrays import Array
 from charrnn.randomness import stream
+from charrnn.units import SYMBOL
 
 CONFUSED = 8  # pairs of labels that are named in words
 
@@ -27,12 +30,20 @@ class Classification:
     probabilities: Mapping[str, float]  # by label, the likeliest first
 
     @classmethod
-    def of(cls, nats: Array, labels: Sequence[str]) -> Classification:
-        """From the surprise (L, n) at the label and at each symbol of the text, under each label."""
-        probs = np.exp(nats.sum(axis=1).min() - nats.sum(axis=1))
+    def of(cls, totals: Array, labels: Sequence[str]) -> Classification:
+        """From the surprise (L,) at each label and the text under it."""
+        probs = np.exp(totals.min() - totals)
         probs /= probs.sum()
         order = np.argsort(-probs, kind="stable").tolist()
         return cls(labels[order[0]], {labels[k]: float(probs[k]) for k in order})
+
+
+LABELS = "labels"  # the chain of the counts that know the label
+
+
+def by_both(nats: Array) -> Array:
+    """The totals (L,) by which a text is classified, from the network's surprise and that of the counts, (L, 2, n)."""
+    return np.asarray(nats[:, 0, 0] + nats[:, :, 1:].sum(axis=2).mean(axis=1))
 
 
 def without_label(nats: Array) -> Array:
@@ -71,8 +82,8 @@ class LabelEvaluation:
         documents, usual = int(self.confusion.sum()), float(self.confusion.sum(axis=1).max() / self.confusion.sum())
         yield (
             f"labels of {documents:,} documents: {self.accuracy:.1%} are right, {usual:.1%} if the most frequent "
-            f"one is always taken; the texts given their labels {self.nats_per_symbol:.4f} nats per symbol, "
-            f"given shuffled labels {self.shuffled_nats_per_symbol:.4f}"
+            f"one is always taken; the texts cost {self.nats_per_symbol:.4f} nats per {SYMBOL}, given their labels, "
+            f"and {self.shuffled_nats_per_symbol:.4f} given shuffled ones"
         )
         wrong = self.confusion - np.diag(np.diag(self.confusion))
         pairs = np.argsort(-wrong, axis=None, kind="stable")[:CONFUSED]
@@ -86,21 +97,24 @@ class LabelEvaluation:
             yield f"most often confused: {', '.join(named)}"
 
 
-def evaluate_labels(found: Iterator[Array], own: Sequence[str], labels: tuple[str, ...]) -> LabelEvaluation:
+def evaluate_labels(
+    found: Iterator[tuple[Array, Array]], own: Sequence[str], labels: tuple[str, ...]
+) -> LabelEvaluation:
     """Compare the labels of documents with those that a model finds.
 
     Parameters
     ----------
-    found : iterator of array (L, n)
-        For each document, the surprise at the label and at each symbol, under each label.
+    found : iterator of arrays (L, n) and (L,)
+        For each document, the surprise at the label and at each symbol, under each label; and the totals by which it is
+        classified.
     own : sequence of str
         The label of each document.
     """
     right = np.array([labels.index(label) for label in own])
     others = stream(0, "labels").permutation(right)
     confusion, totals, symbols = np.zeros((len(labels), len(labels)), np.int64), np.zeros(2), 0
-    for nats, label, other in zip(found, right.tolist(), others.tolist(), strict=True):
-        confusion[label, int(nats.sum(axis=1).argmin())] += 1
+    for (nats, by_label), label, other in zip(found, right.tolist(), others.tolist(), strict=True):
+        confusion[label, int(by_label.argmin())] += 1
         totals += nats[[label, other], 1:].sum(axis=1)
         symbols += nats.shape[1] - 1
     return LabelEvaluation(labels, confusion, *(totals / symbols).tolist())

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from charrnn.arrays import Array
+from charrnn.arrays import Array, places_of
 from charrnn.config import BOUNDARY_ID
 from charrnn.ngrams import Experts, OnText
 from charrnn.nn.model import CharModel
@@ -55,7 +55,11 @@ class DocumentScore(InOtherUnits):
 
 
 def score_documents(
-    model: CharModel, params: Parameters, documents: Iterable[Reading], experts: Experts | None = None
+    model: CharModel,
+    params: Parameters,
+    documents: Iterable[Reading],
+    experts: Experts | None = None,
+    also: int | None = None,
 ) -> Iterator[Array]:
     """The surprise at each target of each document, (n,) float64 in nats, in order.
 
@@ -64,6 +68,8 @@ def score_documents(
     experts : Experts, optional
         The experts of a network that has any. Without boundaries their contexts do not stop between documents, which
         are then read one by one.
+    also : int, optional
+        The number of an expert of documents whose surprise is asked for, too: it follows that of the network, (2, n).
     """
     if experts is not None and not experts.documents:
         for reading in documents:
@@ -74,7 +80,7 @@ def score_documents(
         return
     for block in _blocks(documents):
         with blas_threads(1, unless_set=True):
-            scored = _scored(model, params, block, experts)
+            scored = _scored(model, params, block, experts, also)
         yield from scored
 
 
@@ -92,7 +98,9 @@ def _blocks(documents: Iterable[Reading]) -> Iterator[list[Reading]]:
         yield block
 
 
-def _scored(model: CharModel, params: Parameters, block: Sequence[Reading], experts: Experts | None) -> list[Array]:
+def _scored(
+    model: CharModel, params: Parameters, block: Sequence[Reading], experts: Experts | None, also: int | None
+) -> list[Array]:
     """The surprises at the documents of a block."""
     lengths = [len(document.inputs) for document in block]
     lanes = deal(lengths, min(LANES, len(block)))
@@ -112,12 +120,14 @@ def _scored(model: CharModel, params: Parameters, block: Sequence[Reading], expe
     state, ws, nats = model.zero_state(len(lanes), dtype), model.workspace(WINDOW, len(lanes), dtype), []
     for start in range(0, steps, WINDOW):
         part = slice(start, start + WINDOW)
-        found, state = model.nats(
-            params, inputs[part], targets[part], state, ws, None, said and said(start), fresh[part]
-        )
+        log_q = said and said(start)
+        found, state = model.nats(params, inputs[part], targets[part], state, ws, None, log_q, fresh[part])
+        if also is not None and log_q is not None:
+            own = np.take_along_axis(log_q[also], targets[part][:, :, None], axis=2)[:, :, 0]
+            found = np.stack([found, -own.astype(np.float64)])
         nats.append(found)
-    whole = np.concatenate(nats)
-    return [whole[start : start + n, b].copy() for (start, b), n in zip(places, lengths, strict=True)]
+    whole = np.concatenate(nats, axis=-2)  # (steps, B), or (2, steps, B)
+    return [whole[..., start : start + n, b].copy() for (start, b), n in zip(places, lengths, strict=True)]
 
 
 def _said(experts: Experts, inputs: Array, dtype: npt.DTypeLike) -> Callable[[int], Array]:
@@ -172,5 +182,5 @@ class HeldOut:
 
 def documents_of(ids: Array) -> Iterator[Reading]:
     """The documents of ids (N,), each from its boundary to the next."""
-    for start, stop in itertools.pairwise(np.flatnonzero(np.asarray(ids) == BOUNDARY_ID).tolist()):
-        yield Reading(ids[start:stop], ids[start + 1 : stop + 1])
+    for start, stop in itertools.pairwise(places_of(BOUNDARY_ID, ids).tolist()):
+        yield Reading(np.asarray(ids[start:stop]), np.asarray(ids[start + 1 : stop + 1]))

@@ -15,7 +15,7 @@ from charrnn.ngrams import Experts, OnText
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
 from charrnn.scoring.evaluation import Evaluation, evaluate
-from charrnn.scoring.labels import Classification, LabelEvaluation, evaluate_labels, without_label
+from charrnn.scoring.labels import LABELS, Classification, LabelEvaluation, by_both, evaluate_labels, without_label
 from charrnn.scoring.lines import DocumentScore, HeldOut, Reading, documents_of, score_documents
 from charrnn.scoring.score import Score, score
 from charrnn.text.documents import written_out
@@ -104,7 +104,15 @@ class ScoresTexts:
         """As `classify`, for any number of documents, in memory that does not grow with their number."""
         if not self.labels:
             raise ConfigError("this model knows no labels: train it with --documents and --label")
-        return (Classification.of(nats, self.labels) for nats in self.nats_by_label(texts, on_unknown))
+        return (Classification.of(totals, self.labels) for _, totals in self._classified(texts, on_unknown))
+
+    def _classified(self, texts: Iterable[str], on_unknown: str) -> Iterator[tuple[Array, Array]]:
+        """The surprise (L, n) at the label and at each symbol of each text, and the totals (L,) that classify it."""
+        names = () if self.experts is None else tuple(self.experts.names)
+        if LABELS not in names:
+            return ((nats, nats.sum(axis=1)) for nats in self.nats_by_label(texts, on_unknown))
+        both = self._by_label(texts, on_unknown, True, names.index(LABELS))
+        return ((nats[:, 0], by_both(nats)) for nats in both)
 
     def nats_by_label(self, texts: Iterable[str], on_unknown: str = "error", ended: bool = True) -> Iterator[Array]:
         """The surprise (L, n) at the label, and at each symbol of each text, under each label.
@@ -114,6 +122,10 @@ class ScoresTexts:
         ended : bool
             The texts are whole documents, whose ends are also scored.
         """
+        return self._by_label(texts, on_unknown, ended, None)
+
+    def _by_label(self, texts: Iterable[str], on_unknown: str, ended: bool, also: int | None) -> Iterator[Array]:
+        """As `nats_by_label`; (L, 2, n) with an expert's surprise after the network's."""
 
         def readings() -> Iterator[Reading]:
             boundary = self.vocabulary.encode_documents([])
@@ -123,14 +135,14 @@ class ScoresTexts:
                     whole = np.concatenate([boundary, [label], ids, boundary if ended else boundary[:0]])
                     yield Reading(whole[:-1], whole[1:])
 
-        scores = score_documents(self.network, self.params, readings(), self.experts)
+        scores = score_documents(self.network, self.params, readings(), self.experts, also)
         while of_text := list(itertools.islice(scores, len(self.vocabulary.label_ids))):
             yield np.stack(of_text)
 
     def evaluate_labels(self, documents: Sequence[tuple[str, str]]) -> LabelEvaluation:
         """How well the model finds the labels of documents, given as pairs of a label and a text."""
         texts = (text for _, text in documents)
-        return evaluate_labels(self.nats_by_label(texts), [label for label, _ in documents], self.labels)
+        return evaluate_labels(self._classified(texts, "error"), [label for label, _ in documents], self.labels)
 
     @property
     def held_out(self) -> HeldOut | None:

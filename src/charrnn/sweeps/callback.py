@@ -8,7 +8,7 @@ from typing import Any
 
 from charrnn.sweeps.folder import FAILED, PRUNED, Record, count_states
 from charrnn.training.callback import Callback, LineCallback
-from charrnn.units import bits
+from charrnn.units import CHARACTER, with_units
 
 
 class SweepCallback(Callback):
@@ -50,11 +50,6 @@ def show(value: Any) -> str:
     return Path(value).name if isinstance(value, str) and value.endswith(".toml") else str(value)
 
 
-def loss_words(loss: float) -> str:
-    """A loss in nats per character, with the same in bits."""
-    return f"{loss:.4f} nats ({bits(loss):.4f} bits) per character"
-
-
 def other_counts(records: Iterable[Record]) -> list[str]:
     """The numbers of runs that did not finish, in words, where there are any."""
     counts = count_states(records)
@@ -68,7 +63,7 @@ def record_line(record: Record, best: bool = False) -> str:
     loss = record.get("val_nats_per_char")
     if record["state"] == FAILED:
         return f"{head}: failed: {record['error']}"
-    words = "" if loss is None else f"validation {loss_words(loss)}"
+    words = "" if loss is None else f"validation {with_units(loss, record.get('unit', CHARACTER))}"
     if record["state"] == PRUNED:
         return f"{head}: ended early at step {record['step']:,}: {words}"
     return f"{head}: {words}{', best so far' if best else ''}"

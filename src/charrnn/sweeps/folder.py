@@ -17,6 +17,7 @@ from charrnn.runs.lock import LOCK_FILE
 from charrnn.settings import SHOWN_PATH, check_value, shown
 from charrnn.sweeps.space import Settings
 from charrnn.sweeps.spec import MOST_SEEDS, MOST_SETTINGS, Spec
+from charrnn.units import CHARACTER, UNITS
 from charrnn.version import __version__
 from charrnn.whole_file import remove_abandoned
 
@@ -216,6 +217,7 @@ def read_record(path: Path, spec: Spec) -> Record:
                 raise ConfigError(f"{name} {shown(settings.get(name))} is not among those searched")
         for name, kind in NUMBERS.items():
             check_value(name, record.get(name), kind.removesuffix(" | None") if _needed(name, state) else kind)
+        check_value("unit", record.get("unit", CHARACTER), "str", choices=UNITS)
         splits = record.get("splits")
         if splits is not None and not {"train", "val"} <= _table(splits).keys():
             raise ConfigError(f"its splits are {shown(splits)}")

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from charrnn.figures.search import draw_search
 from charrnn.reports import Captioned, markdown_table, mean_and_spread, write_figures, write_page, write_table
 from charrnn.runs.files import read_json
-from charrnn.sweeps.callback import loss_words, settings_words, show
+from charrnn.sweeps.callback import settings_words, show
 from charrnn.sweeps.folder import FAILED, FINISHED, PRUNED, Record, SweepFolder, count_states
 from charrnn.sweeps.space import Settings
 from charrnn.sweeps.spec import Spec
-from charrnn.units import bits
+from charrnn.units import CHARACTER, bits, with_units
 
 CAPTION = "Left: every run by its number, and the best so far. Right: every setting, its mean over seeds in colour."
 SHOWN = 30  # settings in the page's table; the CSV has all runs
@@ -98,11 +98,12 @@ def _counts(spec: Spec, records: Sequence[Record], total: int) -> str:
     words += [f"{counts[PRUNED]} were ended early"] if counts[PRUNED] else []
     words += [f"{counts[FAILED]} failed (`results.csv` has their errors)"] if counts[FAILED] else []
     fixed = f", the same in all: {settings_words(spec.settings)}" if spec.settings else ""
+    unit = next((record["unit"] for record in records if "unit" in record), CHARACTER)
     method = spec.method if spec.trials is None else f"{spec.method}, seed {spec.seed}"
     return (
         f"# Sweep over {', '.join(spec.search)}\n\n"
         f"{'; '.join(words)}. Method {method}; seeds of training {', '.join(map(str, spec.seeds))}{fixed}. Losses are "
-        "of the whole validation split, in nats per character, with the parameters that are best there."
+        f"of the whole validation split, in nats per {unit}, with the parameters that are best there."
     )
 
 
@@ -117,13 +118,14 @@ def _best(folder: SweepFolder, spec: Spec, best: Record, runs: int, ready: str) 
         if documents or named:
             by = "the file of val validates" if named else "by a hash of each document"
             how = f"; {by}: {train} {'symbols' if documents else 'characters'} train, {val} validate"
-    test_words = "" if test is None else f"; on the test split it has {loss_words(test)}"
+    unit = best.get("unit", CHARACTER)
+    test_words = "" if test is None else f"; on the test split it has {with_units(test, unit)}"
     return (
         f"Text: {text.get('text_name', 'text')} (SHA-256 {text['text_sha256'][:12]}…){how}.\n\n"
         "## The best run\n\n"
         f"Run {best['number']:03}: {settings_words(best['settings'])}, seed {best['seed']}: validation "
-        f"{loss_words(best['val_nats_per_char'])}. It was chosen by this loss among {runs} runs, so expect a little "
-        f"more on other text{test_words}. {ready}"
+        f"{with_units(best['val_nats_per_char'], unit)}. It was chosen by this loss among {runs} runs, so expect a "
+        f"little more on other text{test_words}. {ready}"
     )
 
 

@@ -27,6 +27,7 @@ from charrnn.sweeps.spec import Spec, make_spec, read_spec
 from charrnn.sweeps.trial import STOPPED, run_trial
 from charrnn.text.opening import Plan, open_corpus
 from charrnn.training.resolve import resolve
+from charrnn.units import unit_of
 
 MOST_JOBS = 1000  # at a time: each is a process
 CHECKED = 100  # settings that are checked for contradictions before anything runs
@@ -182,6 +183,8 @@ class _Scheduler:
             return
         else:
             record |= outcome.value
+        if documents := self.spec.settings.get("documents"):
+            record["unit"] = unit_of(bool(documents), bool(self.spec.settings.get("label")))
         self.folder.keep(record)
         self.records[number] = record
         losses = [r["val_nats_per_char"] for r in self.records.values() if r["state"] == FINISHED]

@@ -6,113 +6,29 @@ are therefore in the same part, and documents that are added move none of the ot
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import itertools
 import json
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from charrnn.arrays import Array
-from charrnn.errors import ConfigError, TextError
-from charrnn.settings import shown
+from charrnn.arrays import Array, places_of
+from charrnn.config import BOUNDARY_ID
+from charrnn.errors import TextError
 from charrnn.text.corpus import SPLITS, Corpus
-from charrnn.text.labels import LabelledDocument, label_field, labelled, labels_of, symbol
+from charrnn.text.forms import Form
+from charrnn.text.labels import LabelledDocument, labels_of, symbol
 from charrnn.text.library import read_text
 from charrnn.text.reading import name_of, read_files
 from charrnn.text.vocabulary import BOUNDARY, FIRST_LABEL, Vocabulary
 
-FORMS = "lines, paragraphs, files, jsonl:FIELD or csv:COLUMN"
 LIST_LABEL = "jsonl:label"
 LIST = "jsonl:text"  # how a list that was given in Python is kept in the run folder
 SEEN = 200_000  # characters that decide whether a text looks like a list
 LEAST_LINES, LONGEST_LINE = 100, 200
 GROUP = 4096  # documents that are joined at a time
-csv.field_size_limit(1 << 27)
-
-
-@dataclass(frozen=True)
-class Form:
-    """Where the documents of a text begin and end: `--documents KIND` or `KIND:FIELD`."""
-
-    kind: str
-    field: str = ""
-    label: str | None = None  # the field of the label, "" for what stands before a tab; None if there are no labels
-
-    @classmethod
-    def of(cls, documents: str, label: str | None = None) -> Form:
-        """The form that a user named; ConfigError if there is none."""
-        kind, colon, field = documents.partition(":")
-        if kind not in FIELDS or bool(field) != FIELDS[kind] or bool(colon) != FIELDS[kind]:
-            raise ConfigError(f"documents {shown(documents)} is not known: choose from {FORMS}")
-        return cls(kind, field, None if label is None else label_field(label, documents))
-
-    def cut(self, text: str, source: str) -> Iterator[str]:
-        """The documents of one source."""
-        if self.kind == "files":
-            yield text.removesuffix("\n")
-        elif self.kind == "lines" and self.label is not None:
-            yield from _after_labels(text, source)
-        elif self.kind == "lines":
-            yield from text.split("\n")
-        elif self.kind == "paragraphs":
-            yield from (part.strip("\n") for part in re.split(r"\n(?:[ \t]*\n)+", text))
-        else:
-            rows = _json_rows(text, source) if self.kind == "jsonl" else _csv_rows(text, source)
-            for number, row in rows:
-                place = f"'{source}', line {number:,}"
-                value = _value(row, self.field, place)
-                yield value if self.label is None else labelled(_value(row, self.label, place), value, place)
-
-
-FIELDS = {"lines": False, "paragraphs": False, "files": False, "jsonl": True, "csv": True}  # kind → names a field
-
-
-def _value(row: dict[str, object], field: str, place: str) -> str:
-    value = row.get(field)
-    if not isinstance(value, str):
-        what = f"has {shown(value)} for" if field in row else "has no"
-        raise TextError(f"{place} {what} '{field}', which must be text; it has {', '.join(map(repr, row))}")
-    if BOUNDARY in value:
-        raise TextError(f"{place}: '{field}' has a zero byte, which is not text")
-    return value
-
-
-def _after_labels(text: str, source: str) -> Iterator[str]:
-    """The documents of lines that each hold a label, a tab and a text."""
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.strip():
-            place = f"'{source}', line {number:,}"
-            label, tab, document = line.partition("\t")
-            if not tab:
-                raise TextError(f"{place} has no tab between a label and a text: {shown(line)}")
-            yield labelled(label, document, place)
-
-
-def _json_rows(text: str, source: str) -> Iterator[tuple[int, dict[str, object]]]:
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise TextError(f"'{source}', line {number:,} is not JSON: {error}") from None
-        if not isinstance(row, dict):
-            raise TextError(f"'{source}', line {number:,} is not a JSON object: {shown(row)}")
-        yield number, row
-
-
-def _csv_rows(text: str, source: str) -> Iterator[tuple[int, dict[str, object]]]:
-    reader = csv.DictReader(io.StringIO(text, newline=""))
-    try:
-        for row in reader:
-            yield reader.line_num, dict(row)
-    except csv.Error as error:
-        raise TextError(f"'{source}', line {reader.line_num:,} is not CSV: {error}") from None
 
 
 def read_documents(
@@ -134,9 +50,13 @@ def read_documents(
         )
         for remark in reading.remarks:
             say(remark)
-        cut = form.cut(reading.text, source or reading.name)
-        found += (document for document in cut if LabelledDocument.of(document).text.strip())
+        found += documents_in(reading.text.split("\n"), form, source or reading.name)
     return found
+
+
+def documents_in(lines: Iterable[str], form: Form, source: str) -> Iterator[str]:
+    """The documents of one source that hold more than space."""
+    return (document for document in form.cut(lines, source) if LabelledDocument.of(document).text.strip())
 
 
 def document_name(sources: Sequence[str]) -> str:
@@ -148,11 +68,23 @@ def document_name(sources: Sequence[str]) -> str:
 class DocumentCorpus(Corpus):
     """Documents, encoded one after the other with a boundary before each and after the last."""
 
+    number: int  # of documents, without repeats if these are dropped
+    repeats: int  # documents that are equal to an earlier one
+    labels: tuple[str, ...]  # sorted; the first symbol of each document stands for its label, if there are any
+
+    @property
+    def documents(self) -> list[str]:
+        """The documents, each as in a list: a label and a zero byte, if it has a label, then the text."""
+        return written_out(self.ids, self.vocabulary, self.labels)
+
+
+@dataclass(frozen=True)
+class ListedDocuments(DocumentCorpus):
+    """Documents in the order of their list."""
+
     starts: Array  # (D + 1,) the place of each document's boundary in ids, and of the last boundary
     shares: Array  # (D,) where each document stands between 0 and 1, by which it is split
-    repeats: int  # documents that are equal to an earlier one
     parts: Array  # (D,) "" for a document that its share decides about; else the part that its file was named for
-    labels: tuple[str, ...] = ()  # sorted; the first symbol of each document stands for its label, if there are any
 
     @classmethod
     def from_documents(
@@ -162,7 +94,7 @@ class DocumentCorpus(Corpus):
         seed: int,
         unique: bool = False,
         named: Mapping[str, Sequence[str]] | None = None,
-    ) -> DocumentCorpus:
+    ) -> ListedDocuments:
         """Encode documents, with their own sorted characters as the vocabulary.
 
         A labelled document is split by its text alone: equal texts are on the same side, whatever their labels.
@@ -179,7 +111,7 @@ class DocumentCorpus(Corpus):
         texts = list(itertools.chain.from_iterable(all_of_them))
         parts = np.repeat(["", *(named or {})], list(map(len, all_of_them)))
         if not texts:
-            raise TextError(f"{name} holds no document: a model needs a text to learn from")
+            raise no_document(name)
         labels = labels_of(texts)
         symbol_of = {label: symbol(labels, label) for label in labels}
 
@@ -196,12 +128,8 @@ class DocumentCorpus(Corpus):
         starts = np.append(0, np.cumsum(lengths))
         assert len(ids) == starts[-1] + 1
         shares = np.fromiter((share_of(text, seed) for _, text in pairs()), float, len(texts))
-        return cls(name, ids, vocabulary, documents_sha256(texts), starts, shares, repeats, parts, labels)
-
-    @property
-    def documents(self) -> list[str]:
-        """The documents, in order, as in a list: a label and a zero byte, if it has a label, then the text."""
-        return written_out(self.ids, self.vocabulary, self.labels)
+        sha256 = documents_sha256(texts)
+        return cls(name, ids, vocabulary, sha256, len(texts), repeats, labels, starts, shares, parts)
 
     @property
     def of_the_list(self) -> list[str]:
@@ -216,26 +144,47 @@ class DocumentCorpus(Corpus):
         TextError
             A part that was asked for would hold no document.
         """
-        val_fraction = 0.0 if "val" in self.parts else val_fraction
-        test_fraction = 0.0 if "test" in self.parts else test_fraction
-        limits = {"train": (test_fraction + val_fraction, 1.0), "val": (test_fraction, test_fraction + val_fraction)}
-        limits["test"] = (0.0, test_fraction)
+        limits = limits_of(val_fraction, test_fraction, set(self.parts))
         parts = {}
-        for name in SPLITS:
-            low, high = limits[name]
+        for name, (low, high) in limits.items():
             own = (self.shares >= low) & (self.shares < high) & (self.parts == "")
             inside = own | (self.parts == name)
             if not inside.any() and high > low:
-                raise TextError(
-                    f"{self.name} has {len(self.shares):,} documents, and none of them is in the {name} split: "
-                    f"use a longer list, or --{'val' if name == 'train' else name}-fraction 0"
-                )
+                raise empty_part(self, name)
             ids = self.ids[:-1][np.repeat(inside, np.diff(self.starts))]
             parts[name] = np.append(ids, self.ids[:1]) if len(ids) else ids
         return parts
 
     def split_sizes(self, val_fraction: float, test_fraction: float) -> dict[str, int]:
         return {name: len(ids) for name, ids in self.split(val_fraction, test_fraction).items()}
+
+
+def limits_of(val_fraction: float, test_fraction: float, named: Container[str]) -> dict[str, tuple[float, float]]:
+    """Between which shares the documents of each part are, without those of files that were named for a part."""
+    val, test = (0.0 if part in named else f for part, f in (("val", val_fraction), ("test", test_fraction)))
+    limits = {"train": (test + val, 1.0), "val": (test, test + val), "test": (0.0, test)}
+    return {part: limits[part] for part in SPLITS}
+
+
+def also_in_the_list(both: int, number: int, part: str, path: str) -> str:
+    return f"{both:,} of the {number:,} documents of --{part} {path} are also in the list"
+
+
+def no_document(name: str) -> TextError:
+    return TextError(f"{name} holds no document: a model needs a text to learn from")
+
+
+PART_NAMES = {"train": "training", "val": "validation", "test": "test"}
+
+
+def empty_part(corpus: DocumentCorpus, part: str) -> TextError:
+    repeats = f" ({corpus.repeats:,} repeats; equal ones fall on the same side)" if corpus.repeats else ""
+    option = "val" if part == "train" else part
+    return TextError(
+        f"{corpus.name} has {corpus.number:,} document{'s' * (corpus.number != 1)}{repeats}; none is in the "
+        f"{PART_NAMES[part]} split: use a longer list, name a file with --{option}, or leave out that split with "
+        f"--{option}-fraction 0"
+    )
 
 
 def written_out(ids: Array, vocabulary: Vocabulary, labels: Sequence[str]) -> list[str]:
@@ -255,13 +204,17 @@ def documents_sha256(texts: Sequence[str]) -> str:
 
 def share_of(document: str, seed: int) -> float:
     """A number from 0 to 1 that the document's text and the seed decide."""
-    digest = hashlib.blake2b(document.encode(), digest_size=8, key=str(seed).encode()).digest()
-    return int.from_bytes(digest, "big") / 2**64
+    return int.from_bytes(share_bytes(document, seed), "big") / 2**64
+
+
+def share_bytes(document: str, seed: int) -> bytes:
+    """The share, times 2**64, as eight bytes, the highest first."""
+    return hashlib.blake2b(document.encode(), digest_size=8, key=str(seed).encode()).digest()
 
 
 def count_documents(ids: Array) -> int:
     """How many documents ids (N,) hold, between their boundaries."""
-    return max(0, int(np.count_nonzero(np.asarray(ids) == 0)) - 1)
+    return max(0, len(places_of(BOUNDARY_ID, ids)) - 1)
 
 
 def looks_like_a_list(text: str) -> int | None:

@@ -7,7 +7,7 @@ k-th code point of Unicode's last plane, which is for private use and which no c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence, Set
 from typing import NamedTuple
 
 from charrnn.errors import ConfigError, TextError
@@ -65,7 +65,7 @@ def label_field(label: str, documents: str) -> str:
     return field
 
 
-def labels_of(documents: Sequence[str]) -> tuple[str, ...]:
+def labels_of(documents: Iterable[str]) -> tuple[str, ...]:
     """The different labels of a list, sorted; none if it has no labels.
 
     Raises
@@ -78,6 +78,11 @@ def labels_of(documents: Sequence[str]) -> tuple[str, ...]:
     for label, text in pairs:
         labels.add(label)
         highest = max(highest, max(text, default=""))
+    return checked_labels(labels, highest)
+
+
+def checked_labels(labels: Set[str], highest: str) -> tuple[str, ...]:
+    """As `labels_of`, from the labels themselves and the highest character of the texts."""
     found = sorted(labels - {""})
     if len(found) > MOST_LABELS:
         raise TextError(f"{len(found):,} different labels are too many: a list may have at most {MOST_LABELS:,}")

@@ -73,12 +73,12 @@ class MappedIds:
         return MappedIds(self._pages, self._ids, table)
 
 
-def is_large(sources: Sequence[str]) -> bool:
-    """Whether files (not standard input, nor the library's texts) are too large to hold in memory."""
+def is_large(sources: Sequence[str], large: int | None = None) -> bool:
+    """Whether files (not standard input, nor the library's texts) have LARGE_BYTES or more, or another number."""
     if not sources or STDIN in sources or any(source in LIBRARY and not Path(source).exists() for source in sources):
         return False
     try:
-        return sum(os.path.getsize(source) for source in sources) >= LARGE_BYTES
+        return sum(os.path.getsize(source) for source in sources) >= (LARGE_BYTES if large is None else large)
     except OSError:
         return False  # reading it will name the problem
 
@@ -87,11 +87,10 @@ def large_corpus(
     sources: Sequence[str], encoding: str, say: Say = lambda text: None, tell: Tell = lambda what, share: None
 ) -> Corpus:
     """The corpus of large files, from the cache if it has been encoded before."""
-    folder = cache_folder() / "ids"
-    remove_abandoned(folder)
-    key = _fingerprint(sources, encoding)
+    folder = ids_folder()
+    key = fingerprint(sources, encoding)
     ids_path, facts_path = folder / f"{key}.ids", folder / f"{key}.json"
-    facts = _known_facts(ids_path, facts_path)
+    facts = known_facts(ids_path, facts_path, FORMAT)
     if facts is None:
         say(f"encoding {name_of(sources)} into {ids_path}, which later runs will reuse")
         facts = _encode(sources, encoding, key, ids_path, facts_path, tell)
@@ -100,6 +99,17 @@ def large_corpus(
     vocabulary = Vocabulary(facts["characters"])
     ids = MappedIds.open(ids_path, vocabulary.id_dtype)
     return Corpus(name_of(sources), cast(Array, ids), vocabulary, facts["text_sha256"])
+
+
+def ids_folder() -> Path:
+    """The folder of the files of ids, without those that were never completed."""
+    folder = cache_folder() / "ids"
+    remove_abandoned(folder)
+    return folder
+
+
+def changed(name: str) -> TextError:
+    return TextError(f"{name} changed while it was encoded: wait until no program writes to it, and try again")
 
 
 def recoded(corpus: Corpus, vocabulary: Vocabulary) -> Array | None:
@@ -124,7 +134,7 @@ def _encode(
     """
     characters: set[str] = set()
     digest, count, remarks = hashlib.sha256(), 0, list[str]()
-    size, read, seen = sum(os.path.getsize(source) for source in sources), 0, _Fingerprint(encoding)
+    size, read, seen = sum(os.path.getsize(source) for source in sources), 0, Fingerprint(encoding)
     for text in pieces(sources, encoding, remarks, seen.update):
         characters |= set(text)
         data = text.encode()
@@ -132,55 +142,53 @@ def _encode(
         count += len(text)
         read += len(data)
         tell("reading", min(1.0, read / size))  # another encoding than UTF-8 has another size
-    changed = TextError(
-        f"{name_of(sources)} changed while it was encoded: wait until no program writes to it, and try again"
-    )
+    error = changed(name_of(sources))
     if seen.name() != key:
-        raise changed
+        raise error
     vocabulary = Vocabulary(characters)
-    written, seen = hashlib.sha256(), _Fingerprint(encoding)
-    with _cached(ids_path) as file:
+    written, seen = hashlib.sha256(), Fingerprint(encoding)
+    with cached(ids_path) as file:
         encoded = 0
         for text in pieces(sources, encoding, seen=seen.update):
             encoded += len(text)
             try:
                 data = vocabulary.encode(text).tobytes()
             except UnknownCharacterError:
-                raise changed from None
+                raise error from None
             if encoded > count:
-                raise changed
+                raise error
             written.update(data)
             file.write(data)
             tell("encoding", encoded / count)
         if seen.name() != key:
-            raise changed
+            raise error
     facts = {
         "format": FORMAT, "characters": vocabulary.characters, "length": count, "text_sha256": digest.hexdigest(),
         "ids_sha256": written.hexdigest(), "remarks": remarks,
     }  # fmt: skip
-    with _cached(facts_path) as file:
-        file.write(_sealed(facts))
+    with cached(facts_path) as file:
+        file.write(sealed(facts))
     return facts
 
 
-def _known_facts(ids_path: Path, facts_path: Path) -> dict[str, Any] | None:
-    """The facts about an earlier encoding, if both of its files are what was written."""
+def known_facts(ids_path: Path, facts_path: Path, form: int) -> dict[str, Any] | None:
+    """The facts about an earlier encoding, if both of its files are what was written in this format."""
     try:
         data = facts_path.read_bytes()
         facts: dict[str, Any] = json.loads(data)
         del facts["sha256"]
-        whole = data == _sealed(facts) and facts["format"] == FORMAT and facts["ids_sha256"] == file_sha256(ids_path)
+        whole = data == sealed(facts) and facts["format"] == form and facts["ids_sha256"] == file_sha256(ids_path)
         return facts if whole else None
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
 
 
-def _sealed(facts: Mapping[str, Any]) -> bytes:
+def sealed(facts: Mapping[str, Any]) -> bytes:
     """The facts as JSON, with the SHA-256 of the rest in it."""
     return json.dumps({**facts, "sha256": hashlib.sha256(json.dumps(facts).encode()).hexdigest()}).encode()
 
 
-class _Fingerprint:
+class Fingerprint:
     """A name that follows from the bytes of files, their order and their encoding.
 
     `update` receives the bytes of one file after the other, and an empty piece at the end of each.
@@ -201,8 +209,8 @@ class _Fingerprint:
         return self._files.hexdigest()[:32]
 
 
-def _fingerprint(sources: Sequence[str], encoding: str) -> str:
-    fingerprint = _Fingerprint(encoding)
+def fingerprint(sources: Sequence[str], encoding: str) -> str:
+    fingerprint = Fingerprint(encoding)
     for source in sources:
         for data in read_bytes(source):
             fingerprint.update(data)
@@ -210,7 +218,7 @@ def _fingerprint(sources: Sequence[str], encoding: str) -> str:
 
 
 @contextmanager
-def _cached(path: Path) -> Iterator[BinaryIO]:
+def cached(path: Path) -> Iterator[BinaryIO]:
     """A file of the cache, which appears under its name when it is complete."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -10,11 +10,13 @@ from typing import Any, NamedTuple
 from charrnn.errors import ConfigError, TextError
 from charrnn.settings import check_path, check_value
 from charrnn.text.corpus import Corpus, part_sizes, text_sha256
-from charrnn.text.documents import LIST, DocumentCorpus, document_name, read_documents
+from charrnn.text.documents import LIST, ListedDocuments, also_in_the_list, document_name, read_documents
+from charrnn.text.forms import Form
 from charrnn.text.labels import LabelledDocument, labelled
 from charrnn.text.library import LIBRARY, read_text
 from charrnn.text.mapped import Say, Tell, is_large, large_corpus
 from charrnn.text.reading import STDIN, Reading, check_sources
+from charrnn.text.stored_documents import LARGE_LIST_BYTES, Origin, stored_documents
 from charrnn.text.vocabulary import BOUNDARY, Vocabulary, line_ends_mended
 
 LEAST_DOCUMENTS = 20  # in a list that is given in Python: fewer strings are taken for names of files
@@ -76,6 +78,10 @@ def open_corpus(
         if not os.path.isfile(path):
             raise TextError(f"the file '{path}' of --{part} does not exist")
     if plan.documents:
+        if is_large(sources, LARGE_LIST_BYTES):
+            form, fractions = Form.of(plan.documents, plan.label), (plan.val_fraction, plan.test_fraction)
+            origin = Origin(sources, plan.named, encoding, form, plan.seed, plan.unique, fractions)
+            return stored_documents(origin, say, tell), ""
         texts = read_documents(sources, plan.documents, encoding, say, plan.label)
         return document_corpus(texts, document_name(sources), encoding, say, plan), ""
     check_sources(sources)
@@ -91,7 +97,7 @@ def open_corpus(
     return _with_named(reading, encoding, say, plan)
 
 
-def document_corpus(texts: Sequence[str], name: str, encoding: str, say: Say, plan: Plan) -> DocumentCorpus:
+def document_corpus(texts: Sequence[str], name: str, encoding: str, say: Say, plan: Plan) -> ListedDocuments:
     """Documents, and those of the files that were named for a part."""
     form, label = plan.documents or "lines", plan.label
     if form == LIST:
@@ -100,8 +106,8 @@ def document_corpus(texts: Sequence[str], name: str, encoding: str, say: Say, pl
     known = set(texts) if named else set()
     for part, documents in named.items():
         if both := sum(document in known for document in documents):
-            say(f"{both:,} of the {len(documents):,} documents of --{part} {plan.named[part]} are also in the list")
-    return DocumentCorpus.from_documents(texts, name, plan.seed, plan.unique, named)
+            say(also_in_the_list(both, len(documents), part, plan.named[part]))
+    return ListedDocuments.from_documents(texts, name, plan.seed, plan.unique, named)
 
 
 def _with_named(reading: Reading, encoding: str, say: Say, plan: Plan) -> tuple[Corpus, str]:

@@ -6,7 +6,7 @@ import codecs
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
@@ -91,6 +91,18 @@ def pieces(
             yield text
 
 
+def lines_of(pieces: Iterable[str]) -> Iterator[str]:
+    """The lines of a text that comes in pieces, as `str.split` gives them: what follows the last line end is one."""
+    held: list[str] = []
+    for piece in pieces:
+        first, *rest = piece.split("\n")
+        held.append(first)
+        for line in rest:
+            yield "".join(held)
+            held = [line]
+    yield "".join(held)
+
+
 def _decoded(
     source: str, encoding: str, remarks: list[str], seen: Callable[[bytes], object] = lambda data: None
 ) -> Iterator[str]:
@@ -128,7 +140,7 @@ def _decoded(
         if text:
             yield text
     if not characters:
-        raise TextError(f"'{source}' is empty: a model needs a text to learn from")
+        raise TextError(f"'{source}' is empty: it holds no text")
     if crlf or cr:
         kinds = " and ".join(f"{n:,} {kind}" for n, kind in ((crlf, "CRLF"), (cr, "CR")) if n)
         remarks.append(f"{source}: turned {kinds} line ends into LF")

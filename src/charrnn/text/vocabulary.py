@@ -12,6 +12,7 @@ from charrnn.arrays import Array
 from charrnn.config import BOUNDARY_ID
 from charrnn.errors import ConfigError, TextError, UnknownCharacterError
 from charrnn.settings import check_value
+from charrnn.units import unit_of
 
 PIECE = 1 << 20  # characters encoded at a time, so that temporary arrays stay small beside the text
 ON_UNKNOWN = ("error", "skip")
@@ -50,6 +51,11 @@ class Vocabulary:
             self.shown[k] = ""
         if documents:
             self._id_of[[ord(BOUNDARY), *points[self.label_ids]]] = -1
+
+    @property
+    def unit(self) -> str:
+        """Over what the mean of a loss is: see `units`."""
+        return unit_of(self.documents, len(self.label_ids) > 0)
 
     def __len__(self) -> int:
         return len(self.characters)

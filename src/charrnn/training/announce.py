@@ -16,9 +16,11 @@ from charrnn.runs.folder import RunFolder
 from charrnn.runs.records import Record
 from charrnn.text.corpus import Corpus
 from charrnn.text.documents import DocumentCorpus, count_documents, looks_like_a_list
+from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.callback import Callback
 from charrnn.training.guessing import worse_than_guessing
 from charrnn.training.trainer import Trainer
+from charrnn.units import unit_of
 from charrnn.version import __version__
 
 SAMPLE_DOCUMENTS = 10
@@ -43,13 +45,14 @@ def described(corpus: Corpus, text: str, splits: Mapping[str, Array], config: Tr
         return
     sizes = ", ".join(f"{name} {count_documents(ids):,}" for name, ids in splits.items() if len(ids))
     repeats = f"{corpus.repeats:,} of them repeats" + (" (dropped)" if config.unique else "") if corpus.repeats else ""
-    total = len(corpus.shares) + (corpus.repeats if config.unique else 0)
+    named = [f"--{part}" for part in ("val", "test") if getattr(config, part)]
+    total = corpus.number + (corpus.repeats if config.unique else 0)
     distinct = len(corpus.vocabulary) - 1 - len(corpus.labels)
     labels = f", {len(corpus.labels)} labels" if corpus.labels else ""
     yield (
-        f"documents of {corpus.name}: {total:,}, {repeats or 'no repeats'}; {len(corpus.ids) - 1:,} symbols with the "
-        f"boundaries, {distinct} distinct characters{labels}; by a hash of each document, so that equal ones "
-        f"fall on the same side: {sizes}"
+        f"documents of {' and '.join([corpus.name, *named])}: {total:,}, {repeats or 'no repeats'}; "
+        f"{len(corpus.ids) - 1:,} symbols with the boundaries, {distinct} distinct characters{labels}; by a hash of "
+        f"each document, so that equal ones fall on the same side: {sizes}"
     )
 
 
@@ -104,20 +107,23 @@ def draw_curve(folder: RunFolder, about: Mapping[str, Any], callback: Callback) 
     title = f"{about['text']}: first {sizes['train']:,} characters train"
     if sizes["val"]:
         title += f", next {sizes['val']:,} validate"
-    records = folder.read_metrics()
+    if documents := about.get("documents"):
+        validate = f", {documents['val']:,} validate" if documents["val"] else ""
+        title = f"{about['text']}: {documents['train']:,} documents train{validate}"
+    records, unit = folder.read_metrics(), unit_of(bool(documents), bool(about.get("labels")))
     try:
-        write_atomic(folder.curve, draw_learning_curves({folder.path.name: records}, title))
+        write_atomic(folder.curve, draw_learning_curves({folder.path.name: records}, title, "png", unit))
     except Exception as error:
         callback.on_message(f"no curve.png: {error}")
 
 
 def complaint(
-    metrics: Sequence[Record], best: float | None, val_characters: int, vocab_size: int, config: TrainConfig
+    metrics: Sequence[Record], best: float | None, val_characters: int, vocabulary: Vocabulary, config: TrainConfig
 ) -> str | None:
     """What to say of a run whose latest loss is worse than guessing, and not its best."""
     name, label = ("val_loss", "validation") if val_characters else ("train_loss", "training")
     losses = [record[name] for record in metrics if record.get(name) is not None]
     if not losses or losses[-1] == best:
         return None
-    words = worse_than_guessing(losses[-1], vocab_size)
+    words = worse_than_guessing(losses[-1], len(vocabulary), vocabulary.unit)
     return words and f"{label} at the end {words}; try a smaller --learning-rate (it was {config.learning_rate:g})"

@@ -9,7 +9,7 @@ from typing import NamedTuple, TextIO
 
 from charrnn.errors import ConfigError
 from charrnn.terminal import LAYOUT, BestEffort, printable
-from charrnn.units import with_units
+from charrnn.units import unit_of, with_units
 
 
 class ProgressReport(NamedTuple):
@@ -30,6 +30,7 @@ class Evaluated(NamedTuple):
     val_loss: float  # nats per character
     best: bool
     documents: bool = False  # then all losses are in nats per symbol, the ends of documents included
+    labels: bool = False  # and the labels, too
 
 
 class Callback:
@@ -102,5 +103,6 @@ class LineCallback(Callback):
 def evaluation_line(result: Evaluated) -> str:
     """An evaluation as a line of text, with its splits and units."""
     mark = ", best so far" if result.best else ""
-    losses = f"training {result.train_loss:.4f}, validation {with_units(result.val_loss, result.documents)}"
+    validation = with_units(result.val_loss, unit_of(result.documents, result.labels))
+    losses = f"training {result.train_loss:.4f}, validation {validation}"
     return f"step {result.step:,} (epoch {result.epoch:.2f}): {losses}{mark}"

@@ -25,8 +25,10 @@ from charrnn.threads import blas_threads
 from charrnn.training.callback import Callback, check_callback
 from charrnn.training.dynamic import evaluate_dynamic
 from charrnn.training.in_context import evaluate_in_context
+from charrnn.training.init_from import in_vocabulary
 from charrnn.training.own_text import open_own_text
 from charrnn.training.workers import share_work
+from charrnn.units import unit_of
 
 PARTS = {"train": "training split", "val": "validation split", "test": "test split", "text": "whole text"}
 
@@ -43,6 +45,11 @@ class RunEvaluation(Evaluation):
     dynamic: Evaluation | None = None  # with parameters that keep learning on the text just scored, and such counts
 
     @property
+    def unit(self) -> str:
+        """Over what the losses are means: "character", or "symbol" and what counts as one."""
+        return unit_of(self.documents is not None, self.labels is not None)
+
+    @property
     def nats_per_document(self) -> float:
         """The mean surprise at a whole document, its end included."""
         return self.nats_per_char * self.characters / self.documents if self.documents else math.nan
@@ -53,6 +60,7 @@ class RunEvaluation(Evaluation):
         values = {name: getattr(self, name) for name in names}
         if self.documents is not None:
             values |= {"documents": self.documents, "nats_per_document": self.nats_per_document}
+            values["unit"] = self.unit
         if self.labels is not None:
             values |= self.labels.as_dict()
         for how, result in (("in_context", self.in_context), ("dynamic", self.dynamic)):
@@ -132,6 +140,8 @@ def evaluate(
                 if model.vocabulary.documents:
                     plan = Plan.of(model.provenance.get("settings", {}))._replace(named={})
                     plan = plan._replace(documents=plan.documents or "lines")  # where the model does not say
+                    how = "".join(f" --{k} {v}" for k, v in (("documents", plan.documents), ("label", plan.label)) if v)
+                    callback.on_message(f"reads documents as the run did:{how}")
                 corpus, words = open_corpus(sources, encoding, callback.on_message, callback.on_reading, plan)
             else:
                 corpus, words = _own_text(model, run, callback)
@@ -140,23 +150,16 @@ def evaluate(
         own = corpus.sha256 == model.provenance.get("text_sha256")
         if split and not own:
             raise ConfigError(f"--split {split} is a part of the run's own text, not of {corpus.name}: leave it out")
-        ids = None if words else recoded(corpus, model.vocabulary)
-        if isinstance(corpus, DocumentCorpus):
-            pairs = [LabelledDocument.of(document) for document in corpus.documents]
-            symbols = [symbol(model.labels, label) for label, _ in pairs] if model.labels else []
-            ids = model.vocabulary.encode_documents((text for _, text in pairs), on_unknown, symbols)
+        split = split or ("text" if sources else "val")
+        ids = _ids(model, corpus, words, split, on_unknown)
         if ids is None:
-            words = words or read_text(sources, encoding).text
+            words = read_text(sources, encoding).text
             if text_sha256(words) != corpus.sha256:
                 raise TextError(f"{corpus.name} changed while it was read: wait until no program writes to it")
             ids = model.vocabulary.encode(words, on_unknown)
-        if len(ids) < len(corpus.ids):
+        if split == "text" and len(ids) < len(corpus.ids):
             callback.on_message(f"skipped {len(corpus.ids) - len(ids):,} unknown characters")
-        split = split or ("text" if sources else "val")
-        if split != "text" and isinstance(corpus, DocumentCorpus):
-            settings = model.provenance["settings"]
-            ids = corpus.split(settings["val_fraction"], settings["test_fraction"])[split]
-        elif split != "text":
+        elif split != "text" and not isinstance(corpus, DocumentCorpus):
             ids = _split(model, ids, split)
         if len(ids) < 2:
             raise TextError(f"the {PARTS[split]} has {len(ids)} characters: it takes at least 2 to predict one")
@@ -176,6 +179,19 @@ def evaluate(
             result = replace(result, dynamic=evaluate_dynamic(model.network, model.params, ids, rate, model.experts))
             on_result(result)
     return result
+
+
+def _ids(model: LanguageModel, corpus: Corpus, words: str, split: str, on_unknown: str) -> Array | None:
+    """The ids of a text for the model, of a list those of the split; None if a large text has to be read for them."""
+    if not isinstance(corpus, DocumentCorpus):
+        return model.vocabulary.encode(words, on_unknown) if words else recoded(corpus, model.vocabulary)
+    if split != "text":  # of the run's own list, whose characters the model knows
+        settings = model.provenance["settings"]
+        own = in_vocabulary(corpus, model.vocabulary)
+        return own.split(settings["val_fraction"], settings["test_fraction"])[split]
+    pairs = [LabelledDocument.of(document) for document in corpus.documents]
+    symbols = [symbol(model.labels, label) for label, _ in pairs] if model.labels else []
+    return model.vocabulary.encode_documents((text for _, text in pairs), on_unknown, symbols)
 
 
 def _own_text(model: LanguageModel, run: Path, callback: Callback) -> tuple[Corpus, str]:

@@ -31,6 +31,7 @@ class OldText(NamedTuple):
     whole: bool  # all of the split
     before: Evaluation  # of the model itself
     documents: bool
+    unit: str  # of its losses
 
     def forgotten(self, model: LanguageModel) -> tuple[Evaluation, Evaluation]:
         """The loss on the old validation split: of the model before, and of a run's model."""
@@ -40,8 +41,8 @@ class OldText(NamedTuple):
         """Both losses, in one line."""
         part = "validation split" if self.whole else f"first {len(self.val):,} characters of the validation split"
         return (
-            f"{part} of the text before ({self.name}): {with_units(before.nats_per_char, self.documents)} before, "
-            f"{with_units(after.nats_per_char, self.documents)} after"
+            f"{part} of the text before ({self.name}): {with_units(before.nats_per_char, self.unit)} before, "
+            f"{with_units(after.nats_per_char, self.unit)} after"
         )
 
 
@@ -66,7 +67,13 @@ def find_old_text(parent: Parent, vocabulary: Vocabulary, tell: Callable[[str, f
         return None
     before = model.evaluate_ids(val[:MOST])
     return OldText(
-        corpus.name, splits["train"], splits["val"][:MOST], len(val) <= MOST, before, model.vocabulary.documents
+        corpus.name,
+        splits["train"],
+        splits["val"][:MOST],
+        len(val) <= MOST,
+        before,
+        model.vocabulary.documents,
+        model.vocabulary.unit,
     )
 
 

@@ -30,8 +30,8 @@ def refuse_far_beyond(step: int, loss: float, vocab_size: int) -> None:
         )
 
 
-def worse_than_guessing(loss: float, vocab_size: int) -> str | None:
-    """The complaint about a loss that is worse than that of guessing; None if it is not."""
+def worse_than_guessing(loss: float, vocab_size: int, unit: str) -> str | None:
+    """The complaint about a loss, in nats per `unit`, that is worse than that of guessing; None if it is not."""
     if loss <= WORSE * guessing(vocab_size):
         return None
-    return f"{with_units(loss)} is worse than guessing, which costs {guessing(vocab_size):.4f} nats"
+    return f"{with_units(loss, unit)} is worse than guessing, which costs {guessing(vocab_size):.4f} nats"

@@ -199,6 +199,9 @@ class Parent(NamedTuple):
         facts: dict[str, Any] = {
             name: about[name] for name in ("text", "text_sha256", "step", "val_nats_per_char") if name in about
         }
+        vocabulary = self.model.vocabulary
+        kinds = {"documents": vocabulary.documents, "labels": len(vocabulary.label_ids) > 0}
+        facts |= {name: True for name, holds in kinds.items() if holds}  # which say what the loss is the mean of
         place = self.path.resolve()
         name = place.parent.name if place.name == MODEL_FILE else place.name
         return [{"name": name, "sha256": self.sha256, **facts}, *about.get("parents", ())][:MOST_PARENTS]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from charrnn.errors import CharRNNError, TextError
+from charrnn.errors import RunError, TextError
 from charrnn.language_model import LanguageModel
 from charrnn.runs.folder import RunFolder
 from charrnn.text.corpus import Corpus
@@ -78,16 +78,22 @@ def _is_there(source: str) -> bool:
     return Path(source).is_file() or (source in LIBRARY and not Path(source).exists())
 
 
-def training_documents(model: LanguageModel, run: Path) -> frozenset[str] | None:
-    """The documents that a run's model was trained on; None if they cannot be found again."""
+def training_documents(model: LanguageModel, run: Path) -> frozenset[str]:
+    """The documents that a run's model was trained on.
+
+    Raises
+    ------
+    RunError, TextError
+        They cannot be found: the reason, for a message.
+    """
     sha256, settings = model.provenance.get("text_sha256"), model.provenance.get("settings", {})
     if not run.is_dir() or not settings.get("documents"):
-        return None
+        raise RunError(f"'{run}' is a model file, which does not say where its list is: name its run folder")
     try:
         corpus, _, _ = open_own_text(RunFolder.open(run).read_config(), run, str(sha256), lambda what, share: None)
-    except (CharRNNError, KeyError):
-        return None
+    except KeyError:
+        raise RunError(f"'{run}/config.json' is damaged: it does not say where the list is") from None
     if not isinstance(corpus, DocumentCorpus) or corpus.sha256 != sha256:
-        return None
+        raise TextError(f"the list {corpus.name} has changed since the run: put back the one that it was trained on")
     train = corpus.split(settings["val_fraction"], settings["test_fraction"])["train"]
     return frozenset(LabelledDocument.of(each).text for each in written_out(train, corpus.vocabulary, corpus.labels))

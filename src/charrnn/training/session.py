@@ -239,8 +239,8 @@ class Session:
             self._keep_if_best(*self._initial())
         progress.evaluations_since_best += 1
         is_best = self._keep_if_best(progress.step, self.trainer.params.vector, val_loss)
-        documents = self.vocabulary.documents
-        self.callback.on_evaluation(Evaluated(progress.step, self.epoch, train_loss, val_loss, is_best, documents))
+        kind = self.vocabulary.documents, len(self.vocabulary.label_ids) > 0
+        self.callback.on_evaluation(Evaluated(progress.step, self.epoch, train_loss, val_loss, is_best, *kind))
         return val_loss
 
     def _keep_if_best(self, step: int, vector: Array, val_loss: float | None = None) -> bool:

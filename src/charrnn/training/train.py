@@ -23,7 +23,7 @@ from charrnn.runs.folder import RunFolder
 from charrnn.scoring import Evaluation
 from charrnn.settings import check_path, check_values
 from charrnn.text.corpus import Corpus
-from charrnn.text.documents import LIST, LIST_LABEL, DocumentCorpus, kept
+from charrnn.text.documents import LIST, LIST_LABEL, ListedDocuments, kept
 from charrnn.text.opening import Plan, document_corpus, list_of_documents, open_corpus, source_list
 from charrnn.text.reading import STDIN
 from charrnn.text.vocabulary import BOUNDARY, Vocabulary
@@ -180,7 +180,7 @@ def _begin(
     about = {**session.provenance, "settings": config.as_dict(), "parameters": parameters, "versions": versions}
     folder.write_config({**origin, **about})
     if keeps_copy:  # after config.json, which shows that the folder is a run's
-        write_atomic(folder.text, kept(corpus.of_the_list) if isinstance(corpus, DocumentCorpus) else text.encode())
+        write_atomic(folder.text, kept(corpus.of_the_list) if isinstance(corpus, ListedDocuments) else text.encode())
     messages = [
         *described(own, text, splits, config),
         *(parent.remarks(corpus) if parent else ()),
@@ -276,7 +276,7 @@ def _finished(session: Session, ended: str) -> Run:
     if session.old_text and parent_val:
         session.callback.on_message(session.old_text.says(*parent_val))
     assert progress.best_step is not None
-    warning = complaint(session.folder.read_metrics(), val, len(splits["val"]), len(session.vocabulary), session.config)
+    warning = complaint(session.folder.read_metrics(), val, len(splits["val"]), session.vocabulary, session.config)
     return Run(
         path=session.folder.path, config=session.config, model=model, metrics=session.folder.read_metrics(),
         ended=ended, step=progress.step, epoch=session.epoch, seconds=progress.seconds, best_step=progress.best_step,

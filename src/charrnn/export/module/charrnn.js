@@ -27,7 +27,10 @@ class State {
   }
 
   feed_ids(ids) {
-    for (const id of ids) this.logits = this.model.network.forward(id, this.layers, this.reader?.read(id));
+    for (const id of ids) {
+      this.log_q = this.reader?.read(id);
+      this.logits = this.model.network.forward(id, this.layers, this.log_q);
+    }
     return this;
   }
 
@@ -55,6 +58,7 @@ export class LanguageModel {
     }
     this.network = new CharModel(arrays, model);
     if (experts.length !== this.network.num_experts) refuse("its experts do not fit");
+    this.expert_names = experts;
     this.experts = experts.length ? new Experts(arrays, experts, model) : null;
   }
 
@@ -82,7 +86,7 @@ export class LanguageModel {
   // boundary and, in a model of labelled documents, its label: the one that is named, or the likeliest of the prompt.
   start(prompt = "", on_unknown = "error", label = undefined) {
     const ids = this.encode(prompt, on_unknown);
-    if (label === undefined && this.labels.length && ids.length) [[label]] = by_label(this, nats_by_label(this, ids));
+    if (label === undefined && this.labels.length && ids.length) [[label]] = by_label(this, nats_by_label(this, ids).map(total));
     const known = this.labels.indexOf(label);
     if (label !== undefined && known < 0)
       refuse(`label '${label}' is not known: the model has ${this.labels.join(", ") || "none"}`);
@@ -133,7 +137,7 @@ export class LanguageModel {
   // The probability of each label of a document, by its name, the likeliest first.
   classify(text, on_unknown = "error") {
     if (!this.labels.length) refuse("this model knows no labels");
-    return new Map(by_label(this, nats_by_label(this, [...this.encode(text, on_unknown), BOUNDARY_ID])));
+    return new Map(by_label(this, by_both(this, [...this.encode(text, on_unknown), BOUNDARY_ID])));
   }
 
   // The surprise at each character of a text after the first, or at each of a document and at its end, in nats. Labels
@@ -152,9 +156,24 @@ export class LanguageModel {
 const nats_by_label = (model, ids) => model.label_ids.map((label) => model.nats([BOUNDARY_ID, label, ...ids]));
 const total = (row) => row.reduce((sum, nats) => sum + nats, 0);
 
+// The totals (L) by which a document is classified: the mean of the network's surprise and that of the counts of labels.
+function by_both(model, ids) {
+  const counts = model.expert_names.indexOf("labels");
+  return model.label_ids.map((label) => {
+    const state = new State(model).feed_ids([BOUNDARY_ID]);
+    const nats = (id, t) => {
+      const own = -log_softmax(state.logits)[id];
+      const mean = counts < 0 || t === 0 ? own : (own - state.log_q[counts][id]) / 2;
+      state.feed_ids([id]);
+      return mean;
+    };
+    return total([label, ...ids].map(nats));
+  });
+}
+
 // Pairs of a label and its probability, the likeliest first.
-function by_label(model, nats) {
-  const logs = log_softmax(nats.map((row) => -total(row)));
+function by_label(model, totals) {
+  const logs = log_softmax(totals.map((each) => -each));
   return by_likelihood(logs).map((k) => [model.labels[k], Math.exp(logs[k])]);
 }
 

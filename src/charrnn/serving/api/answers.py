@@ -54,11 +54,12 @@ Model = record("Model", id=str, object=Literal["model"], created=Count, owned_by
 ModelList = record("ModelList", object=Literal["list"], data=many(Model))
 Score = record(
     "Score", object=Literal["score"], model=str, characters=Count, nats_per_char=float, bits_per_char=float,
-    perplexity=float, per_char=described(list[float], "nats at each character after the first"),
+    perplexity=float,
+    per_char=described(list[float], "nats at each character after the first; at each of a document, and at its end"),
 )  # fmt: skip
 DocumentScore = record(
     "DocumentScore", index=Count, nats=float, nats_per_char=float,
-    characters=described(Count, "the number of scored characters; the end of a document is one"),
+    characters=described(Count, "the number of scored symbols: the characters of the document, and its end"),
     percentile=described(float | None, "of held-out documents that surprise the model no more; null if none are known"),
 )  # fmt: skip
 ScoreList = record("ScoreList", object=Literal["list"], model=str, data=many(DocumentScore))
@@ -72,6 +73,7 @@ Run = record(
     nats_per_char=described(float | None, "the best loss on its validation split"),
     documents=described(bool | None, "whether it writes documents, each to its end"),
     labels=described(list[str] | None, "the labels that its documents may have"),
+    unit=described(str | None, "over what its losses are means: character, or symbol and what counts as one"),
     begins_after=described(str | None, "the character that stands in for an empty prompt"),
     bits_per_char=float | None, split=Literal["validation"],
     training=described(bool, "whether a process is training in its folder now"),
@@ -80,7 +82,7 @@ Run = record(
     limits=described(PageLimits, "characters of a prompt, of a text to write, of one to inspect; texts of a request"),
 )  # fmt: skip
 Point = Annotated[list[float], Field(min_length=3, max_length=3)]
-Curve = described(list[Point], "step, epoch and nats per character")
+Curve = described(list[Point], "step, epoch and nats per character; of documents per symbol, their ends included")
 LearningCurve = record(
     "LearningCurve", training=bool, step=Count | None, epoch=float | None, seconds=float | None, train=Curve, val=Curve
 )
@@ -106,7 +108,7 @@ Inspection = record(
         list[float | None],
         "of each character, by the experts alone, as far as each is trusted; empty without experts, null at the first",
     ),
-    characters=described(Count, "the number of scored characters: all after the first"),
+    characters=described(Count, "the number of scored characters: all after the first; all of a document, but no end"),
     nats_per_char=float | None, bits_per_char=float | None, perplexity=float | None,
 )  # fmt: skip
 Unit = record("Unit", layer=Count, unit=Count, feature=str, correlation=float)

@@ -87,7 +87,7 @@ def sliders() -> list[Answer]:
 
 def _inspect(model: LanguageModel, body: TextBody) -> Answer:
     seen = inspect_text(model, body.text, on_unknown=body.on_unknown)
-    score = seen.score if len(seen.text) > 1 else None
+    score = seen.score if seen.nats != [None] else None
     return {
         "text": seen.text,
         "nats": _rounded(seen.nats),

@@ -24,7 +24,7 @@ SAMPLE_FILE = re.compile(r"step_(\d+)\.txt")
 
 MODEL_FACTS = (
     "cell", "num_layers", "hidden_size", "parameters", "vocabulary", "text", "step", "nats_per_char", "begins_after",
-    "experts", "documents", "labels",
+    "experts", "documents", "labels", "unit",
 )  # fmt: skip
 
 
@@ -64,6 +64,7 @@ def _facts(model: LanguageModel) -> dict[str, Any]:
         step if type(step) is int and step >= 0 else None,
         _finite(provenance.get("val_nats_per_char")), model.default_prompt(),
         list(model.experts.names) if model.experts else [], model.vocabulary.documents, list(model.labels),
+        model.vocabulary.unit,
     )  # fmt: skip
     return dict(zip(MODEL_FACTS, values, strict=True))
 

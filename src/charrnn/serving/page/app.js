@@ -43,7 +43,7 @@ function facts() {
   if (run.cell) parts.push(`${run.text ? `learnt from ${run.text}` : ""}`, `${run.num_layers} × ${run.hidden_size} ${run.cell}`);
   if (run.parameters) parts.push(`${run.parameters.toLocaleString("en")} parameters`);
   if (run.nats_per_char !== null)
-    parts.push(`${run.nats_per_char.toFixed(3)} nats (${run.bits_per_char.toFixed(3)} bits) per character of its validation split`);
+    parts.push(`${run.nats_per_char.toFixed(3)} nats (${run.bits_per_char.toFixed(3)} bits) per ${run.unit}, validation split`);
   if (run.experts?.length) parts.push(`knows counts of ${run.experts.join(" and ")}, which hold nearly all of its training text`);
   if (run.training) parts.push("training now");
   at("facts").textContent = parts.filter(Boolean).join(" · ");

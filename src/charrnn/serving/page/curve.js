@@ -27,11 +27,12 @@ export class Curve {
     this.figure = figure;
     this.points = [[], []];
     this.step = null;
+    this.unit = "character";
     new ResizeObserver(() => this.paint()).observe(figure);
   }
 
-  draw(train, val) {
-    this.points = [train, val];
+  draw(train, val, unit) {
+    [this.points, this.unit] = [[train, val], unit];
     this.paint();
   }
 
@@ -85,7 +86,7 @@ export class Curve {
     const middle = (MARGIN.top + HEIGHT - MARGIN.bottom) / 2;
     const upright = (at, words) =>
       make("text", { class: "axis", "text-anchor": "middle", transform: `translate(${at} ${middle}) rotate(-90)` }, words);
-    svg.append(upright(14, "nats per character"), upright(width - 8, "bits per character"));
+    svg.append(upright(14, `nats per ${this.unit}`), upright(width - 8, `bits per ${this.unit}`));
     svg.append(make("text", { class: "axis", x: right, y: HEIGHT - 4, "text-anchor": "end" }, "step"));
   }
 
@@ -105,7 +106,7 @@ export class Curve {
         const points = this.points[i];
         if (!points.length) return "";
         const [first, last] = [points[0], points.at(-1)];
-        return `${name} loss from ${first[2].toFixed(2)} nats per character at step ${first[0]} to ${last[2].toFixed(2)} at step ${last[0]}`;
+        return `${name} loss from ${first[2].toFixed(2)} nats per ${this.unit} at step ${first[0]} to ${last[2].toFixed(2)} at step ${last[0]}`;
       })
       .filter(Boolean)
       .join("; ");

@@ -70,9 +70,11 @@ async function read() {
 
 function scored(seen, left) {
   if (!seen.characters) return "One character alone has nothing to predict it from.";
+  const { documents } = state.run;
+  const [unit, after] = documents ? ["character, end not included", ""] : ["character", " after the first"];
   const words =
-    `${seen.nats_per_char.toFixed(3)} nats (${seen.bits_per_char.toFixed(3)} bits) per character, ` +
-    `perplexity ${seen.perplexity.toFixed(2)}, over ${seen.characters.toLocaleString("en")} characters after the first`;
+    `${seen.nats_per_char.toFixed(3)} nats (${seen.bits_per_char.toFixed(3)} bits) per ${unit}, ` +
+    `perplexity ${seen.perplexity.toFixed(2)}, over ${seen.characters.toLocaleString("en")} characters${after}`;
   return left ? `${words}; ${left} unknown left out.` : `${words}.`;
 }
 

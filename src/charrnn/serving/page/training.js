@@ -14,7 +14,7 @@ let seen = null;
 let timer = null;
 let visible = false;
 
-const inBits = (nats) => `${nats.toFixed(3)} nats (${(nats / Math.LN2).toFixed(3)} bits) per character`;
+const inBits = (nats) => `${nats.toFixed(3)} nats (${(nats / Math.LN2).toFixed(3)} bits) per ${state.run.unit ?? "character"}`;
 const count = (n) => n.toLocaleString("en");
 
 async function look() {
@@ -27,7 +27,7 @@ async function look() {
     const following = !seen || Number(scrub.value) >= samples.length - 1;
     [seen, samples] = [found, texts];
     at("training-state").textContent = words(found);
-    curve.draw(found.train, found.val);
+    curve.draw(found.train, found.val, run.unit ?? "character");
     at("scrubber").hidden = samples.length === 0;
     scrub.max = Math.max(0, samples.length - 1);
     if (following) scrub.value = scrub.max;
