@@ -146,9 +146,9 @@ def main() -> None:
         found["seeds"][str(seed)] = row = measure(source, seed, settings)
         network, ngrams = row["network"], row["ngrams"]
         print(
-            f"seed {seed}: test {network['test']:.2%} by classify, {network['test_without_counts_of_labels']:.2%} without the "
-            f"counts of labels (validation {network['val']:.2%}, step "
-            f"{network['step']:,} of {network['steps']:,}), {ngrams['test']:.2%} by n-grams of order {ngrams['order']} "
+            f"seed {seed}: test {network['test']:.2%} by classify, {network['test_without_counts_of_labels']:.2%} "
+            f"without the counts of labels (validation {network['val']:.2%}, step {network['step']:,} of "
+            f"{network['steps']:,}), {ngrams['test']:.2%} by n-grams of order {ngrams['order']} "
             f"(validation {ngrams['val']:.2%}), {row['most_frequent']:.2%} by the most frequent label", flush=True,
         )  # fmt: skip
     if options.out:

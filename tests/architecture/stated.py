@@ -211,7 +211,8 @@ def exported(found: Any) -> Iterator[Sentence]:
     pace = found["chromium"][run], found["node"][run], found["load"], found["page"][run]
     yield (
         page,
-        "{:,.0f} characters in Chromium 150 and {:,.0f} in Node 20 (load {:.1f}); the page, with all that it shows, writes {:,.0f} of them",
+        "{:,.0f} characters in Chromium 150 and {:,.0f} in Node 20 (load {:.1f}); "
+        "the page, with all that it shows, writes {:,.0f} of them",
         pace,
     )
 

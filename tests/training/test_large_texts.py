@@ -127,6 +127,26 @@ def test_another_large_text_is_refused_on_resume(everything_is_large: Path, book
         charrnn.train(resume=run.path, steps=9, callback=Listener())
 
 
+def test_a_validation_split_that_takes_minutes_is_remarked_on(
+    book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("charrnn.training.announce.MUCH", 100)
+    monkeypatch.setattr("charrnn.training.announce.ENOUGH", 50)
+    remarks, characters = [], len(book.read_text())
+    for name, settings in (
+        ("much", {}),
+        ("enough", {"val_fraction": 100 / characters}),
+        ("named", {"val": str(book)}),
+    ):
+        listener = Listener()
+        train(book, tmp_path / name, listener, steps=2, **settings)
+        remarks.append([text for text in listener.messages if "each evaluation reads all" in text])
+    (remark,), *others = remarks
+    assert f"all {characters - int(0.9 * characters):,} characters of the validation split" in remark
+    assert f"--val-fraction {50 / characters:.1g}" in remark
+    assert others == [[], []]
+
+
 def test_evaluation_reads_large_texts_from_their_ids(
     book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,6 +24,10 @@ from charrnn.units import unit_of
 from charrnn.version import __version__
 
 SAMPLE_DOCUMENTS = 10
+MUCH, ENOUGH = (
+    5_000_000,
+    1_000_000,
+)  # characters to validate: they take minutes; as many as a loss of three digits needs
 HOLDS_TEXT = "which holds nearly all of the training text (--ngrams none: a model without it)"
 
 
@@ -40,6 +44,11 @@ def described(corpus: Corpus, text: str, splits: Mapping[str, Array], config: Tr
         characters, distinct = len(corpus.ids), len(corpus.vocabulary)
         how = "by file" if corpus.sizes else "by position"
         yield f"text {corpus.name}: {characters:,} characters, {distinct} distinct; {how}: {sizes}"
+        if (validated := len(splits["val"])) > MUCH and not config.val:
+            yield (
+                f"each evaluation reads all {validated:,} characters of the validation split, which takes minutes: "
+                f"--val-fraction {ENOUGH / characters:.1g} makes it smaller"
+            )
         if lines := looks_like_a_list(text):
             yield f"this looks like a list of {lines:,} lines, but is read as one text: --documents lines?"
         return
