@@ -105,8 +105,8 @@ async function write() {
   if (writing !== mine && writing) return; // another text has begun
   const mean = records.reduce((sum, { nats }) => sum + nats, 0) / records.length;
   const unit = model.documents ? "symbols" : "characters";
-  const told = `${records.length} ${unit}, mean surprise ${mean.toFixed(2)} nats, seed ${seed}`;
-  status.textContent = records.length ? told : "";
+  const summary = `${records.length} ${unit}, mean surprise ${mean.toFixed(2)} nats, seed ${seed}`;
+  status.textContent = records.length ? summary : "";
   [writing, at("stop").disabled] = [null, true];
 }
 
