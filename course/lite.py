@@ -26,6 +26,7 @@ ROOT = Path(__file__).parents[1]
 COPIED = ("course/*.ipynb", "course/checks.py", "course/solutions/*.py", "editions/*.py", "editions/README.md",
           "docs/derivations/*.md")  # fmt: skip
 COMPILED = ("numpy", "safetensors")  # Pyodide ships them
+OF_THE_KERNEL = ("comm",)  # Pyodide does not ship it: without it here, a kernel would ask PyPI before it starts
 INSTALL = """\
 # In the browser: charrnn from this site, NumPy and Matplotlib from Pyodide.
 %pip install -q charrnn matplotlib
@@ -64,14 +65,14 @@ def build_wheel(folder: Path) -> Path:
 
 
 def download_requirements(wheel: Path, folder: Path) -> list[Path]:
-    """The wheels of charrnn's requirements that are pure Python, with what they require."""
+    """The wheels of the kernel's and of charrnn's requirements that are pure Python, with what they require."""
     with zipfile.ZipFile(wheel) as archive:
         (name,) = (n for n in archive.namelist() if n.endswith(".dist-info/METADATA"))
         lines = archive.read(name).decode().splitlines()
     required = [
         line.partition(": ")[2] for line in lines if line.startswith("Requires-Dist: ") and "extra ==" not in line
     ]
-    wanted = [r for r in required if not r.startswith(COMPILED)]
+    wanted = [*OF_THE_KERNEL, *(r for r in required if not r.startswith(COMPILED))]
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--only-binary", ":all:", "--dest", str(folder)]
     subprocess.run([*command, *wanted], check=True)
     found = [path for path in sorted(folder.glob("*.whl")) if path != wheel]

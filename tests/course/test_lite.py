@@ -1,19 +1,22 @@
-"""The site that runs the course in a browser, and the badges: their wiring. No browser is used."""
+"""The site that runs the course in a browser, and the badges: their wiring, and what opens without Pyodide."""
 
 from __future__ import annotations
 
-import importlib.util
+import functools
 import json
 import re
 import subprocess
 import sys
+import threading
 import zipfile
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import nbformat
 import pytest
 
 from tests.course.test_exercises import COURSE, load
+from tests.serving.browser import chromium
 
 lite, badges = load(COURSE / "lite.py", "course_lite"), load(COURSE / "badges.py", "course_badges")
 NOTEBOOKS = sorted(p.name for p in COURSE.glob("*.ipynb"))
@@ -56,15 +59,45 @@ def test_the_wheel_is_pure_and_says_what_the_browser_needs(tmp_path: Path) -> No
     assert set(lite.COMPILED) < set(required)
 
 
-@pytest.mark.skipif(not importlib.util.find_spec("jupyterlite_core"), reason="JupyterLite is not installed")
-def test_the_built_site_holds_the_notebooks_and_the_wheels(tmp_path: Path) -> None:
-    lite.build_site(tmp_path / "site")
-    assert sorted(p.name for p in (tmp_path / "site/files/course").glob("*.ipynb")) == NOTEBOOKS
-    index = json.loads(next((tmp_path / "site").glob("pypi/all.json")).read_text())
-    assert {"charrnn", "click", "rich", "threadpoolctl"} <= set(index)
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("jupyterlite_core", reason="JupyterLite is not installed: course/requirements-lite.txt has it")
+    folder = tmp_path_factory.mktemp("lite") / "site"
+    lite.build_site(folder)
+    return folder
+
+
+def test_the_built_site_holds_the_notebooks_and_the_wheels(site: Path) -> None:
+    assert sorted(p.name for p in (site / "files/course").glob("*.ipynb")) == NOTEBOOKS
+    index = json.loads((site / "pypi/all.json").read_text())
+    assert {"charrnn", "click", "comm", "rich", "threadpoolctl"} <= set(index)
     for releases in index.values():
         for files in releases["releases"].values():
             assert all(f["filename"].endswith("-none-any.whl") for f in files)
+
+
+def test_the_built_site_opens_and_asks_only_pyodides_server(site: Path) -> None:
+    handler = functools.partial(Quiet, directory=str(site))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, chromium() as browser:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url, asked = f"http://127.0.0.1:{server.server_port}", set()
+        context = browser.new_context()
+        context.on("request", lambda request: asked.add(request.url))
+        page = context.new_page()
+        page.set_default_timeout(120_000)
+        page.goto(f"{url}/lab/index.html?path=course/1_counting.ipynb")
+        page.wait_for_selector(".jp-Notebook .jp-CodeCell")
+        assert "%pip install -q charrnn matplotlib" in page.locator(".jp-Notebook .jp-CodeCell").first.inner_text()
+        page.wait_for_selector(f".jp-DirListing-itemText:has-text('{NOTEBOOKS[-1]}')")
+        assert set(NOTEBOOKS) <= set(page.locator(".jp-DirListing-itemText").all_text_contents())
+        server.shutdown()
+    others = {each for each in asked if not each.startswith((url, "data:", "blob:"))}
+    assert all(each.startswith("https://cdn.jsdelivr.net/pyodide/") for each in others), others
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
 
 
 def test_a_site_is_not_built_over_something_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

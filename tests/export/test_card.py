@@ -11,6 +11,7 @@ from charrnn.errors import ConfigError
 from charrnn.export import export
 from charrnn.training.callback import Callback
 from charrnn.units import with_units
+from tests.export.models import make_model
 
 
 def test_the_card_says_where_the_model_comes_from_and_what_it_copies(book: Path, tmp_path: Path) -> None:
@@ -41,3 +42,14 @@ def test_a_readme_of_the_users_own_is_left_alone(book: Path, tmp_path: Path) -> 
         export(run.path, "npz", tmp_path / "m.npz", card=True, callback=Callback())
     assert (tmp_path / "README.md").read_text() == "mine"
     assert not (tmp_path / "m.npz").exists()
+
+
+def test_the_card_names_labels_and_counts_characters_without_them(tmp_path: Path) -> None:
+    labels = ("Czech", "Irish", "Old Norse")
+    model = make_model("gru", 1, documents=True, labels=labels)
+    model.save(tmp_path / "names.safetensors")
+    export(tmp_path / "names.safetensors", "npz", tmp_path / "m.npz", card=True, callback=Callback())
+    card = (tmp_path / "README.md").read_text()
+    characters = len(model.vocabulary) - len(labels) - 1  # the boundary is none
+    assert f"1 × 13 gru, {characters} characters, " in card
+    assert "\nDocuments have a label: Czech, Irish, Old Norse.\n" in card

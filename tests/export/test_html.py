@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,35 @@ def test_it_stops_and_keys_move_along_the_text(browser: Any, tmp_path: Path) -> 
     page.click("#go")
     page.wait_for_selector("#message:not([hidden])")
     assert "is not in the model's vocabulary" in page.text_content("#message")
+    assert complaints == []
+
+
+def test_without_a_seed_each_text_has_another_one_which_is_shown(browser: Any, tmp_path: Path) -> None:
+    path, _ = page_of("gru", tmp_path)
+    page, complaints = opened(browser, path)
+    texts = [write(page, "The ", 60) for _ in range(2)]
+    assert texts[0] != texts[1]
+    seed = re.search(r"60 characters, mean surprise .* nats, seed (\d+)$", page.text_content("#status"))
+    assert seed is not None
+    assert write(page, "The ", 60, seed=int(seed[1])) == texts[1]
+    assert complaints == []
+
+
+@pytest.mark.parametrize(("name", "value", "wanted"), [
+    ("temperature", "", "a number from 0 to 5"), ("temperature", "-1", "a number from 0 to 5"),
+    ("top_p", "1.5", "a number from 0 to 1"), ("length", "0", "a whole number from 1 to 20000"),
+    ("seed", "1.5", "a whole number of at least 0"),
+])  # fmt: skip
+def test_a_field_that_cannot_be_used_is_named(name: str, value: str, wanted: str, browser: Any, tmp_path: Path) -> None:
+    path, _ = page_of("rnn", tmp_path, 1)
+    page, complaints = opened(browser, path)
+    page.fill(f"#{name}", value)
+    page.click("#go")
+    page.wait_for_selector("#message:not([hidden])")
+    assert page.text_content("#message") == f"charrnn: {name} must be {wanted}"
+    assert page.locator("#text .c").count() == 0
+    page.fill(f"#{name}", "1")
+    assert len(write(page, "The ", 20)) == 20
     assert complaints == []
 
 

@@ -33,7 +33,7 @@ A character-level recurrent language model, trained with charrnn {version}.
 
 ## Network
 
-{num_layers} × {hidden_size} {cell}, {vocab_size} characters, {parameters:,} parameters; weights: {quantise}.
+{num_layers} × {hidden_size} {cell}, {known} characters, {parameters:,} parameters; weights: {quantise}.{labels}
 
 ## Loss
 
@@ -81,6 +81,8 @@ def write_card(path: Path, contents: Contents) -> None:
         how_split="Each document by a hash of its text, in symbols (their ends and boundaries counted)" if documents
         else "Contiguous splits by position, in characters",
         how_read="" if documents else ", with the state carried through it",
+        known=len(model.vocabulary) - len(model.labels) - documents,
+        labels=f"\nDocuments have a label: {', '.join(model.labels)}." if model.labels else "",
         parameters=len(model.params.vector), quantise=contents.quantise, losses="\n".join(losses or ["- not known"]),
         copies=_copies(sample, contents), sample=_indented(sample),
         settings=_indented(json.dumps(settings, indent=2, ensure_ascii=False)),

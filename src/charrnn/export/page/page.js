@@ -55,6 +55,23 @@ function append(found) {
   records.push(...found);
 }
 
+// The number in a field; a whole one where its steps are whole.
+function number(name) {
+  const { value, min, max, step } = at(name);
+  const whole = step === "1";
+  if (!value || !(Number(value) >= min && Number(value) <= (max || Infinity)) || (whole && !/^\d+$/.test(value)))
+    refuse(`${name} must be a ${whole ? "whole " : ""}number ${max ? `from ${min} to ${max}` : `of at least ${min}`}`);
+  return Number(value);
+}
+
+// The seed in its field or, if that is empty, another one each time.
+function seed_of_text() {
+  const { value, validity } = at("seed");
+  if (!value && !validity.badInput) return crypto.getRandomValues(new Uint32Array(1))[0];
+  number("seed");
+  return BigInt(value); // of more digits than a number has
+}
+
 async function write() {
   const mine = (writing = {});
   const prompt = at("prompt").value;
@@ -65,12 +82,11 @@ async function write() {
   text.replaceChildren(before);
   at("bars").replaceChildren();
   [at("stop").disabled, status.textContent] = [false, "Writing"];
+  let seed = null;
   try {
-    const setting = (name) => [name, at(name).valueAsNumber];
-    const seed = BigInt(at("seed").value || 0);
-    const length = Math.min(20000, at("length").valueAsNumber || 0);
-    const label = at("label").value || undefined;
-    const written = model.write(prompt, { seed, label, ...Object.fromEntries(["temperature", "top_p"].map(setting)) });
+    seed = seed_of_text();
+    const [temperature, top_p, length] = ["temperature", "top_p", "length"].map(number);
+    const written = model.write(prompt, { seed, temperature, top_p, label: at("label").value || undefined });
     let [next, slice] = [written.next(), SLICE];
     while (writing === mine && !next.done && records.length < length) {
       const [found, end] = [[], performance.now() + slice];
@@ -88,7 +104,9 @@ async function write() {
   }
   if (writing !== mine && writing) return; // another text has begun
   const mean = records.reduce((sum, { nats }) => sum + nats, 0) / records.length;
-  status.textContent = records.length ? `${records.length} characters, mean surprise ${mean.toFixed(2)} nats` : "";
+  const unit = model.documents ? "symbols" : "characters";
+  const summary = `${records.length} ${unit}, mean surprise ${mean.toFixed(2)} nats, seed ${seed}`;
+  status.textContent = records.length ? summary : "";
   [writing, at("stop").disabled] = [null, true];
 }
 
