@@ -40,7 +40,7 @@ class Tables {
     this.share(unpacked("counts", 4, pairs).map((each) => each + 1), discounts);
   }
 
-  // A hash table of rows + 1. (A Map of as many numbers keeps the collector of garbage busy.)
+  // A hash table of rows + 1.
   index_keys() {
     const bits = Math.max(1, Math.ceil(Math.log2(2 * this.keys.length + 1)));
     [this.slots, this.in_slot] = [new Int32Array(2 ** bits), 2 ** (KEY_BITS - bits)];
