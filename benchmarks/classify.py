@@ -97,7 +97,7 @@ def by_network(source: str, parts: dict[str, Documents], seed: int, settings: di
         evaluated = evaluate_labels(iter(both), labels, run.model.labels)
         alone = [run.model.labels[int(nats.sum(axis=1).argmin())] for nats, _ in both]
         found[part] = evaluated.accuracy
-        found[f"{part}_without_counts_of_labels"] = float(np.mean(np.array(alone) == np.array(labels)))
+        found[f"{part}_by_network_alone"] = float(np.mean(np.array(alone) == np.array(labels)))
     found["test_nats_per_symbol"] = evaluated.nats_per_symbol
     found["test_nats_per_symbol_shuffled"] = evaluated.shuffled_nats_per_symbol
     return found
@@ -145,12 +145,14 @@ def main() -> None:
     for seed in SEEDS:
         found["seeds"][str(seed)] = row = measure(source, seed, settings)
         network, ngrams = row["network"], row["ngrams"]
-        print(
-            f"seed {seed}: test {network['test']:.2%} by classify, {network['test_without_counts_of_labels']:.2%} "
-            f"without the counts of labels (validation {network['val']:.2%}, step {network['step']:,} of "
-            f"{network['steps']:,}), {ngrams['test']:.2%} by n-grams of order {ngrams['order']} "
-            f"(validation {ngrams['val']:.2%}), {row['most_frequent']:.2%} by the most frequent label", flush=True,
-        )  # fmt: skip
+        alone, steps = network["test_by_network_alone"], f"step {network['step']:,} of {network['steps']:,}"
+        words = [
+            f"seed {seed}: test {network['test']:.2%} by classify (validation {network['val']:.2%}, {steps})",
+            f"{alone:.2%} by the network alone",
+            f"{ngrams['test']:.2%} by n-grams of order {ngrams['order']} (validation {ngrams['val']:.2%})",
+            f"{row['most_frequent']:.2%} by the most frequent label",
+        ]
+        print(", ".join(words), flush=True)
     if options.out:
         write_json(options.out, found)
 

@@ -306,6 +306,39 @@ def lane_steps(found: Any) -> Iterator[Sentence]:
     yield "docs/documents.md", f"{sentence} would take {{:,}} (`benchmarks/lane_steps.py`)", counts
 
 
+# benchmarks/classify.py
+
+
+@of("classify.json")
+def classify(found: Any) -> Iterator[Sentence]:
+    yield from found_labels(found, "labels", "language", "how frequent the language is")
+    rows = [seed["network"] for seed in found["seeds"].values()]
+    means = [np.mean([seed[by]["test"] for seed in found["seeds"].values()]) for by in ("network", "ngrams")]
+    yield "docs/documents.md", "three are {:.1%} by `classify` and {:.1%} by the n-grams;", tuple(means)
+    frequent = [seed["most_frequent"] for seed in found["seeds"].values()]
+    yield "docs/documents.md", "| the most frequent language | {:.1%} | {:.1%} | {:.1%} |", tuple(frequent)
+    given = "loss of the names given their labels, nats per symbol, ends included"
+    for words, key in ((given, ""), ("given the labels shuffled among the names", "_shuffled")):
+        values = tuple(row[f"test_nats_per_symbol{key}"] for row in rows)
+        yield "docs/documents.md", f"| {words} | {{:.3f}} | {{:.3f}} | {{:.3f}} |", values
+
+
+@of("classify-sentences.json")
+def classify_sentences(found: Any) -> Iterator[Sentence]:
+    yield from found_labels(found, "texts", "text", "how many sentences it has")
+
+
+def found_labels(found: Any, labels: str, label: str, weight: str) -> Iterator[Sentence]:
+    """The rows of a table of documents.md: by classify, by the network alone, by n-grams."""
+    by = [[seed["network"]["test"], seed["network"]["test_by_network_alone"], seed["ngrams"]["test"]]
+          for seed in found["seeds"].values()]  # fmt: skip
+    three = "| {:.1%} | {:.1%} | {:.1%} |"
+    rows = f"| {labels} found by `classify` | **{{:.1%}}** | **{{:.1%}}** | **{{:.1%}}** |"
+    rows = f"{rows} | by the network alone {three}"
+    rows = f"{rows} | by a Kneser–Ney n-gram for each {label}, weighed by {weight}"
+    yield "docs/documents.md", f"{rows} {three}", tuple(np.ravel(by, order="F").tolist())
+
+
 # What pages state with three decimals or more and no file keeps: a page, or a section of it, and why.
 WITHOUT_A_FILE = {
     "benchmarks/README.md": "one line of a script that is not run again, with its machine and commit",

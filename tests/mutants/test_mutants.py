@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from charrnn.batching import batch, chunked, documents, random, sequential
-from charrnn.generation import filters
+from charrnn.generation import filters, sample
 from charrnn.gradcheck import METHODS, available, gradcheck
 from charrnn.gradcheck.complex_step import compare_with_complex_step
 from charrnn.gradcheck.trajectory import TRAJECTORY_TOLERANCE, follow_torch
@@ -56,6 +56,7 @@ from tests.unit import (
     test_network,
     test_optimisation,
     test_score_many,
+    test_side_by_side,
 )
 
 needs_torch = pytest.mark.skipif("torch" not in available(), reason="PyTorch is the oracle: pip install torch==2.13.0")
@@ -133,6 +134,7 @@ OF_DOCUMENTS = test_experts_of_documents
 BEFORE = OF_DOCUMENTS.test_what_they_say_along_a_document_does_not_depend_on_those_before_it
 POISON = test_cells.test_every_number_in_the_buffers_is_written_before_it_is_read
 SECOND = test_cells.test_a_second_step_in_the_same_workspace_gives_the_same_result
+SIDE_BY_SIDE = test_side_by_side.test_a_document_is_the_same_whatever_the_number_of_lanes_is
 PIECES = test_cells.test_one_long_window_equals_its_pieces_with_the_state_carried
 rng = np.random.default_rng
 
@@ -256,8 +258,17 @@ BUGS = [
     Bug("the order of documents is the same in every epoch", documents.Documents, "__init__",
         '"batching", number)', '"batching", 0)',
         named(test_documents.TestOrder().test_an_epoch_reads_nearly_every_symbol_once_in_an_order_of_its_own)),
-    Bug("the seed does not decide the split", text_documents, "share_of", "key=str(seed).encode()", 'key=b"0"',
+    Bug("the seed does not decide the split", text_documents, "share_bytes", "key=str(seed).encode()", 'key=b"0"',
         named(test_documents.TestEncoding().test_equal_documents_fall_on_the_same_side_and_new_ones_move_none)),
+    Bug("a lane that begins again remembers", sample.Writer, "begin",
+        "self.stepper.set_state(self.state[:, :, 0], lane)", "pass", named(SIDE_BY_SIDE, "gru", False, float)),
+    Bug("a lane that begins again has the counts of the document before", sample.Writer, "begin",
+        "self.reader.begin(lane, self.prompt)", "pass",
+        named(SIDE_BY_SIDE, "gru", True, float)),
+    Bug("a sample that moves reads another's character", sample.Writer, "move",
+        "self._numbers[lane], self._ids[lane] = self._numbers[source], self._ids[source]",
+        "self._numbers[lane] = self._numbers[source]",
+        named(SIDE_BY_SIDE, "gru", False, float)),
     # --- to start from a model
     Bug("a substitution cipher: ids are not remapped", growth, "grown", "new[:, known] = old[:, source[known]]",
         "known = np.arange(len(wanted)) < len(characters); new[:, known] = old",

@@ -54,7 +54,8 @@ def classify(
     """Label every line of FILES with the model of RUN.
 
     The model must have been trained with --label. A line gets the label with the largest log P(line | label) + log
-    P(label), where P(label) is how often the label occurs in training. FILES are text files, or "-" (the default) for
+    P(label), where P(label) is how often the label occurs in training. Of P(line | label) the network and, if it has
+    them, its counts of labels speak: the mean of both logarithms counts. FILES are text files, or "-" (the default) for
     standard input. Empty lines are skipped. More lines need no more memory.
     """
     if as_csv + jsonl + as_json > 1:
