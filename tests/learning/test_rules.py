@@ -133,6 +133,8 @@ def test_a_function_of_a_notebook_is_checked_by_its_name_or_the_rule_that_is_giv
     assert "gradient descent" in repr(report)
     with pytest.raises(ConfigError, match=r"not a backward pass|is a backward pass"):
         package.check(my_update, seconds=60)
+    with pytest.raises(ConfigError, match="no function follows 'adam' by its name"):
+        check_program(Program("def f(a): return a\ndef g(a): return a", "mine.py"), None, "adam", 20.0)
     with pytest.raises(ConfigError, match="style 'adan' is not known"):
         package.check(my_update, like="adan", seconds=60)
 

@@ -32,15 +32,18 @@ DEEP = 2  # layouts in which generated mistakes and pairs are tried
 
 
 def check(function: Callable[..., Any], like: str | None = None, *, seconds: float = SECONDS) -> Report:
-    """Check the backward pass of a recurrent network, and name the mistake.
+    """Check a backward pass, an update rule or a sampler, and name the mistake.
 
     Parameters
     ----------
     function : function
-        A backward pass, or a function that returns a loss and its gradients, of a vanilla RNN, LSTM or GRU. What it
-        needs, such as the forward pass of its name, is found beside it. It runs in a process of its own.
-    like : {"dd2424", "min-char-rnn", "cs231n", "coursera", "plain"}, optional
-        The style of its arguments; by default every style is tried.
+        A backward pass, or a function that returns a loss and its gradients, of a vanilla RNN, LSTM or GRU; or an
+        update rule or a sampler. What it needs, such as the forward pass of its name, is found beside it. It runs in a
+        process of its own.
+    like : str, optional
+        The style of its arguments, "dd2424", "min-char-rnn", "cs231n", "coursera" or "plain"; by default every style is
+        tried. Or the rule that it follows, "adam", "rmsprop", "adagrad", "momentum", "sgd" or "sampling"; by default
+        its name says.
     seconds : float
         The time limit.
 
@@ -52,7 +55,7 @@ def check(function: Callable[..., Any], like: str | None = None, *, seconds: flo
     Raises
     ------
     ConfigError
-        The function cannot be called, does not finish, or is not a backward pass.
+        The function cannot be called, does not finish, or is none of these.
     """
     program, name = program_of(function)
     return check_program(program, name, like, seconds)
@@ -70,6 +73,8 @@ def check_program(program: Program, function: str | None, like: str | None, seco
     functions = read_functions(program.source, program.path)
     framework = framework_of(program.source)
     rules = find_rules(functions, function, like) if like is None or like in LIKE else []
+    if like in LIKE and not rules:
+        raise ConfigError(f"'{program.path}': no function follows '{like}' by its name: name one as FILE.py:FUNCTION")
     try:
         named = {rule.function.name for rule in rules}
         passes = {} if rules and (function or like in LIKE) else {k: f for k, f in functions.items() if k not in named}
