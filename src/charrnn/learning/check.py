@@ -19,7 +19,7 @@ from charrnn.learning.other_numbers import with_other_numbers
 from charrnn.learning.reading import framework_of, read_functions
 from charrnn.learning.report import Checked, Report
 from charrnn.learning.rules import LIKE, check_rule, find_rules
-from charrnn.learning.rules import Found as Rule
+from charrnn.learning.rules import Found as FoundRule
 from charrnn.learning.source import program_of, read_program
 from charrnn.learning.tasks import Caller, Task, UnknownNamesError, find_tasks
 from charrnn.settings import nearest
@@ -71,10 +71,10 @@ def check_program(program: Program, function: str | None, like: str | None, seco
     if like is not None and like not in (*STYLES, *LIKE):
         raise ConfigError(f"style '{like}' is not known{nearest(like, [*STYLES, *LIKE])}")
     functions = read_functions(program.source, program.path)
-    framework = framework_of(program.source)
     rules = find_rules(functions, function, like) if like is None or like in LIKE else []
     if like in LIKE and not rules:
         raise ConfigError(f"'{program.path}': no function follows '{like}' by its name: name one as FILE.py:FUNCTION")
+    tasks: list[Task] = []
     try:
         named = {rule.function.name for rule in rules}
         passes = {} if rules and (function or like in LIKE) else {k: f for k, f in functions.items() if k not in named}
@@ -83,7 +83,8 @@ def check_program(program: Program, function: str | None, like: str | None, seco
     except (CheckTimeoutError, CheckCrashError):
         raise
     except ConfigError:
-        if not framework:
+        framework = framework_of(program.source, [task.backward.source for task in tasks])
+        if not framework or rules:
             raise
         raise ConfigError(
             f"'{program.path}' uses {framework}, which computes gradients by itself: check takes a backward pass that "
@@ -91,11 +92,13 @@ def check_program(program: Program, function: str | None, like: str | None, seco
         ) from None
 
 
-def _check_tasks(program: Program, tasks: list[Task], rules: list[Rule], like: str | None, seconds: float) -> Report:
+def _check_tasks(
+    program: Program, tasks: list[Task], rules: list[FoundRule], like: str | None, seconds: float
+) -> Report:
     checked: list[Checked] = []
     refused: list[tuple[str, ConfigError]] = []  # of something else than a recurrent network, perhaps
     failed: list[tuple[str, ConfigError]] = []
-    everything: list[Task | Rule] = [*tasks, *rules]
+    everything: list[Task | FoundRule] = [*tasks, *rules]
     for each in everything:
         found = _tried(program, each, like, seconds)
         if isinstance(found, Checked):
@@ -108,7 +111,7 @@ def _check_tasks(program: Program, tasks: list[Task], rules: list[Rule], like: s
     return Report(program.path, tuple(checked), tuple((name, str(error)) for name, error in [*refused, *failed]))
 
 
-def _tried(program: Program, each: Task | Rule, like: str | None, seconds: float) -> Checked | ConfigError:
+def _tried(program: Program, each: Task | FoundRule, like: str | None, seconds: float) -> Checked | ConfigError:
     try:
         return (
             _check_task(program, each, like, seconds) if isinstance(each, Task) else check_rule(program, each, seconds)
