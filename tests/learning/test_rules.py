@@ -157,6 +157,18 @@ def test_rules_that_cannot_be_checked(text: str, message: str) -> None:
         check_program(Program(text, "mine.py"), name, None, 1.0 if "while" in text else 20.0)
 
 
+def test_what_only_sounds_like_a_rule_is_not_blamed() -> None:
+    source = (RIGHT.parent / "min_char_rnn.py").read_text(encoding="utf-8")
+    source += "\ndef draw(x):\n    plt.plot(x)\n\ndef sample_greedy(logits):\n    return np.argmax(logits)\n"
+    source += "\ndef sample(h, seed_ix, n):\n    return []\n"
+    report = check_program(Program(source, "mine.py"), None, None, 60)
+    assert report.verdict == "right"
+    assert [f.function for f in report.functions] == ["lossFun"]
+    assert [name for name, _ in report.not_checked] == ["draw"]
+    flat = (RIGHT.parent / "flat_states.py").read_text(encoding="utf-8")  # its function is called sgd_gradients
+    assert check_program(Program(flat, "mine.py"), "sgd_gradients", None, 60).verdict == "right"
+
+
 def test_the_command_reports_a_rule(charrnn: Run, tmp_path: Path) -> None:  # noqa: F811
     (tmp_path / "mine.py").write_text((RIGHT / "with_vectors.py").read_text().replace("theta - rate", "theta + rate"))
     values = json.loads(charrnn("check", "mine.py", "--json", "--seconds", 60).out)

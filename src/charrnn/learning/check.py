@@ -105,7 +105,8 @@ def _check_tasks(
             checked.append(found)
         else:
             name = each.backward.name if isinstance(each, Task) else each.function.name
-            (refused if isinstance(found, UnknownNamesError) else failed).append((name, found))
+            others = isinstance(found, UnknownNamesError) or not isinstance(each, Task)
+            (refused if others else failed).append((name, found))
     if not checked or (failed and not any(c.mistakes for c in checked)):
         raise (failed or refused)[0][1]
     return Report(program.path, tuple(checked), tuple((name, str(error)) for name, error in [*refused, *failed]))
