@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from charrnn.settings import nearest
 
 Result = tuple[Diagnosis, Layout, dict[str, Found]]
 SECONDS = 10.0
-LONGEST = 1.5  # seconds of computing for generated mistakes in a layout
+LONGEST = 1.2  # seconds of computing for generated mistakes in a layout
 SHALLOW = 8  # layouts in which single mistakes are tried
 DEEP = 2  # layouts in which generated mistakes and pairs are tried
 
@@ -143,7 +144,7 @@ def _check_task(program: Program, task: Task, like: str | None, seconds: float) 
             results = _compared(task, ran)
     if not (results and results[0][0].clean):
         results = sorted(results + _compared(task, with_forget_bias(ran)), key=lambda r: r[0].cost)
-    results = _likeliest(_in_lanes(results))
+    results = _distinct(_likeliest(_in_lanes(results)))
     if not results:
         raise ConfigError(_cannot_run(program, task, outcomes))
     if not results[0][0].clean:
@@ -189,9 +190,17 @@ def _shaped(results: list[Result]) -> list[Layout]:
 
 
 def _likeliest(results: list[Result]) -> list[Result]:
-    """Without layouts in which the loss is wrong, if it is right in others."""
-    right = [r for r in results if "$loss" in r[2] and r[2]["$loss"].name in r[0].right]
+    """Without layouts in which the loss or the states are wrong, if they are right in others."""
+    right = [r for r in results if any(k in r[2] and r[2][k].name in r[0].right for k in ("$loss", *STATES))]
     return right or results
+
+
+def _distinct(results: list[Result]) -> list[Result]:
+    """Of layouts that differ in the shape of vectors alone, the best."""
+    first: dict[Layout, Result] = {}
+    for result in results:
+        first.setdefault(replace(result[1], vectors="flat", states="flat"), result)
+    return list(first.values())
 
 
 def _fits(layout: Layout, key: str, found: Found) -> bool:
