@@ -109,6 +109,12 @@ def test_a_program_of_a_framework_is_refused_in_one_line(framework: str) -> None
         check_program(Program(source, "mine.py"), None, None, 20.0)
 
 
+def test_a_framework_beside_a_pass_by_hand_is_not_blamed_for_its_error() -> None:
+    program = with_body("raise ValueError('mine')", top="import torch")
+    with pytest.raises(ConfigError, match=r"could not be run: line .*ValueError: mine"):
+        check_program(program, None, None, 20.0)
+
+
 def test_a_notebook_is_read_with_what_only_it_understands(charrnn: Run, tmp_path: Path) -> None:  # noqa: F811
     cells = [{"cell_type": "markdown", "source": ["def ("]},
              {"cell_type": "code", "source": ["%matplotlib inline\n", "!pip install charrnn\n", "import numpy as np"]},

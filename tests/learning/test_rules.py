@@ -133,6 +133,8 @@ def test_a_function_of_a_notebook_is_checked_by_its_name_or_the_rule_that_is_giv
     assert "gradient descent" in repr(report)
     with pytest.raises(ConfigError, match=r"not a backward pass|is a backward pass"):
         package.check(my_update, seconds=60)
+    with pytest.raises(ConfigError, match="no function follows 'adam' by its name"):
+        check_program(Program("def f(a): return a\ndef g(a): return a", "mine.py"), None, "adam", 20.0)
     with pytest.raises(ConfigError, match="style 'adan' is not known"):
         package.check(my_update, like="adan", seconds=60)
 
@@ -153,6 +155,18 @@ def test_rules_that_cannot_be_checked(text: str, message: str) -> None:
     name = text.partition("(")[0].removeprefix("def ")
     with pytest.raises(ConfigError, match=message):
         check_program(Program(text, "mine.py"), name, None, 1.0 if "while" in text else 20.0)
+
+
+def test_what_only_sounds_like_a_rule_is_not_blamed() -> None:
+    source = (RIGHT.parent / "min_char_rnn.py").read_text(encoding="utf-8")
+    source += "\ndef draw(x):\n    plt.plot(x)\n\ndef sample_greedy(logits):\n    return np.argmax(logits)\n"
+    source += "\ndef sample(h, seed_ix, n):\n    return []\n"
+    report = check_program(Program(source, "mine.py"), None, None, 60)
+    assert report.verdict == "right"
+    assert [f.function for f in report.functions] == ["lossFun"]
+    assert [name for name, _ in report.not_checked] == ["draw"]
+    flat = (RIGHT.parent / "flat_states.py").read_text(encoding="utf-8")  # its function is called sgd_gradients
+    assert check_program(Program(flat, "mine.py"), "sgd_gradients", None, 60).verdict == "right"
 
 
 def test_the_command_reports_a_rule(charrnn: Run, tmp_path: Path) -> None:  # noqa: F811

@@ -37,12 +37,13 @@ Examples:
 @quiet_option
 @json_option
 def check(program: str, like: str | None, seconds: float, gradescope: bool, quiet: bool, as_json: bool) -> None:
-    """Check your own backward pass, and name the mistake.
+    """Check your own backward pass, update rule or sampler, and name the mistake.
 
-    FILE.py holds the forward and backward pass of a vanilla RNN, LSTM or GRU, in NumPy. Its functions run in a process
-    of their own, on a small case, with a time limit; its loops and its training do not run. Each gradient is compared
-    with charrnn's. One that differs is compared with the gradients of known mistakes. Without FUNCTION, every backward
-    pass in the file is checked. The exit status is 1 if one is wrong.
+    FILE.py, or a notebook, holds the forward and backward pass of a vanilla RNN, LSTM or GRU, in NumPy. Its functions
+    run in a process of their own, on a small case, with a time limit; its loops and its training do not run. Each
+    gradient is compared with charrnn's. One that differs is compared with the gradients of known mistakes. Update rules
+    such as Adam, and samplers, are checked in the same way. Without FUNCTION, all of them in the file are. The exit
+    status is 1 if one is wrong.
     """
     path, _, function = program.rpartition(":") if re.search(r"\.(py|ipynb):", program) else (program, "", "")
     if not Path(path).is_file():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,28 +20,31 @@ from charrnn.learning.other_numbers import with_other_numbers
 from charrnn.learning.reading import framework_of, read_functions
 from charrnn.learning.report import Checked, Report
 from charrnn.learning.rules import LIKE, check_rule, find_rules
-from charrnn.learning.rules import Found as Rule
+from charrnn.learning.rules import Found as FoundRule
 from charrnn.learning.source import program_of, read_program
 from charrnn.learning.tasks import Caller, Task, UnknownNamesError, find_tasks
 from charrnn.settings import nearest
 
 Result = tuple[Diagnosis, Layout, dict[str, Found]]
 SECONDS = 10.0
-LONGEST = 1.5  # seconds of computing for generated mistakes in a layout
+LONGEST = 1.2  # seconds of computing for generated mistakes in a layout
 SHALLOW = 8  # layouts in which single mistakes are tried
 DEEP = 2  # layouts in which generated mistakes and pairs are tried
 
 
 def check(function: Callable[..., Any], like: str | None = None, *, seconds: float = SECONDS) -> Report:
-    """Check the backward pass of a recurrent network, and name the mistake.
+    """Check a backward pass, an update rule or a sampler, and name the mistake.
 
     Parameters
     ----------
     function : function
-        A backward pass, or a function that returns a loss and its gradients, of a vanilla RNN, LSTM or GRU. What it
-        needs, such as the forward pass of its name, is found beside it. It runs in a process of its own.
-    like : {"dd2424", "min-char-rnn", "cs231n", "coursera", "plain"}, optional
-        The style of its arguments; by default every style is tried.
+        A backward pass, or a function that returns a loss and its gradients, of a vanilla RNN, LSTM or GRU; or an
+        update rule or a sampler. What it needs, such as the forward pass of its name, is found beside it. It runs in a
+        process of its own.
+    like : str, optional
+        The style of its arguments, "dd2424", "min-char-rnn", "cs231n", "coursera" or "plain"; by default every style is
+        tried. Or the rule that it follows, "adam", "rmsprop", "adagrad", "momentum", "sgd" or "sampling"; by default
+        its name says.
     seconds : float
         The time limit.
 
@@ -52,7 +56,7 @@ def check(function: Callable[..., Any], like: str | None = None, *, seconds: flo
     Raises
     ------
     ConfigError
-        The function cannot be called, does not finish, or is not a backward pass.
+        The function cannot be called, does not finish, or is none of these.
     """
     program, name = program_of(function)
     return check_program(program, name, like, seconds)
@@ -68,8 +72,10 @@ def check_program(program: Program, function: str | None, like: str | None, seco
     if like is not None and like not in (*STYLES, *LIKE):
         raise ConfigError(f"style '{like}' is not known{nearest(like, [*STYLES, *LIKE])}")
     functions = read_functions(program.source, program.path)
-    framework = framework_of(program.source)
     rules = find_rules(functions, function, like) if like is None or like in LIKE else []
+    if like in LIKE and not rules:
+        raise ConfigError(f"'{program.path}': no function follows '{like}' by its name: name one as FILE.py:FUNCTION")
+    tasks: list[Task] = []
     try:
         named = {rule.function.name for rule in rules}
         passes = {} if rules and (function or like in LIKE) else {k: f for k, f in functions.items() if k not in named}
@@ -78,7 +84,8 @@ def check_program(program: Program, function: str | None, like: str | None, seco
     except (CheckTimeoutError, CheckCrashError):
         raise
     except ConfigError:
-        if not framework:
+        framework = framework_of(program.source, [task.backward.source for task in tasks])
+        if not framework or rules:
             raise
         raise ConfigError(
             f"'{program.path}' uses {framework}, which computes gradients by itself: check takes a backward pass that "
@@ -86,24 +93,27 @@ def check_program(program: Program, function: str | None, like: str | None, seco
         ) from None
 
 
-def _check_tasks(program: Program, tasks: list[Task], rules: list[Rule], like: str | None, seconds: float) -> Report:
+def _check_tasks(
+    program: Program, tasks: list[Task], rules: list[FoundRule], like: str | None, seconds: float
+) -> Report:
     checked: list[Checked] = []
     refused: list[tuple[str, ConfigError]] = []  # of something else than a recurrent network, perhaps
     failed: list[tuple[str, ConfigError]] = []
-    everything: list[Task | Rule] = [*tasks, *rules]
+    everything: list[Task | FoundRule] = [*tasks, *rules]
     for each in everything:
         found = _tried(program, each, like, seconds)
         if isinstance(found, Checked):
             checked.append(found)
         else:
             name = each.backward.name if isinstance(each, Task) else each.function.name
-            (refused if isinstance(found, UnknownNamesError) else failed).append((name, found))
+            others = isinstance(found, UnknownNamesError) or not isinstance(each, Task)
+            (refused if others else failed).append((name, found))
     if not checked or (failed and not any(c.mistakes for c in checked)):
         raise (failed or refused)[0][1]
     return Report(program.path, tuple(checked), tuple((name, str(error)) for name, error in [*refused, *failed]))
 
 
-def _tried(program: Program, each: Task | Rule, like: str | None, seconds: float) -> Checked | ConfigError:
+def _tried(program: Program, each: Task | FoundRule, like: str | None, seconds: float) -> Checked | ConfigError:
     try:
         return (
             _check_task(program, each, like, seconds) if isinstance(each, Task) else check_rule(program, each, seconds)
@@ -134,7 +144,7 @@ def _check_task(program: Program, task: Task, like: str | None, seconds: float) 
             results = _compared(task, ran)
     if not (results and results[0][0].clean):
         results = sorted(results + _compared(task, with_forget_bias(ran)), key=lambda r: r[0].cost)
-    results = _likeliest(_in_lanes(results))
+    results = _distinct(_likeliest(_in_lanes(results)))
     if not results:
         raise ConfigError(_cannot_run(program, task, outcomes))
     if not results[0][0].clean:
@@ -180,9 +190,17 @@ def _shaped(results: list[Result]) -> list[Layout]:
 
 
 def _likeliest(results: list[Result]) -> list[Result]:
-    """Without layouts in which the loss is wrong, if it is right in others."""
-    right = [r for r in results if "$loss" in r[2] and r[2]["$loss"].name in r[0].right]
+    """Without layouts in which the loss or the states are wrong, if they are right in others."""
+    right = [r for r in results if any(k in r[2] and r[2][k].name in r[0].right for k in ("$loss", *STATES))]
     return right or results
+
+
+def _distinct(results: list[Result]) -> list[Result]:
+    """Of layouts that differ in the shape of vectors alone, the best."""
+    first: dict[Layout, Result] = {}
+    for result in results:
+        first.setdefault(replace(result[1], vectors="flat", states="flat"), result)
+    return list(first.values())
 
 
 def _fits(layout: Layout, key: str, found: Found) -> bool:

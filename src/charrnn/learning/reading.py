@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from charrnn.errors import ConfigError
@@ -62,13 +63,15 @@ def read_functions(source: str, path: str) -> dict[str, Function]:
 FRAMEWORKS = {"torch": "PyTorch", "tensorflow": "TensorFlow", "keras": "Keras", "jax": "JAX", "flax": "Flax"}
 
 
-def framework_of(source: str) -> str:
-    """The framework with gradients of its own that a program imports; "" if there is none."""
+def framework_of(source: str, used_in: Iterable[str]) -> str:
+    """The framework with gradients of its own that a program imports, and that functions use; "" if there is none."""
     tree = ast.parse(source)
     modules = [a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names]
     modules += [n.module or "" for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)]
     found = [FRAMEWORKS[top] for name in modules if (top := name.partition(".")[0]) in FRAMEWORKS]
-    return found[0] if found else ""
+    functions = list(used_in)
+    used = any(re.search(rf"\b(?:{'|'.join(FRAMEWORKS)}|nn|tf|jnp)\.|\.backward\(", each) for each in functions)
+    return found[0] if found and (used or not functions) else ""
 
 
 def _function(

@@ -35,6 +35,9 @@ MISTAKES = [
     Mistake("gate-order-backward", "gru.8", "d_a = np.concatenate([d_a_r, d_a_z, d_x_n], axis=1)",
             "d_a = np.concatenate([d_a_z, d_a_r, d_x_n], axis=1)",
             "The gradients of reset and update gate are exchanged."),
+    Mistake("gates-exchanged", "gru.4", "d_z = d_h * (h[t - 1] - n)", "d_z = d_h * (n - h[t - 1])",
+            "z and 1 − z are exchanged between the passes: what keeps the state going forward must carry its gradient.",
+            also=(("d_n = d_h * (1 - z)", "d_n = d_h * z"), ("d_past = d_h * z", "d_past = d_h * (1 - z)"))),
     Mistake("gates-exchanged", "gru.3", _H, "h[t] = z * n + (1 - z) * h[t - 1]",
             "z and 1 − z are exchanged: here z keeps the state, h = (1 − z) n + z h_prev."),
 ]  # fmt: skip

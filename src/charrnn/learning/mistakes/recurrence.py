@@ -58,6 +58,9 @@ INPUTS = [
     Mistake("repeated-characters-lost", "rnn.6", _U, "d_U[x[t].any(axis=0)] = (x[t].T @ d_a)[x[t].any(axis=0)]",
             "A character that occurs again overwrites its earlier gradient. Repeated characters must add up "
             "(np.add.at, or one += for each)."),
+    Mistake("repeated-characters-lost", "rnn.6", _U,
+            "d_U[x[t].any(axis=0)] = only_last(x[t], d_a)[x[t].any(axis=0)]",
+            "A character that occurs again, or that two lanes read, overwrites its earlier gradient. Use np.add.at."),
     Mistake("repeated-characters-lost", "rnn.6", _U, "d_U += only_last(x[t], d_a, d_U)",
             "dU[ids] += … counts a character that occurs again once: NumPy reads all rows, then adds. Use np.add.at."),
     Mistake("repeated-characters-lost", "rnn.6", _U, "d_U += only_last(x[t], d_a)",

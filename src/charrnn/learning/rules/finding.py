@@ -7,12 +7,14 @@ from typing import NamedTuple
 
 from charrnn.learning.names import is_one_of, plain
 from charrnn.learning.reading import Function
+from charrnn.learning.tasks import BACKWARD
 
 NAMES = {
     "adam": r"adam", "rmsprop": r"rms_?prop", "adagrad": r"ada_?grad", "momentum": r"momentum|nesterov",
     "sgd": r"sgd|gradient_?descent|update_?param",
 }  # fmt: skip
-SAMPLES = re.compile(r"sampl|temperature|top_?[kp]|nucleus|draw|pick|choose", re.IGNORECASE)
+SAMPLES = re.compile(r"sampl|temperature|top_?[kp]|nucleus|draw", re.IGNORECASE)
+GREEDY = re.compile(r"greedy|argmax|best|likeliest|max", re.IGNORECASE)  # which are not meant to draw
 UPDATE_ARGUMENTS = {
     "theta": "theta thetas param params parameter parameters w x weight weights variables",
     "g": "g grad grads gradient gradients dw dx dtheta dparam dparams dparameters",
@@ -73,7 +75,7 @@ def find_rules(functions: dict[str, Function], wanted: str | None, like: str | N
         if rule:
             maker = functions.get(name.rpartition(".")[0] + ".__init__") if "." in name else None
             each = Found(f, maker, rule, _slots(f, rule), _slots(maker, rule) if maker else {})
-            if wanted or (each.able and not each.unknown):
+            if (each.able and not each.unknown) or (wanted and (like or not BACKWARD.search(name))):
                 found.append(each)
     return found
 
@@ -82,7 +84,7 @@ def _rule_of(name: str) -> str:
     for rule, pattern in NAMES.items():
         if re.search(pattern, name, re.IGNORECASE):
             return rule
-    return "sampling" if SAMPLES.search(name) else ""
+    return "sampling" if SAMPLES.search(name) and not GREEDY.search(name) else ""
 
 
 def _slots(f: Function, rule: str) -> dict[str, str]:
