@@ -11,6 +11,7 @@ from charrnn.settings import Setting, check_values, setting, settings_of
 
 AUTO = "auto"
 BOUNDARY_ID = 0  # of what stands between documents, in a vocabulary that has it
+BOUNDARY = "\0"  # that symbol: no text holds it, since the reader refuses it, and no prompt may
 
 
 @dataclass(frozen=True)

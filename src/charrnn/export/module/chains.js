@@ -91,10 +91,37 @@ class Words extends Text {
   }
 }
 
+// The same of all texts so far: codes that the counts have kept, and keys of their own. See ngrams/all_texts.py.
+const MARK = 0xd6e8feb86659fd93n;
+
+class OfAllTexts extends Text {
+  constructor(text, codes) {
+    super();
+    Object.assign(this, { text, codes });
+  }
+
+  read(code) {
+    return this.text.read(code && Number(this.codes[code - 1]) + 1).map((key) => key ^ MARK);
+  }
+
+  copy() {
+    return Object.assign(super.copy(), { text: this.text.copy() });
+  }
+}
+
 // How many contexts each chain has, and a text at its beginning.
 export const CHAINS = {
   characters: { levels: 7, begin: () => new Characters(7, 0) },
   recent: { levels: 6, begin: () => new Characters(6, 200) },
   labels: { levels: 7, begin: (arrays) => new Labels(7, 300, Number(arrays.row("labels.first")[0])) },
   words: { levels: 4, begin: (arrays) => new Words(arrays.row("words.kinds"), arrays.row("words.lower")) },
+  "characters of all texts": {
+    levels: 7,
+    begin: (arrays) => new OfAllTexts(new Characters(7, 0), arrays.row("all.codes")),
+  },
+  "words of all texts": {
+    levels: 4,
+    begin: (arrays) =>
+      new OfAllTexts(new Words(arrays.row("all.kinds"), arrays.row("all.lower")), arrays.row("all.codes")),
+  },
 };
