@@ -21,6 +21,7 @@ from charrnn.nn.parameters import Parameters
 from charrnn.text.corpus import Corpus, text_sha256
 from charrnn.text.vocabulary import BOUNDARY, Vocabulary
 from charrnn.training.init_from import NEW_RATE, Parent, in_vocabulary, set_rates
+from charrnn.training.resolve import resolve
 from charrnn.training.trainer import Trainer, new_trainer
 from tests.networks import EVERY_CELL
 from tests.training.test_runs import SMALL, Listener, train, without_times
@@ -193,6 +194,17 @@ def test_settings_come_from_the_parent(parents: dict[str, Path], tmp_path: Path)
     assert (config.cell, config.hidden_size, config.batch_size, config.seq_len) == ("gru", 12, 4, 8)
     assert config.learning_rate == pytest.approx(0.2 * SMALL["learning_rate"])
     assert run.model.vocabulary == Vocabulary(OLD + "Ça va? 😀 One, two.\n")
+
+
+def test_a_short_text_gets_the_dropout_that_a_recipe_gives_it() -> None:
+    start = {"cell": "qrnn", "num_layers": 2, "ngrams": "auto", "dropout": 0.2}
+    assert resolve({}, None, 10_000, start).config.dropout == 0.5
+    assert resolve({}, None, 500_000, start).config.dropout == 0.2
+    assert resolve({}, None, 500_000, {**start, "dropout": 0.3}).config.dropout == 0.3  # never less than the model's
+    assert resolve({"dropout": 0.1}, None, 10_000, {**start, "dropout": 0.1}).config.dropout == 0.1  # chosen
+    assert (
+        resolve({}, None, 10_000, {"cell": "gru", "dropout": 0.0}).config.dropout == 0.0
+    )  # has no layers to drop between
 
 
 def test_provenance_names_every_model_before(parents: dict[str, Path], tmp_path: Path) -> None:

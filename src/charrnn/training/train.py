@@ -34,6 +34,7 @@ from charrnn.training.announce import complaint, described, draw_curve, network
 from charrnn.training.callback import Callback, check_callback
 from charrnn.training.forgetting import OldText, find_again, find_old_text, mixed_in
 from charrnn.training.init_from import Parent, in_vocabulary, set_rates
+from charrnn.training.library_model import with_library_model
 from charrnn.training.own_text import open_own_text, remember
 from charrnn.training.resolve import resolve, resumed_config
 from charrnn.training.run import Run
@@ -74,8 +75,8 @@ def train(
     team : Team, optional
         The processes that share the work: see `charrnn.training.mpi.mpi_team`.
     **settings
-        `init_from` is a run folder or a model file to start from; its settings replace a recipe. The others are the
-        fields of `charrnn.config.TrainConfig`, which are also the flags of `charrnn train`.
+        `init_from` is a run folder, a model file or the name of a library text to start from: its settings replace a
+        recipe. The others are the fields of `charrnn.config.TrainConfig`, which are also the flags of `charrnn train`.
 
     Returns
     -------
@@ -99,6 +100,7 @@ def train(
     texts = list_of_documents(text)
     sources = [] if texts else source_list(text)
     try:
+        settings = with_library_model(settings, sources, callback, train)
         with ExitStack() as stack:
             with blas_threads(1):
                 if resume is None:
