@@ -13,6 +13,7 @@ import charrnn
 from charrnn.batching import make_batcher
 from charrnn.config import ModelConfig, make_config
 from charrnn.errors import ConfigError, RunError
+from charrnn.export.losses import own_splits
 from charrnn.language_model import LanguageModel, load
 from charrnn.ngrams import OnText, with_all
 from charrnn.nn.growth import grown, id_axes, places, relative
@@ -20,6 +21,7 @@ from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
 from charrnn.text.corpus import Corpus, text_sha256
 from charrnn.text.vocabulary import BOUNDARY, Vocabulary
+from charrnn.training.evaluate import evaluate
 from charrnn.training.init_from import NEW_RATE, Parent, in_vocabulary, set_rates
 from charrnn.training.resolve import resolve
 from charrnn.training.trainer import Trainer, new_trainer
@@ -243,6 +245,25 @@ def test_a_list_from_a_model_of_a_text_and_back(parents: dict[str, Path], tmp_pa
     text = train_from(tmp_path, names.path, "text", documents=None, steps=12)
     assert BOUNDARY not in text.model.vocabulary
     assert text.config.batching == "sequential"
+
+
+@pytest.mark.parametrize("ngrams", ["none", "auto"])
+def test_a_list_is_evaluated_in_the_vocabulary_of_its_model(ngrams: str, tmp_path: Path) -> None:
+    """Which is larger than that of the list: by its own ids, every character would be another."""
+    names = "".join(f"{first}{rest}\n" for first in "ABCDE" for rest in ("nna", "eo", "ara", "io", "mma"))
+    (tmp_path / "old.txt").write_text(names.lower())
+    settings = {"cell": "gru", "ngrams": ngrams, "documents": "lines", "batching": "documents"}
+    parent = train(tmp_path / "old.txt", tmp_path / "parent", steps=10, **settings)
+    (tmp_path / "new.txt").write_text(names.replace("n", "ñ"))
+    run = train_from(tmp_path, parent.path, steps=10)
+    assert len(run.model.vocabulary) > len(Vocabulary(names.replace("n", "ñ"), documents=True))
+    assert run.val is not None
+    for text in ((), (str(tmp_path / "new.txt"),)):
+        assert evaluate(run.path, text, split="val").nats_per_char == pytest.approx(run.val.nats_per_char, abs=1e-6)
+    assert evaluate(run.path, tmp_path / "new.txt").nats_per_char > 0
+    ids, words = own_splits(run.path, run.model, Listener())
+    assert run.model.evaluate_ids(ids).nats_per_char == pytest.approx(run.val.nats_per_char, abs=1e-6)
+    assert "ñ" in words
 
 
 def test_counts_go_along(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from charrnn.runs.folder import RunFolder
 from charrnn.text.documents import DocumentCorpus
 from charrnn.text.mapped import recoded
 from charrnn.training.callback import Callback
+from charrnn.training.init_from import in_vocabulary
 from charrnn.training.own_text import open_own_text
 
 
@@ -42,7 +43,7 @@ def own_splits(run: Path, model: LanguageModel, callback: Callback) -> tuple[Arr
     if corpus.sha256 != sha256:
         raise TextError(f"the text {corpus.name} has changed since the run")
     if isinstance(corpus, DocumentCorpus):
-        parts = corpus.split(saved["settings"]["val_fraction"], saved["settings"]["test_fraction"])
+        parts = in_vocabulary(corpus, model.vocabulary).split(saved["settings"]["val_fraction"], saved["settings"]["test_fraction"])
         if not len(parts["val"]):
             raise TextError("the run has no validation split")
         return parts["val"], model.vocabulary.decode(parts["train"])

@@ -26,6 +26,7 @@ from charrnn.text.opening import ONE_TEXT, Plan, open_corpus, source_list
 from charrnn.threads import blas_threads
 from charrnn.training.callback import Callback, check_callback
 from charrnn.training.dynamic import evaluate_dynamic
+from charrnn.training.init_from import in_vocabulary
 from charrnn.training.own_text import open_own_text
 from charrnn.training.workers import share_work
 
@@ -141,7 +142,9 @@ def evaluate(
         own = corpus.sha256 == model.provenance.get("text_sha256")
         if split and not own:
             raise ConfigError(f"--split {split} is a part of the run's own text, not of {corpus.name}: leave it out")
-        ids = None if words else recoded(corpus, model.vocabulary)
+        ids = None if words or isinstance(corpus, DocumentCorpus) else recoded(corpus, model.vocabulary)
+        if own and isinstance(corpus, DocumentCorpus):  # the model may know more characters: see init_from
+            corpus = in_vocabulary(corpus, model.vocabulary)
         if isinstance(corpus, DocumentCorpus):
             pairs = [LabelledDocument.of(document) for document in corpus.documents]
             symbols = [symbol(model.labels, label) for label, _ in pairs] if model.labels else []

@@ -29,7 +29,7 @@ from charrnn.text.corpus import Corpus
 from charrnn.text.documents import LIST
 from charrnn.text.library import LIBRARY, file_sha256
 from charrnn.text.mapped import MappedIds
-from charrnn.text.vocabulary import Vocabulary
+from charrnn.text.vocabulary import BOUNDARY, Vocabulary
 from charrnn.threads import blas_threads
 from charrnn.training.optimizers import OPTIMIZERS
 from charrnn.training.trainer import Trainer
@@ -130,7 +130,7 @@ class Parent(NamedTuple):
         """The model's settings, with those that depend on what is chosen, and those of a little more training."""
         optimizer = chosen.get("optimizer") or old.optimizer
         rate = old.learning_rate if optimizer == old.optimizer else OPTIMIZERS[optimizer].usual_rate
-        settings |= {"learning_rate": SHARE_OF_RATE * rate, "warmup_steps": WARMUP_STEPS}
+        settings |= {"learning_rate": float(f"{SHARE_OF_RATE * rate:.6g}"), "warmup_steps": WARMUP_STEPS}
         if not any(chosen.get(name) is not None for name in ("epochs", "steps", "minutes")):
             settings["steps"] = STEPS
         if chosen.get("val_fraction") != 0 or chosen.get("val"):
@@ -224,10 +224,10 @@ class Parent(NamedTuple):
     def remarks(self, corpus: Corpus, mix_old: float) -> list[str]:
         """What to say of the start."""
         new = self.new(corpus.vocabulary)
-        words = f"starts from {self.path}: {self.model!r}; "
         labels = len(corpus.vocabulary.label_ids)
-        new = new[: len(new) - labels]  # labels are the last, and all new
-        words += f"{len(new)} new characters" + (f": {new[:40]!r}" if new else "")
+        new = new[: len(new) - labels].lstrip(BOUNDARY)  # labels are the last, and all new
+        words = f"starts from {self.path}: {self.model!r}; "
+        words += f"{len(new)} new character{'' if len(new) == 1 else 's'}" + (f": {new[:40]!r}" if new else "")
         words += f"; {labels} labels" if labels else ""
         if self.model.experts and not mix_old:
             words += "; its counts go along, beside those of this text alone"
