@@ -194,18 +194,23 @@ def test_settings_come_from_the_parent(parents: dict[str, Path], tmp_path: Path)
     run = train_from(tmp_path, parents["gru"], steps=12, seq_len=8)
     config = run.config
     assert (config.cell, config.hidden_size, config.batch_size, config.seq_len) == ("gru", 12, 4, 8)
-    assert config.learning_rate == pytest.approx(0.2 * SMALL["learning_rate"])
+    assert config.learning_rate == pytest.approx(0.3 * SMALL["learning_rate"])
     assert run.model.vocabulary == Vocabulary(OLD + "Ça va? 😀 One, two.\n")
 
 
 def test_a_short_text_gets_the_dropout_that_a_recipe_gives_it() -> None:
     start = {"cell": "qrnn", "num_layers": 2, "ngrams": "auto", "dropout": 0.2}
-    assert resolve({}, None, 10_000, start).config.dropout == 0.5
-    assert resolve({}, None, 500_000, start).config.dropout == 0.2
-    assert resolve({}, None, 500_000, {**start, "dropout": 0.3}).config.dropout == 0.3  # never less than the model's
-    assert resolve({"dropout": 0.1}, None, 10_000, {**start, "dropout": 0.1}).config.dropout == 0.1  # chosen
+    assert resolve({}, None, 10_000, start, counted=True).config.dropout == 0.5
     assert (
-        resolve({}, None, 10_000, {"cell": "gru", "dropout": 0.0}).config.dropout == 0.0
+        resolve({}, None, 10_000, start).config.dropout == 0.2
+    )  # of a model without counts: it would learn too little
+    assert resolve({}, None, 500_000, start, counted=True).config.dropout == 0.2
+    assert (
+        resolve({}, None, 500_000, {**start, "dropout": 0.3}, True).config.dropout == 0.3
+    )  # never less than the model's
+    assert resolve({"dropout": 0.1}, None, 10_000, {**start, "dropout": 0.1}, True).config.dropout == 0.1  # chosen
+    assert (
+        resolve({}, None, 10_000, {"cell": "gru", "dropout": 0.0}, True).config.dropout == 0.0
     )  # has no layers to drop between
 
 

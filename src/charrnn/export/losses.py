@@ -43,7 +43,9 @@ def own_splits(run: Path, model: LanguageModel, callback: Callback) -> tuple[Arr
     if corpus.sha256 != sha256:
         raise TextError(f"the text {corpus.name} has changed since the run")
     if isinstance(corpus, DocumentCorpus):
-        parts = in_vocabulary(corpus, model.vocabulary).split(saved["settings"]["val_fraction"], saved["settings"]["test_fraction"])
+        parts = in_vocabulary(corpus, model.vocabulary).split(
+            saved["settings"]["val_fraction"], saved["settings"]["test_fraction"]
+        )
         if not len(parts["val"]):
             raise TextError("the run has no validation split")
         return parts["val"], model.vocabulary.decode(parts["train"])

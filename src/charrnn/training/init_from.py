@@ -48,7 +48,7 @@ OWN = {
     "test_fraction",
 }  # what every text has for itself
 # What suits a little more training of a network that is trained, in place of the model's own numbers.
-SHARE_OF_RATE, WARMUP_STEPS, STEPS, PATIENCE = 0.2, 100, 1000, 10
+SHARE_OF_RATE, WARMUP_STEPS, STEPS, PATIENCE = 0.3, 100, 1000, 10
 NEW_RATE = 10.0  # times the learning rate of what is trained: for what belongs to new characters
 MOST_PARENTS = 100
 

@@ -30,6 +30,7 @@ def resolve(
     recipe: str | None,
     characters: int | None = None,
     start: Mapping[str, Any] | None = None,
+    counted: bool = False,
 ) -> ResolvedSettings:
     """The settings for a text with `characters` to train on; without them, those that hold for every text.
 
@@ -41,6 +42,8 @@ def resolve(
         The name of a recipe, or its file; by default the recipe that fits what is chosen.
     start : mapping, optional
         The settings of a run that starts from a model, with those that are chosen: they replace a recipe.
+    counted : bool
+        Whether that model has counts. Its network then gets the dropout that suits the text.
 
     Raises
     ------
@@ -51,7 +54,7 @@ def resolve(
         if recipe is not None:
             raise ConfigError(f"recipe {recipe} and init_from both decide the settings: leave one of them out")
         config = make_config(start)
-        if characters is not None and "dropout" not in chosen:
+        if counted and characters is not None and "dropout" not in chosen:
             config = replace(config, dropout=max(config.dropout, _usual_dropout(config, characters)))
         return _fitted(config, chosen, characters, None, [])
     if chosen.get("documents") is not None:

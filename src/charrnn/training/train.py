@@ -157,7 +157,8 @@ def _begin(
     own, text = _open(sources, texts, config, callback)
     corpus = parent.joined(own) if parent else own
     splits = corpus.split(config.val_fraction, config.test_fraction)
-    config, recipe, remarks = resolve(settings, recipe, len(splits["train"]), start)
+    counts = parent is not None and parent.model.experts is not None
+    config, recipe, remarks = resolve(settings, recipe, len(splits["train"]), start, counts)
     keeps_copy = sources == [STDIN] or texts is not None  # it cannot be read again
     if keeps_copy and config.documents:
         config = replace(config, documents=LIST, label=config.label and LIST_LABEL)  # as the copy is
