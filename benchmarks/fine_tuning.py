@@ -1,8 +1,8 @@
 """What it gives to start from a model: a little text from scratch and from a parent, with and without counts.
 
 Three examples: 298 Spanish surnames from a parent on first names, the same from a parent on the surnames of 17 other
-languages, and 20,000 characters of nietzsche from a parent on the novel. Every run, scratch or not, is evaluated every 10 steps and keeps its best, so that none is judged after it has
-begun to learn its text by heart.
+languages, and 20,000 characters of nietzsche from a parent on the novel. Every run, scratch or not, is evaluated every
+10 steps and keeps its best, so that none is judged after it has begun to learn its text by heart.
 
     python benchmarks/fine_tuning.py names.txt surnames.csv nietzsche.txt --parents FOLDER [--seeds 3] [--json FILE]
 """

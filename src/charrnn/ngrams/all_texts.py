@@ -1,6 +1,6 @@
-"""Counts that a model takes along when it goes on with another text: those of all texts so far.
+"""Counts that a run takes along from the model that it starts from: those of all texts so far.
 
-A model that goes on has each chain twice: of the new text alone, and of all texts. Keys are hashes of codes, which
+Such a run has each chain twice: of the new text alone, and of all texts. Keys are hashes of codes, which
 cannot be turned back into characters, and a larger vocabulary changes nearly every id. So the chains of all texts keep
 codes of their own: a character has the code that it had when it was first counted. A new one shares the code of its
 relative, the same letter in the other case or without its accent: what is known to follow `a` is known after `A`.
@@ -104,7 +104,7 @@ def with_all(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def came_from(names: Sequence[str], before: Sequence[str]) -> list[int]:
-    """Which of the chains of a model each chain of one that goes on from it comes from; −1 for one that is new.
+    """Which of the chains of a model each chain of a run that starts from it comes from; −1 for one that is new.
 
     Counts of one text alone come from those of all texts if no others are counted.
     """

@@ -33,7 +33,7 @@ class Experts:
     names: tuple[str, ...]  # of the chains
     characters: str  # of the vocabulary
     tables: Tables
-    codes: Codes | None = None  # of the chains of all texts, in a model that has gone on from another
+    codes: Codes | None = None  # of the chains of all texts, of a model that has started from another
 
     @classmethod
     def count(cls, names: Sequence[str], characters: str, ids: Array) -> Experts:

@@ -106,7 +106,8 @@ def read_model(path: Path) -> ModelFile:
         counts = {name: arrays.pop(name) for name in list(arrays) if name.startswith(COUNTS_PREFIX)}
         experts = read_experts(header, counts, vocabulary.characters)
         if config.num_experts != (len(experts.names) if experts else 0):
-            raise ValueError(f"its network has {config.num_experts} count models, and the file another number")
+            named = shown(header.get("experts", []))
+            raise ValueError(f"its network has {config.num_experts} count models, but the file names {named}")
         params = from_torch(arrays, model)
     except (KeyError, TypeError, ValueError, AttributeError, CharRNNError) as error:
         raise DamagedError(f"'{path}' is damaged: {' '.join(str(error).split()) or type(error).__name__}") from None
