@@ -104,10 +104,10 @@ def read_model(path: Path) -> ModelFile:
             raise ValueError(f"{len(vocabulary)} characters for vocab_size {config.vocab_size}")
         model = CharModel(config)
         counts = {name: arrays.pop(name) for name in list(arrays) if name.startswith(COUNTS_PREFIX)}
+        named = header.get("experts", [])
+        if not isinstance(named, list) or len(named) != config.num_experts:
+            raise ValueError(f"its network has {config.num_experts} count models, but the file names {shown(named)}")
         experts = read_experts(header, counts, vocabulary.characters)
-        if config.num_experts != (len(experts.names) if experts else 0):
-            named = shown(header.get("experts", []))
-            raise ValueError(f"its network has {config.num_experts} count models, but the file names {named}")
         params = from_torch(arrays, model)
     except (KeyError, TypeError, ValueError, AttributeError, CharRNNError) as error:
         raise DamagedError(f"'{path}' is damaged: {' '.join(str(error).split()) or type(error).__name__}") from None
