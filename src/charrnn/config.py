@@ -11,6 +11,7 @@ from charrnn.settings import Setting, check_values, setting, settings_of
 
 AUTO = "auto"
 BOUNDARY_ID = 0  # of what stands between documents, in a vocabulary that has it
+BOUNDARY = "\0"  # that symbol: no text holds it, since the reader refuses it, and no prompt may
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,8 @@ class TrainConfig:
     ngrams: str = setting("none", "model", "count models that the network knows: none, auto (the last characters and "
                           "the last words), or adapting (for evaluation with --in-context or --dynamic)")
 
-    init_from: str | None = setting(None, "model", "start from this run or model file: its network and settings, its "
-                                    "characters and those of the text")
+    init_from: str | None = setting(None, "model", "start from this run or model file, or from a model of this library "
+                                    "text: its network and settings, its characters and those of the text")
     freeze_layers: int = setting(0, "model", "with --init-from, number of lowest layers that do not learn, except for "
                                  "new characters", least=0, most=1000)
 

@@ -245,38 +245,44 @@ def quantising(found: Any) -> Iterator[Sentence]:
 
 @of("fine-tuning.json")
 def fine_tuning(found: Any) -> Iterator[Sentence]:
-    page, of_names, of_prose = "docs/fine-tuning.md", *found["runs"].values()
+    page, runs = "docs/fine-tuning.md", found["runs"]
+    of_names, of_others, of_prose = (
+        runs[name] for name in ("Spanish surnames", "Spanish surnames, from other surnames", "nietzsche")
+    )
     rows = {
         "from scratch, no counts": "scratch, no counts", "from scratch, counts": "scratch, counts",
-        "from a parent without counts": "parent, no counts",
-        "the same, `--mix-old 0.5`": "parent, no counts, mix-old 0.5",
-        "**from a parent without counts, `--ngrams auto`**": "parent without counts, own counts",
-        "from a parent with counts": "parent with counts, own counts",
+        "from a parent without counts": "parent without counts",
+        "the same, `--ngrams auto`": "parent without counts, own counts",
+        "**from a parent with counts**": "parent with counts",
+        "the same, `--mix-old 0.1`": "parent with counts, mix-old 0.1",
     }  # fmt: skip
+
+    def numbers(*ways: dict[str, float]) -> tuple[float, ...]:
+        return tuple(way[f"val_{which}"] for way in ways for which in ("mean", "lowest", "highest"))
+
     for row, way in rows.items():
         cell = "**{:.3f}** ({:.3f} to {:.3f})" if row.startswith("**") else "{:.3f} ({:.3f} to {:.3f})"
-        numbers = [
-            text[way][f"val_{which}"] for text in (of_names, of_prose) for which in ("mean", "lowest", "highest")
-        ]
-        yield page, f"| {row} | {cell} | {cell} |", tuple(numbers)
+        yield page, f"| {row} | {cell} | {cell} |", numbers(of_names[way], of_prose[way])
+    others = of_others["parent with counts"]
+    row = "| **from a parent on other surnames, with counts** | **{:.3f}** ({:.3f} to {:.3f}) | |"
+    yield page, row, numbers(others)
 
-    old = of_names["parent with counts, mix-old 0.1"]
-    row = "| the same, `--mix-old 0.1` | {:.3f} ({:.3f} to {:.3f}) | not measured |"
-    yield page, row, (old["val_mean"], old["val_lowest"], old["val_highest"])
+    def gains(way: str) -> tuple[float, ...]:
+        return tuple(text[way]["val_mean"] - text["parent with counts"]["val_mean"] for text in (of_names, of_prose))
 
-    def means(name: str, *ways: str) -> tuple[float, ...]:
-        return tuple(text[way][name] for text in (of_names, of_prose) for way in ways)
-
-    sentence = (
-        "the losses are {:.3f} without counts and {:.3f} with them on the surnames, {:.3f} and {:.3f} on nietzsche"
-    )
-    yield page, sentence, means("val_as_typed_mean", "scratch, no counts", "scratch, counts")
-    yield page, "| before | {:.3f} | {:.3f} |", means("parent_val_before", "parent, no counts")
-    for row, way in {
-        "no counts": "parent, no counts", "`--mix-old 0.5`": "parent, no counts, mix-old 0.5",
-        "`--ngrams auto`": "parent without counts, own counts",
+    gained = "a parent with counts gains {:.2f} nats on the surnames and {:.2f} on nietzsche"
+    yield page, gained, gains("scratch, counts")
+    yield page, "one without counts, {:.2f} and {:.2f}.", gains("scratch, no counts")
+    yield page, "the gain is {:.2f}.", (of_names["scratch, counts"]["val_mean"] - others["val_mean"],)
+    for row, (way, when) in {
+        "before": ("parent without counts", "before"), "after": ("parent without counts", "after_mean"),
+        "after, `--ngrams auto`": ("parent without counts, own counts", "after_mean"),
+        "before, with counts": ("parent with counts", "before"),
+        "after, with counts": ("parent with counts", "after_mean"),
+        "after, with counts, `--mix-old 0.1`": ("parent with counts, mix-old 0.1", "after_mean"),
     }.items():  # fmt: skip
-        yield page, f"| after, {row} | {{:.3f}} | {{:.3f}} |", means("parent_val_after_mean", way)
+        after = tuple(text[way][f"parent_val_{when}"] for text in (of_names, of_prose))
+        yield page, f"| {row} | {{:.3f}} | {{:.3f}} |", after
 
 
 # benchmarks/writing.py

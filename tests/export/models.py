@@ -8,7 +8,7 @@ from charrnn.arrays import Array
 from charrnn.config import ModelConfig
 from charrnn.export import js
 from charrnn.language_model import LanguageModel
-from charrnn.ngrams import Experts, OnText
+from charrnn.ngrams import Experts, OnText, with_all
 from charrnn.nn.model import CharModel
 from charrnn.text.labels import symbol
 from charrnn.text.vocabulary import Vocabulary
@@ -29,11 +29,22 @@ def make_model(
     documents: bool = False,
     text: str = TEXT,
     labels: tuple[str, ...] = (),
+    earlier: str = "",
 ) -> LanguageModel:
-    """A network of random weights, trained on nothing; its biases and norms are random, too."""
+    """A network of random weights, trained on nothing; its biases and norms are random, too.
+
+    With counts, those of an `earlier` text go along.
+    """
     symbols = [symbol(labels, label) for label in labels]
     vocabulary, rng = Vocabulary([*text, *symbols], documents), np.random.default_rng(seed)
-    config = ModelConfig(len(vocabulary), cell, hidden_size, layers, num_experts=len(chains), documents=documents)
+    config = ModelConfig(
+        len(vocabulary),
+        cell,
+        hidden_size,
+        layers,
+        num_experts=len(with_all(chains) if earlier else chains),
+        documents=documents,
+    )
     network = CharModel(config)
     params = network.init_parameters(rng)
     for name, array in params.items():
@@ -44,6 +55,11 @@ def make_model(
     of_lines = [symbols[len(line) % len(symbols)] for line in lines] if labels else []
     ids = vocabulary.encode_documents(lines, symbols=of_lines) if documents else vocabulary.encode(text)
     experts = Experts.count(chains, vocabulary.characters, ids) if chains else None
+    if experts and earlier:
+        before = Vocabulary(earlier, documents)
+        old = before.encode_documents(earlier.split("\n")) if documents else before.encode(earlier)
+        experts = Experts.count(chains, before.characters, old).taken_along(vocabulary.characters)
+        experts = experts.added(ids).with_discounts()
     facts = {"text": "clocks", "splits": {"train": 10, "val": 5, "test": 0}, "val_nats_per_char": 1.5, "step": 1}
     facts |= {"labels": list(labels)} if labels else {}
     return LanguageModel(network, params, vocabulary, facts, experts)

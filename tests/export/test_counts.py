@@ -55,6 +55,16 @@ def test_every_chain_says_what_numpy_says(text: str, documents: bool, tmp_path: 
     np.testing.assert_allclose(said_in_node(folder, ids), said(model, ids), atol=1e-6)
 
 
+@pytest.mark.parametrize("documents", [False, True])
+def test_counts_of_all_texts_say_what_numpy_says(documents: bool, tmp_path: Path) -> None:
+    made = make_model("rnn", 1, chains=BOTH, documents=documents, earlier=TEXT.lower().replace("😀", "")[:900])
+    folder, model = shipped(made, tmp_path)
+    assert model.experts is not None
+    assert len(model.experts.names) == 4
+    read = model.vocabulary.encode_documents(TEXT.split("\n")) if documents else model.vocabulary.encode(TEXT)
+    np.testing.assert_allclose(said_in_node(folder, read[:700]), said(model, read[:700]), atol=1e-6)
+
+
 @pytest.mark.parametrize(("layers", "quantise"), [(1, "int8"), (2, "none")])
 @pytest.mark.parametrize("cell", CELLS)
 def test_logits_and_texts_are_those_of_numpy(cell: str, layers: int, quantise: str, tmp_path: Path) -> None:

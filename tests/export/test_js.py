@@ -282,7 +282,8 @@ def test_what_the_module_does_not_know_is_refused(monkeypatch: pytest.MonkeyPatc
     (layers,) = re.findall(r"^const LAYERS = \{(.*)\};$", (MODULE / "network.js").read_text("utf-8"), re.MULTILINE)
     chains = (MODULE / "chains.js").read_text("utf-8").partition("export const CHAINS")[2]
     assert re.findall(r"(\w+): \w+Layer", layers) == list(js.KNOWN["cell"])
-    assert re.findall(r"^  (\w+): \{", chains, re.MULTILINE) == list(js.KNOWN["chain of counts"])
+    named = re.findall(r"^  \"?([\w ]+)\"?: \{", chains, re.MULTILINE)
+    assert named == list(js.KNOWN["chain of counts"])
     model = make_model("rnn", 1, chains=("words", "recent"))
     for what, known, unknown in (("cell", "lstm", "rnn"), ("chain of counts", "words", "recent")):
         for to in ("js", "html"):

@@ -20,7 +20,8 @@ from charrnn.generation import filters, sample
 from charrnn.gradcheck import METHODS, available, gradcheck
 from charrnn.gradcheck.complex_step import compare_with_complex_step
 from charrnn.gradcheck.trajectory import TRAJECTORY_TOLERANCE, follow_torch
-from charrnn.ngrams import by_document, chains, experts
+from charrnn.ngrams import all_texts, by_document, chains, experts
+from charrnn.ngrams.all_texts import OfAllTexts
 from charrnn.ngrams.experts import OnText
 from charrnn.ngrams.rests import WithoutRests
 from charrnn.nn import growth, numerics, one_hot, readout, rms_norm
@@ -47,6 +48,7 @@ from tests.mutants.planting import planted
 from tests.networks import EVERY_CELL, parts, roots, small_case
 from tests.training import test_documents, test_init_from
 from tests.unit import (
+    test_all_texts,
     test_dropout,
     test_experts,
     test_experts_of_documents,
@@ -279,6 +281,10 @@ BUGS = [
         named(test_init_from.test_old_texts_are_read_as_before, "qrnn", 2)),
     Bug("new characters begin as likely as any", growth, "grown", 'bias if name == "readout.bias" else', "",
         named(test_init_from.test_old_texts_are_read_as_before, "lstm", 0)),
+    Bug("a substitution cipher of counts: ids are not remapped", all_texts, "taken_along", "ids[tables.symbols]",
+        "tables.symbols.astype(int)", named(test_all_texts.test_what_is_taken_along_says_what_it_said)),
+    Bug("counts of all texts are asked for under the new ids", OfAllTexts, "keys", "self.table[codes.astype(np.intp)]",
+        "codes", named(test_all_texts.test_what_is_taken_along_says_what_it_said)),
     # --- experts
     Bug("gates of the wrong step", ExpertGates, "forward_", "np.matmul(h, ",
         "np.matmul(np.roll(h, log_q.shape[2], axis=0), ", known("qrnn", 2)),

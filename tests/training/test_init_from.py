@@ -15,12 +15,15 @@ from charrnn.config import ModelConfig, make_config
 from charrnn.errors import ConfigError, RunError
 from charrnn.export.losses import own_splits
 from charrnn.language_model import LanguageModel, load
+from charrnn.ngrams import OnText, with_all
 from charrnn.nn.growth import grown, id_axes, places, relative
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
 from charrnn.text.corpus import Corpus, text_sha256
 from charrnn.text.vocabulary import BOUNDARY, Vocabulary
+from charrnn.training.evaluate import evaluate
 from charrnn.training.init_from import NEW_RATE, Parent, in_vocabulary, set_rates
+from charrnn.training.resolve import resolve
 from charrnn.training.trainer import Trainer, new_trainer
 from tests.networks import EVERY_CELL
 from tests.training.test_runs import SMALL, Listener, train, without_times
@@ -195,6 +198,22 @@ def test_settings_come_from_the_parent(parents: dict[str, Path], tmp_path: Path)
     assert run.model.vocabulary == Vocabulary(OLD + "Ça va? 😀 One, two.\n")
 
 
+def test_a_short_text_gets_the_dropout_that_a_recipe_gives_it() -> None:
+    start = {"cell": "qrnn", "num_layers": 2, "ngrams": "auto", "dropout": 0.2}
+    assert resolve({}, None, 10_000, start, counted=True).config.dropout == 0.5
+    assert (
+        resolve({}, None, 10_000, start).config.dropout == 0.2
+    )  # of a model without counts: it would learn too little
+    assert resolve({}, None, 500_000, start, counted=True).config.dropout == 0.2
+    assert (
+        resolve({}, None, 500_000, {**start, "dropout": 0.3}, True).config.dropout == 0.3
+    )  # never less than the model's
+    assert resolve({"dropout": 0.1}, None, 10_000, {**start, "dropout": 0.1}, True).config.dropout == 0.1  # chosen
+    assert (
+        resolve({}, None, 10_000, {"cell": "gru", "dropout": 0.0}, True).config.dropout == 0.0
+    )  # has no layers to drop between
+
+
 def test_provenance_names_every_model_before(parents: dict[str, Path], tmp_path: Path) -> None:
     (tmp_path / "new.txt").write_text("Ça va? 😀 One, two.\n" * 30)
     first = train_from(tmp_path, parents["gru"], steps=12)
@@ -233,23 +252,27 @@ def test_a_list_from_a_model_of_a_text_and_back(parents: dict[str, Path], tmp_pa
     assert text.config.batching == "sequential"
 
 
-def test_a_list_from_a_model_of_other_characters_is_evaluated_as_it_was_validated(tmp_path: Path) -> None:
-    for name, letters in (("old", "bcdef"), ("new", "abcxyz")):
-        rng = np.random.default_rng(len(name + letters))
-        lines = ["".join(rng.choice(list(letters), rng.integers(2, 9))) for _ in range(200)]
-        (tmp_path / f"{name}.txt").write_text("\n".join(lines))
-    old = train(tmp_path / "old.txt", tmp_path / "old", documents="lines", steps=12)
-    new = train(tmp_path / "new.txt", tmp_path / "new", documents="lines", steps=12, init_from=str(old.path))
-    assert new.val is not None
-    assert charrnn.evaluate(new.path).nats_per_char == pytest.approx(new.val.nats_per_char, abs=1e-6)
-    named = charrnn.evaluate(new.path, tmp_path / "new.txt", split="val")
-    assert named.nats_per_char == pytest.approx(new.val.nats_per_char, abs=1e-6)
-    ids, text = own_splits(new.path, new.model, Listener())
-    assert new.model.evaluate_ids(ids).nats_per_char == pytest.approx(new.val.nats_per_char, abs=1e-6)
-    assert "x" in text
+@pytest.mark.parametrize("ngrams", ["none", "auto"])
+def test_a_list_is_evaluated_in_the_vocabulary_of_its_model(ngrams: str, tmp_path: Path) -> None:
+    """Which is larger than that of the list: by its own ids, every character would be another."""
+    names = "".join(f"{first}{rest}\n" for first in "ABCDE" for rest in ("nna", "eo", "ara", "io", "mma"))
+    (tmp_path / "old.txt").write_text(names.lower())
+    settings = {"cell": "gru", "ngrams": ngrams, "documents": "lines", "batching": "documents"}
+    parent = train(tmp_path / "old.txt", tmp_path / "parent", steps=10, **settings)
+    (tmp_path / "new.txt").write_text(names.replace("n", "ñ"))
+    run = train_from(tmp_path, parent.path, steps=10)
+    assert len(run.model.vocabulary) > len(Vocabulary(names.replace("n", "ñ"), documents=True))
+    assert run.val is not None
+    for text in ((), (str(tmp_path / "new.txt"),)):
+        assert evaluate(run.path, text, split="val").nats_per_char == pytest.approx(run.val.nats_per_char, abs=1e-6)
+    assert evaluate(run.path, tmp_path / "new.txt").nats_per_char > 0
+    ids, words = own_splits(run.path, run.model, Listener())
+    assert run.model.evaluate_ids(ids).nats_per_char == pytest.approx(run.val.nats_per_char, abs=1e-6)
+    assert "ñ" in words
 
 
-def test_counts_are_those_of_the_new_text(parents: dict[str, Path], tmp_path: Path) -> None:
+def test_counts_go_along(tmp_path: Path) -> None:
+    """Those of the text before, with the new text's added, stand beside those of the new text alone."""
     (tmp_path / "old.txt").write_text(OLD)
     parent = train(tmp_path / "old.txt", tmp_path / "parent", cell="qrnn", num_layers=2, ngrams="auto", steps=10)
     (tmp_path / "new.txt").write_text("Ça va? 😀 One, two.\n" * 30)
@@ -259,14 +282,62 @@ def test_counts_are_those_of_the_new_text(parents: dict[str, Path], tmp_path: Pa
         callback=listener,
     )  # fmt: skip
     assert run.model.experts is not None
-    assert any("this run counts its own text" in message for message in listener.messages)
+    assert parent.model.experts is not None
+    assert run.model.experts.names == with_all(parent.model.experts.names)
+    assert any("its counts go along" in message for message in listener.messages)
     before, after = parent.model.params["mixture.input_weight"], run.model.params["mixture.input_weight"]
     V, W = len(parent.model.vocabulary), len(run.model.vocabulary)
     at = places(run.model.vocabulary.characters, parent.model.vocabulary.characters)
-    for s in range(2):
-        of_expert = after[:, s * W : (s + 1) * W]
-        assert np.allclose(of_expert[:, at >= 0], before[:, s * V : (s + 1) * V][:, at[at >= 0]], atol=1e-6)
+    for s in range(4):
+        of_expert, was = after[:, s * W : (s + 1) * W], before[:, s % 2 * V : (s % 2 + 1) * V]
+        assert np.allclose(of_expert[:, at >= 0], was[:, at[at >= 0]] / 2, atol=1e-6)
         assert np.allclose(of_expert[:, at < 0], 0, atol=1e-6)
+    for name in ("mixture.gate_weight", "mixture.gate_bias"):
+        halves = run.model.params[name]
+        assert np.allclose(halves[:2] + halves[2:], parent.model.params[name], atol=1e-6)
+        assert np.allclose(halves[:2], halves[2:], atol=1e-6)
+    ids = run.model.vocabulary.encode("The clock struck ")
+    said = np.exp(OnText(run.model.experts, ids).log_q(np.array([0]), len(ids))[:, -1, 0])  # (S, V)
+    words = [run.model.vocabulary.characters.index(c) for c in "ot"]  # one, two
+    assert said[2:, words].sum(axis=1).min() > 0.9  # the old text is known
+    assert said[:2, words].sum(axis=1).max() < 0.2
+
+
+def test_a_run_with_counts_resumes_exactly_without_its_model(tmp_path: Path) -> None:
+    """Also one that starts from such a run, and one that was killed before its first checkpoint."""
+    (tmp_path / "old.txt").write_text(OLD)
+    settings = {"schedule": "constant", "warmup_steps": 0, "eval_every": 10}
+    parent = train(tmp_path / "old.txt", tmp_path / "parent", cell="gru", ngrams="auto", steps=10).path
+    for child, text in (("child", "Ça va? 😀 One, two.\n"), ("grandchild", "Où? Là! The clock; one ÉTÉ.\n")):
+        (tmp_path / "new.txt").write_text(text * 30)
+        whole = train_from(tmp_path, parent, child, steps=20, **settings)
+        parts = train_from(tmp_path, parent, f"{child}-parts", steps=11, **settings)
+        assert whole.model.experts is not None
+        assert len(whole.model.experts.names) == 4
+        kept = Path(shutil.move(parent, tmp_path / f"gone-{child}"))
+        resumed = charrnn.train(resume=parts.path, steps=20, callback=Listener())
+        assert np.array_equal(resumed.model.params.vector, whole.model.params.vector)
+        assert load(resumed.path).evaluate(text).nats_per_char == resumed.model.evaluate(text).nats_per_char
+        assert resumed.model.generate("One", 30, seed=1) == whole.model.generate("One", 30, seed=1)
+        (parts.path / "counts.safetensors").unlink()
+        with pytest.raises(RunError, match=r"counts\.safetensors' is not a file"):
+            charrnn.train(resume=parts.path, steps=30, callback=Listener())
+        assert kept.exists()
+        parent = whole.path
+
+
+def test_with_the_old_text_mixed_in_both_are_counted_together(tmp_path: Path) -> None:
+    (tmp_path / "old.txt").write_text(OLD)
+    parent = train(tmp_path / "old.txt", tmp_path / "parent", cell="gru", ngrams="auto", steps=10)
+    (tmp_path / "new.txt").write_text("Ça va? 😀 One, two.\n" * 30)
+    child = train_from(tmp_path, parent.path, "child", steps=5)
+    (tmp_path / "third").mkdir()
+    (tmp_path / "third" / "new.txt").write_text("Où? Là!\n" * 60)
+    for folder, before in ((tmp_path, parent), (tmp_path / "third", child)):
+        run = train_from(folder, before.path, "mixed", steps=5, mix_old=0.4)
+        assert run.model.experts is not None
+        assert run.model.experts.names == ("characters", "words")
+        assert run.parent_val is not None
 
 
 @pytest.mark.parametrize(

@@ -108,8 +108,11 @@ def test_a_run_of_three_resumes_with_two_and_with_one(team_runs: Path, tmp_path:
 
 
 @needs_mpi
-def test_a_run_that_starts_from_a_model_is_the_same_with_two(tmp_path: Path) -> None:
-    """With characters that are new, a frozen layer, and both texts in each batch."""
+@pytest.mark.parametrize(("ngrams", "settings"), [("none", {"mix_old": 0.4}), ("auto", {})])
+def test_a_run_that_starts_from_a_model_is_the_same_with_two(
+    ngrams: str, settings: dict[str, float], tmp_path: Path
+) -> None:
+    """With characters that are new, a frozen layer, and both texts in each batch, or the counts of both."""
     (tmp_path / "old.txt").write_text("The clock struck one, and the cat ran down.\n" * 40)
     (tmp_path / "new.txt").write_text("WHERE TO? – ASKED ZOË; 4711 OR 42? – THERE, AND BACK!\n" * 40)
     parent = subprocess.run(
@@ -119,12 +122,12 @@ def test_a_run_that_starts_from_a_model_is_the_same_with_two(tmp_path: Path) -> 
             tmp_path / "old.txt",
             "--out",
             tmp_path / "parent",
-            *flags(dtype="float64", steps=20),
+            *flags(dtype="float64", steps=20, ngrams=ngrams),
             "--quiet",
         ]
     )
     assert parent.returncode == 0
-    start_from = flags(dtype="float64", steps=30, init_from=tmp_path / "parent", freeze_layers=1, mix_old=0.4)
+    start_from = flags(dtype="float64", steps=30, init_from=tmp_path / "parent", freeze_layers=1, **settings)
     for processes in (1, 2):
         out = tmp_path / f"{processes}"
         done = mpiexec(processes, *CLI, "train", tmp_path / "new.txt", "--out", out, *start_from, "--quiet")

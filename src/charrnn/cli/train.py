@@ -36,6 +36,7 @@ Examples:
   cat *.txt | charrnn train - --out runs/everything
   charrnn train names.txt --documents lines --unique
   charrnn train more.txt --init-from runs/book-qrnn
+  charrnn train little.txt --init-from clockmakers-cup
   charrnn train --resume runs/book-qrnn --steps 10000"""
 )
 @click.argument("text", nargs=-1)

@@ -16,6 +16,7 @@ from charrnn.arrays import Array
 from charrnn.errors import ConfigError, RunError
 from charrnn.export.contents import Contents
 from charrnn.language_model import LanguageModel
+from charrnn.ngrams.all_texts import OfAllTexts
 from charrnn.ngrams.chains import Labels, Words
 from charrnn.runs.files import KEY, read_json, write_atomic
 from charrnn.runs.npz_file import SCALE
@@ -28,8 +29,10 @@ MODULES = (  # each after those that it imports
 FILES = (*MODULES, "index.js", "index.d.ts")
 KNOWN = {  # what the modules know, under the same names
     "cell": ("rnn", "lstm", "gru", "qrnn"),  # network.js
-    "chain of counts": ("characters", "recent", "labels", "words"),  # chains.js
-}
+    "chain of counts": (  # chains.js
+        "characters", "recent", "labels", "words", "characters of all texts", "words of all texts",
+    ),
+}  # fmt: skip
 PACKAGE, MODEL = "package.json", "model.js"
 
 
@@ -75,9 +78,13 @@ def own_arrays(contents: Contents) -> dict[str, Array]:
         is_packed = array.dtype == np.uint8
         arrays[name] = np.frombuffer(zlib.decompress(array.tobytes()), np.uint8) if is_packed else array
     for chain in experts.chains if experts else ():
+        whose = "words"
+        if isinstance(chain, OfAllTexts):
+            arrays["all.codes"] = chain.table[1:].astype(np.int64) - 1
+            chain, whose = chain.chain, "all"
         if isinstance(chain, Words):
-            arrays["words.kinds"] = np.array(chain.kinds, np.uint8)
-            arrays["words.lower"] = np.array(chain.folded, np.int64)
+            arrays[f"{whose}.kinds"] = np.array(chain.kinds, np.uint8)
+            arrays[f"{whose}.lower"] = np.array(chain.folded, np.int64)
         if isinstance(chain, Labels):
             arrays["labels.first"] = np.array([chain.first], np.int64)
     return {name: np.ascontiguousarray(array) for name, array in arrays.items()}

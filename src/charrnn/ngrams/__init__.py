@@ -1,5 +1,6 @@
 """Character n-gram models: baselines that a network has to beat, and experts that it may know."""
 
+from charrnn.ngrams.all_texts import Codes, alone, came_from, with_all
 from charrnn.ngrams.chains import CHAINS
 from charrnn.ngrams.choice import EXPERTS, RARE, choose_experts
 from charrnn.ngrams.compiled_reader import make_reader
@@ -14,16 +15,20 @@ __all__ = [
     "COUNTS_PREFIX",
     "EXPERTS",
     "RARE",
+    "Codes",
     "Experts",
     "KeptLogQ",
     "NGram",
     "OnText",
     "Reader",
     "Said",
+    "alone",
     "best_ngram",
+    "came_from",
     "choose_experts",
     "held_out",
     "in_context",
     "make_reader",
     "uniform_nats",
+    "with_all",
 ]  # fmt: skip

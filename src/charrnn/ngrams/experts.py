@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from charrnn.arrays import Array
+from charrnn.ngrams.all_texts import Codes, alone, levels_of, make_chain, taken_along, with_all
 from charrnn.ngrams.blocks import MOST_COUNTED, Blocks
 from charrnn.ngrams.by_document import Shuffled, keys_by_document
-from charrnn.ngrams.chains import CHAINS, KEY_BITS, REACH, Chain, mixed
+from charrnn.ngrams.chains import KEY_BITS, REACH, Chain, mixed
 from charrnn.ngrams.compiled_counts import CompiledCounts
 from charrnn.ngrams.distributions import Shares
 from charrnn.ngrams.packing import pack, unpack
@@ -32,6 +33,7 @@ class Experts:
     names: tuple[str, ...]  # of the chains
     characters: str  # of the vocabulary
     tables: Tables
+    codes: Codes | None = None  # of the chains of all texts, of a model that has started from another
 
     @classmethod
     def count(cls, names: Sequence[str], characters: str, ids: Array) -> Experts:
@@ -39,10 +41,13 @@ class Experts:
         return cls.of_no_text(names, characters).added(ids).with_discounts()
 
     @classmethod
-    def unpacked(cls, names: Sequence[str], characters: str, arrays: Mapping[str, Array]) -> Experts:
+    def unpacked(
+        cls, names: Sequence[str], characters: str, arrays: Mapping[str, Array], codes: Codes | None = None
+    ) -> Experts:
         """Experts from the arrays of `packed`, which a stranger may have made; ValueError if they do not fit."""
-        levels = [CHAINS[name].levels for name in names]
-        return cls(tuple(names), characters, unpack(arrays, len(characters), levels))
+        if codes is not None:
+            codes.check(characters)
+        return cls(tuple(names), characters, unpack(arrays, len(characters), levels_of(names)), codes)
 
     @cached_property
     def packed(self) -> dict[str, Array]:
@@ -61,8 +66,13 @@ class Experts:
 
     @classmethod
     def of_no_text(cls, names: Sequence[str], characters: str) -> Experts:
-        levels = [CHAINS[name].levels for name in names]
-        return cls(tuple(names), characters, Tables.empty(len(characters), levels))
+        return cls(tuple(names), characters, Tables.empty(len(characters), levels_of(names)))
+
+    def taken_along(self, characters: str) -> Experts:
+        """Over a larger vocabulary: these counts as those of all texts, and none yet of the new text alone."""
+        codes = (self.codes or Codes.of(self.characters)).extended(self.characters, characters)
+        tables = taken_along(self.tables, self.names, self.characters, characters)
+        return Experts(with_all(alone(self.names)), characters, tables, codes)
 
     @property
     def documents(self) -> bool:
@@ -71,7 +81,7 @@ class Experts:
 
     @cached_property
     def chains(self) -> list[Chain]:
-        return [CHAINS[name](self.characters) for name in self.names]
+        return [make_chain(name, self.characters, self.codes) for name in self.names]
 
     @cached_property
     def counts_sha256(self) -> str:

@@ -168,7 +168,9 @@ class Tables:
             for change in self._of_chain(sum(self.levels[:chain]), keys, text.symbols, sign, ends)
         ]
         lengths = np.diff(self.first)
-        codes = np.concatenate([_codes(np.repeat(self.keys, lengths), self.symbols), *(c.codes for c in changes)])
+        codes = np.concatenate(
+            [codes_of_pairs(np.repeat(self.keys, lengths), self.symbols), *(c.codes for c in changes)]
+        )
         counts = np.concatenate([self.counts, *(c.counts for c in changes)])
         levels = (np.full(len(c.codes), c.level, np.uint8) for c in changes)
         level = np.concatenate([np.repeat(self.level, lengths), *levels])
@@ -182,7 +184,7 @@ class Tables:
         kept, counts = starts[alive].astype(number), counts[alive]
         del starts
         codes = codes[kept]
-        symbols = _symbols(codes).astype(self.symbols.dtype)
+        symbols = symbols_of(codes).astype(self.symbols.dtype)
         codes >>= SYMBOL_BITS  # from here on, the keys
         new_row = first_of_its_kind(codes)
         row_of_pair: Array = np.cumsum(new_row, dtype=number) - 1
@@ -218,7 +220,7 @@ class Tables:
         counted = np.ones(n, bool)
         changes = []
         for level in reversed(range(len(keys))):
-            codes = _codes(keys[level][first], symbols[first])
+            codes = codes_of_pairs(keys[level][first], symbols[first])
             # One pass by the highest bits, and hardly anything is left to be sorted.
             order = np.argsort((codes >> np.uint64(48)).astype(np.uint16), kind="stable")
             order = order[np.argsort(codes[order], kind="stable")]
@@ -241,7 +243,7 @@ class Tables:
         """The counts of pairs, 0 for those that are not in the tables."""
         if not len(self.counts):
             return np.zeros(len(codes), np.int32)
-        symbols, ended = _symbols(codes), self.ended_first
+        symbols, ended = symbols_of(codes), self.ended_first
         rows = self.rows(codes >> SYMBOL_BITS)
         places = first_not_below(symbols, self.symbols, ended[rows], ended[rows + 1])
         found = (places < ended[rows + 1]) & (self.symbols.take(places, mode="clip") == symbols)
@@ -269,10 +271,10 @@ def discounts(counts: Array) -> Array:
     return lost
 
 
-def _codes(keys: Array, symbols: Array) -> Array:
+def codes_of_pairs(keys: Array, symbols: Array) -> Array:
     """Pairs as numbers, in the order of their rows and symbols."""
     return keys << SYMBOL_BITS | symbols.astype(np.uint64)
 
 
-def _symbols(codes: Array) -> Array:
+def symbols_of(codes: Array) -> Array:
     return codes & np.uint64((1 << int(SYMBOL_BITS)) - 1)

@@ -16,15 +16,18 @@ cell needs no line here.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from charrnn.arrays import Array
+from charrnn.config import BOUNDARY
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
 
+ENDS = {BOUNDARY: "\n", "\n": BOUNDARY}
+GATES = ("mixture.gate_weight", "mixture.gate_bias")
 SILENT = ("readout.weight", "mixture.input_weight")  # new characters begin at zero in these
 
 
@@ -46,14 +49,24 @@ def places(characters: str, others: str) -> Array:
 
 
 def relative(character: str, known: str) -> str:
-    """The same letter in the other case, or without its accent, among `known` characters; "" if there is none."""
+    """The same letter in the other case, or without its accent, among `known` characters; "" if there is none.
+
+    The boundary between documents and the end of a line are each other's.
+    """
     bare = unicodedata.normalize("NFD", character)[0]
     forms = (character.lower(), character.upper(), bare, bare.lower(), bare.upper())
-    return next((form for form in forms if len(form) == 1 and form in known), "")
+    like = next((form for form in forms if len(form) == 1 and form in known), "")
+    return ENDS[character] if ENDS.get(character, "\r") in known else like
 
 
 def grown(
-    network: CharModel, params: Parameters, characters: str, larger: CharModel, wanted: str, bias: float
+    network: CharModel,
+    params: Parameters,
+    characters: str,
+    larger: CharModel,
+    wanted: str,
+    bias: float,
+    sources: Sequence[int] = (),
 ) -> Parameters:
     """The parameters of a network over `characters`, for one over the characters `wanted`: [growth.1] and [growth.2].
 
@@ -61,16 +74,28 @@ def grown(
 
         V' = V / 2, c' = c / 2, g_s = 1 / 2S, W_φ = 0                                                        [growth.4]
 
+    If it has two experts for each of this one, that of the new text alone and that of all texts, they share in its
+    gate and in its inputs:
+
+        G'_new = G'_all = G / 2, g'_new = g'_all = g / 2, W_φ'_new = W_φ'_all = W_φ / 2                      [growth.5]
+
     Parameters
     ----------
     bias : float
         b, where a new character begins in the readout.
+    sources : sequence of int, optional
+        The expert of this network that each expert of the larger one comes from.
     """
     after = Parameters.zeros(larger.layout, params.vector.dtype)
     axes, source = id_axes(network), places(wanted, characters)
     known = source >= 0
     relatives = places("".join(relative(c, characters) or c for c in wanted), characters)  # −1: none
+    sources = list(sources)
+    shares = np.bincount(sources)[sources] if sources else np.empty(0)  # how many experts come from the same
     for name, array in params.items():
+        if name in GATES and sources:  # [growth.5]
+            after[name][...] = (array[sources].T / shares).T
+            continue
         if name not in axes:
             after[name][...] = array
             continue
@@ -83,6 +108,8 @@ def grown(
         else:
             like = np.concatenate([old, old.mean(axis=1, keepdims=True)], axis=1)  # the last for those without relative
             new[:, ~known] = like[:, relatives[~known]]
+        if name == "mixture.input_weight" and sources:  # [growth.5]
+            blocks, new = len(sources), (new[sources].T / shares).T
         shape = (len(wanted) * blocks, *np.delete(array.shape, axes[name]))
         after[name][...] = np.moveaxis(new.reshape(shape), 0, axes[name])
     if larger.config.num_experts and not network.config.num_experts:  # [growth.4]

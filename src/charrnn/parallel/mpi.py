@@ -19,7 +19,9 @@ from charrnn.arrays import Array
 from charrnn.batching import Batch
 from charrnn.config import TrainConfig, make_config
 from charrnn.errors import ConfigError, RunError
+from charrnn.ngrams import Experts
 from charrnn.parallel.team import Team
+from charrnn.runs.model_file import expert_header, read_experts
 from charrnn.text.mapped import MappedIds, large_corpus, recoded
 from charrnn.text.vocabulary import Vocabulary
 
@@ -64,29 +66,44 @@ class MpiTeam(Team):
         return slice(batch_size * rank // self.size, batch_size * (rank + 1) // self.size)
 
     def send_setup(
-        self, config: TrainConfig, characters: str, ids: Array, sources: Sequence[str], sha256: str, old: int = 0
+        self,
+        config: TrainConfig,
+        characters: str,
+        ids: Array,
+        sources: Sequence[str],
+        sha256: str,
+        old: int = 0,
+        counted: Experts | None = None,
     ) -> None:
         self.command(SETUP)
         large = isinstance(ids, MappedIds) and config.documents is None
         facts = {
             "settings": config.as_dict(), "characters": characters, "dtype": ids.dtype.str, "length": len(ids),
             "sources": list(sources) if large else None, "sha256": sha256, "old": old,
+            "experts": {} if counted is None else expert_header(counted),
+            "counts": [] if counted is None else [(n, a.dtype.str, a.shape) for n, a in counted.packed.items()],
         }  # fmt: skip
         data = np.frombuffer(json.dumps(facts).encode(), np.uint8).copy()
         self.comm.Bcast(np.array([len(data)], np.int64))
         self.comm.Bcast(data)
+        for array in () if counted is None else counted.packed.values():
+            self._broadcast(array)
         if not large:
             self._broadcast(np.asarray(ids))  # also those of a large list, which every rank then holds
         self.within = False
 
-    def receive_setup(self) -> tuple[TrainConfig, str, Array, int]:
-        """Receive what `send_setup` sends: the configuration, the vocabulary's characters, the ids (N,), and `old`."""
+    def receive_setup(self) -> tuple[TrainConfig, str, Array, int, Experts | None]:
+        """Receive what `send_setup` sends: the configuration, the characters, the ids (N,), `old` and `counted`."""
         size = np.empty(1, np.int64)
         self.comm.Bcast(size)
         data = np.empty(size[0], np.uint8)
         self.comm.Bcast(data)  # as bytes: the lower-case methods of mpi4py unpack objects
         facts = json.loads(data.tobytes())
         config = make_config(facts["settings"])
+        counts = {name: np.empty(shape, dtype) for name, dtype, shape in facts["counts"]}
+        for array in counts.values():
+            self._broadcast(array)
+        counted = read_experts(facts["experts"], counts, facts["characters"])
         if facts["sources"]:  # too large to send; on this machine the cache holds it already encoded
             corpus = large_corpus(facts["sources"], config.encoding)
             if corpus.sha256 != facts["sha256"]:
@@ -95,10 +112,10 @@ class MpiTeam(Team):
                 )
             ids = recoded(corpus, Vocabulary(facts["characters"]))
             assert ids is not None  # rank 0 has read the same text
-            return config, facts["characters"], ids[: facts["length"]], 0
+            return config, facts["characters"], ids[: facts["length"]], 0, counted
         ids = np.empty(facts["length"], facts["dtype"])
         self._broadcast(ids)
-        return config, facts["characters"], ids, facts["old"]
+        return config, facts["characters"], ids, facts["old"], counted
 
     def broadcast(self, arrays: Sequence[Array], step: int) -> int:
         self.command(BROADCAST)

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from charrnn.arrays import Array
 from charrnn.batching import Batch
 from charrnn.config import TrainConfig
+from charrnn.ngrams import Experts
 
 # Where a launcher gives the number of processes: MPICH and Intel MPI, and Open MPI.
 SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE")
@@ -43,11 +44,18 @@ class Team:
         return slice(0, batch_size)
 
     def send_setup(
-        self, config: TrainConfig, characters: str, ids: Array, sources: Sequence[str], sha256: str, old: int = 0
+        self,
+        config: TrainConfig,
+        characters: str,
+        ids: Array,
+        sources: Sequence[str],
+        sha256: str,
+        old: int = 0,
+        counted: Experts | None = None,
     ) -> None:
         """Send the other ranks the settings, the vocabulary, the ids (N,) or their files, and the text's SHA-256.
 
-        The last `old` of the ids are those of an old text, with mix_old.
+        The last `old` of the ids are those of an old text, with mix_old. `counted` are counts of earlier texts.
         """
 
     def broadcast(self, arrays: Sequence[Array], step: int) -> int:

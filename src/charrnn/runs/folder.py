@@ -29,6 +29,7 @@ class RunFolder:
         self.model = path / MODEL_FILE
         self.checkpoint = path / "checkpoint.safetensors"
         self.previous = path / "checkpoint.previous.safetensors"  # the one before it
+        self.counts = path / "counts.safetensors"  # of earlier texts, only if the run takes them along from a model
         self.samples = path / "samples"
         self.text = path / "text.txt"  # only if the text came from standard input
         self.curve = path / "curve.png"
@@ -78,7 +79,7 @@ class RunFolder:
     def never_began(self) -> bool:
         """Whether the process that made the folder ended before its first checkpoint, so that nothing was trained."""
         names = {path.name for path in self.path.iterdir() if path.suffix != ".part"} - {LOCK_FILE}
-        known = {path.name for path in (self.config, self.samples, self.text, self.model)}
+        known = {path.name for path in (self.config, self.samples, self.text, self.counts, self.model)}
         if not names <= known or (self.samples.is_dir() and any(self.samples.iterdir())):
             return False
         try:

@@ -18,7 +18,7 @@ import numpy as np
 from charrnn.arrays import Array
 from charrnn.config import ModelConfig
 from charrnn.errors import CharRNNError, RunError
-from charrnn.ngrams import CHAINS, COUNTS_PREFIX, Experts
+from charrnn.ngrams import CHAINS, COUNTS_PREFIX, Codes, Experts, with_all
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Layout, Parameters
 from charrnn.runs.files import FORMAT, FORMATS, DamagedError, header_value, read_arrays, write_arrays
@@ -52,7 +52,31 @@ def model_header(contents: ModelFile) -> dict[str, Any]:
         "vocabulary": contents.vocabulary.characters,
         "provenance": contents.provenance,
     }
-    return {**header, "experts": list(contents.experts.names)} if contents.experts else header
+    return header | expert_header(contents.experts) if contents.experts else header
+
+
+def expert_header(experts: Experts) -> dict[str, Any]:
+    """What a file says of experts beside their counts."""
+    codes = experts.codes
+    of_all = {} if codes is None else {"all_texts": {"order": codes.order, "codes": list(codes.codes)}}
+    return {"experts": list(experts.names), **of_all}
+
+
+def write_counts(path: Path, experts: Experts) -> None:
+    """Write counts that a run has taken along from a model, so that it can be resumed without that model."""
+    write_arrays(path, experts.packed, {"format": FORMAT, **expert_header(experts)})
+
+
+def read_counts(path: Path, characters: str) -> Experts:
+    """The counts that `write_counts` was given, over the characters of a vocabulary; RunError if they are damaged."""
+    arrays, header = read_arrays(path)
+    try:
+        experts = read_experts(header, arrays, characters)
+        if experts is None:
+            raise ValueError("it names no count models")
+    except (KeyError, TypeError, ValueError, AttributeError, CharRNNError) as error:
+        raise DamagedError(f"'{path}' is damaged: {' '.join(str(error).split()) or type(error).__name__}") from None
+    return experts
 
 
 def read_model(path: Path) -> ModelFile:
@@ -80,7 +104,10 @@ def read_model(path: Path) -> ModelFile:
             raise ValueError(f"{len(vocabulary)} characters for vocab_size {config.vocab_size}")
         model = CharModel(config)
         counts = {name: arrays.pop(name) for name in list(arrays) if name.startswith(COUNTS_PREFIX)}
-        experts = _experts(header.get("experts", []), counts, vocabulary, config)
+        named = header.get("experts", [])
+        if not isinstance(named, list) or len(named) != config.num_experts:
+            raise ValueError(f"its network has {config.num_experts} count models, but the file names {shown(named)}")
+        experts = read_experts(header, counts, vocabulary.characters)
         params = from_torch(arrays, model)
     except (KeyError, TypeError, ValueError, AttributeError, CharRNNError) as error:
         raise DamagedError(f"'{path}' is damaged: {' '.join(str(error).split()) or type(error).__name__}") from None
@@ -123,13 +150,20 @@ def from_torch(arrays: dict[str, Array], model: CharModel) -> Parameters:
     return params
 
 
-def _experts(names: Any, counts: Mapping[str, Array], vocabulary: Vocabulary, config: ModelConfig) -> Experts | None:
-    """The experts that a header names, with their counts."""
-    if not isinstance(names, list) or len(names) != config.num_experts:
-        raise ValueError(f"its network has {config.num_experts} count models, but the file names {shown(names)}")
+def read_experts(header: Mapping[str, Any], counts: Mapping[str, Array], characters: str) -> Experts | None:
+    """The experts that a header names, with their counts; ValueError if they do not fit."""
+    names, of_all = header.get("experts", []), header.get("all_texts")
+    if not isinstance(names, list) or len(names) > MOST_EXPERTS:
+        raise ValueError(f"its count models cannot be {shown(names)}")
+    known = CHAINS if of_all is None else with_all([*CHAINS])
     for name in names:
-        header_value("expert", name, "str", "is not known", choices=CHAINS)
-    return Experts.unpacked(names, vocabulary.characters, counts) if names else None
+        header_value("expert", name, "str", "is not known", choices=known)
+    codes = None
+    if of_all is not None:
+        for code in of_all["codes"]:
+            header_value("code", code, "int", "is not a number", least=0, below=MOST["vocab_size"])
+        codes = Codes(header_value("order of codes", of_all["order"], "str", "is not text"), tuple(of_all["codes"]))
+    return Experts.unpacked(names, characters, counts, codes) if names else None
 
 
 def _vocabulary(characters: Any, documents: bool) -> Vocabulary:

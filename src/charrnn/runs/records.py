@@ -17,6 +17,7 @@ CONFIG: dict[str, tuple[Any, Any]] = {
     "text": (str, None), "text_sha256": (str, None), "recipe": ((str, type(None)), None), "splits": (dict, int),
     "characters": (int, None), "parameters": (int, None), "versions": (dict, str), "charrnn": (str, None),
     "vocabulary": (str, None), "new_characters": (str, None), "parents": (list, dict),
+    "takes_counts": (bool, None),
 }  # fmt: skip
 
 

@@ -108,6 +108,8 @@ def make_spec(values: Mapping[str, Any], folder: Path | None = None) -> Spec:
     if text_wide := next((setting for setting in OF_THE_TEXT if setting in tables["search"]), None):
         raise ConfigError(f"search.{text_wide} would compare losses of different texts: it belongs in [settings]")
     files = {name: value for name, value in tables["settings"].items() if name in FILES and isinstance(value, str)}
+    if files.get("init_from") in LIBRARY and not (folder / files["init_from"]).exists():
+        del files["init_from"]  # the model of a library text
     tables["settings"] = {**tables["settings"], **{name: str(folder / value) for name, value in files.items()}}
     name = check_value("method", values.get("method", "grid"), "str", choices=tuple(METHODS))
     method = METHODS[name]

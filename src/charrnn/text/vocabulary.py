@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from charrnn.arrays import Array
+from charrnn.config import BOUNDARY as BOUNDARY
 from charrnn.config import BOUNDARY_ID
 from charrnn.errors import ConfigError, TextError, UnknownCharacterError
 from charrnn.settings import check_value
@@ -18,7 +19,6 @@ PIECE = 1 << 20  # characters encoded at a time, so that temporary arrays stay s
 ON_UNKNOWN = ("error", "skip")
 MARK = "\ufeff"  # a byte order mark
 FIRST_LABEL, LAST_LABEL = "\U00100000", "\U0010ffff"  # in a vocabulary of documents, these stand for labels
-BOUNDARY = "\0"  # stands between documents: no text holds it, since the reader refuses it, and no prompt may
 
 
 class Vocabulary:

@@ -15,8 +15,7 @@ PAUSE_STEPS = 10  # … as long as this many steps: the process was stopped, or 
 # than three percent of the training time. Where a layer is parallel in time, reading a character costs less than half
 # of training on it; elsewhere about as much.
 TRAIN_PER_VAL = {True: 16, False: 40}
-LEAST_EVAL_STEPS = 100
-LEAST_EVAL_STEPS_FROM_MODEL = 10  # a trained model may be at its best on a small text after few steps
+MOST_LEAST, LEAST = 100, 10  # steps: evaluations are an epoch apart, or more, within these
 
 
 @dataclass(frozen=True)
@@ -73,8 +72,11 @@ class StepClock:
         return seconds
 
 
-def default_eval_every(config: TrainConfig, val_characters: int, parallel_in_time: bool) -> int:
-    """The steps between evaluations, by the size of the validation split."""
-    chars = config.seq_len * config.batch_size
-    least = LEAST_EVAL_STEPS_FROM_MODEL if config.init_from else LEAST_EVAL_STEPS
-    return max(least, math.ceil(TRAIN_PER_VAL[parallel_in_time] * val_characters / chars))
+def default_eval_every(config: TrainConfig, val_characters: int, parallel_in_time: bool, batches_per_epoch: int) -> int:
+    """The steps between evaluations, by the sizes of the validation split and of the text.
+
+    A tiny text is soon learned by heart, and a trained model may be at its best on any text after few steps.
+    """
+    least = LEAST if config.init_from else min(MOST_LEAST, max(LEAST, batches_per_epoch))
+    by_cost = math.ceil(TRAIN_PER_VAL[parallel_in_time] * val_characters / (config.seq_len * config.batch_size))
+    return max(least, by_cost)

@@ -6,7 +6,9 @@ may change. A new character begins as one that the model has seen once: see `nn.
 
 from __future__ import annotations
 
+import difflib
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,16 +20,16 @@ from charrnn.arrays import Array
 from charrnn.config import SETTINGS, TrainConfig, declared, known_settings, make_config
 from charrnn.errors import ConfigError, RunError
 from charrnn.language_model import LanguageModel, load
-from charrnn.ngrams import EXPERTS
+from charrnn.ngrams import EXPERTS, Experts, alone, came_from
 from charrnn.nn.growth import grown, id_axes, places
 from charrnn.nn.parameters import Parameters
 from charrnn.runs.model_file import MODEL_FILE
 from charrnn.scoring.evaluation import windows
 from charrnn.text.corpus import Corpus
 from charrnn.text.documents import LIST
-from charrnn.text.library import file_sha256
+from charrnn.text.library import LIBRARY, file_sha256
 from charrnn.text.mapped import MappedIds
-from charrnn.text.vocabulary import Vocabulary
+from charrnn.text.vocabulary import BOUNDARY, Vocabulary
 from charrnn.threads import blas_threads
 from charrnn.training.optimizers import OPTIMIZERS
 from charrnn.training.trainer import Trainer
@@ -61,6 +63,9 @@ class Parent(NamedTuple):
     @classmethod
     def read(cls, path: str | Path) -> Parent:
         """The model of a run folder or of a model file; RunError if there is none."""
+        if not os.path.exists(path):
+            close = difflib.get_close_matches(str(path), LIBRARY, n=1)
+            raise RunError(f"there is no model at '{path}'" + (f": did you mean '{close[0]}'?" if close else ""))
         file = Path(path) / MODEL_FILE if Path(path).is_dir() else Path(path)
         model = load(path)
         return cls(Path(path), file_sha256(file), model)
@@ -90,7 +95,7 @@ class Parent(NamedTuple):
             )
         network, known = self.model.network.config, known_settings()
         names = self.model.experts.names if self.model.experts else ()
-        ngrams = next((name for name, choice in EXPERTS.items() if choice.chains == tuple(names)), "none")
+        ngrams = next((name for name, choice in EXPERTS.items() if choice.chains == alone(names)), "none")
         fixed = {
             "cell": network.cell, "hidden_size": network.hidden_size, "num_layers": network.num_layers,
             "ngrams": ngrams,
@@ -125,7 +130,7 @@ class Parent(NamedTuple):
         """The model's settings, with those that depend on what is chosen, and those of a little more training."""
         optimizer = chosen.get("optimizer") or old.optimizer
         rate = old.learning_rate if optimizer == old.optimizer else OPTIMIZERS[optimizer].usual_rate
-        settings |= {"learning_rate": SHARE_OF_RATE * rate, "warmup_steps": WARMUP_STEPS}
+        settings |= {"learning_rate": float(f"{SHARE_OF_RATE * rate:.6g}"), "warmup_steps": WARMUP_STEPS}
         if not any(chosen.get(name) is not None for name in ("epochs", "steps", "minutes")):
             settings["steps"] = STEPS
         if chosen.get("val_fraction") != 0 or chosen.get("val"):
@@ -152,27 +157,35 @@ class Parent(NamedTuple):
             own = own[1:]  # the boundary is in a list's vocabulary, and in no text
         return in_vocabulary(corpus, Vocabulary(own + corpus.vocabulary.characters, corpus.vocabulary.documents))
 
+    def counted(self, vocabulary: Vocabulary, mix_old: float) -> Experts | None:
+        """The counts of the model, as a run over a vocabulary takes them along; None if it has none.
+
+        With mix_old none are taken along: the run counts the old text itself, to hold out what it learns from.
+        """
+        return None if mix_old or not self.model.experts else self.model.experts.taken_along(vocabulary.characters)
+
     def begin(self, trainer: Trainer, vocabulary: Vocabulary) -> None:
         """Give a new trainer the parameters of the model, in the trainer's precision.
 
         Raises
         ------
         ConfigError
-            The network has other counts than the model.
+            The network has counts that the model lacks.
         """
-        names = () if trainer.experts is None else tuple(trainer.experts.names)
-        known = () if self.model.experts is None else tuple(self.model.experts.names)
-        if names != known and known:
+        names = () if trainer.experts is None else trainer.experts.names
+        known = () if self.model.experts is None else self.model.experts.names
+        sources = came_from(names, known) if known else []
+        if -1 in sources:
             raise ConfigError(
-                f"the model '{self.path}' has counts of {' and '.join(known)}, but the script of this "
-                f"text needs counts of {' and '.join(names) or 'nothing'}: train without --init-from"
+                f"the model '{self.path}' has counts of {' and '.join(alone(known))}, and this text needs counts of "
+                f"{' and '.join(alone(names))}: leave out --mix-old, or train without --init-from"
             )
         own = self.model.vocabulary.characters
         new = len(self.new(vocabulary))
         bias = 0.0
         if new:  # experts know how likely each is
             bias = self.new_bias(new) if trainer.experts is None else float(self.model.params["readout.bias"].mean())
-        params = grown(self.model.network, self.model.params, own, trainer.model, vocabulary.characters, bias)
+        params = grown(self.model.network, self.model.params, own, trainer.model, vocabulary.characters, bias, sources)
         trainer.params.vector[...] = params.vector
 
     @blas_threads(1)
@@ -211,16 +224,17 @@ class Parent(NamedTuple):
         own = set(self.model.vocabulary.characters)
         return "".join(character for character in vocabulary.characters if character not in own)
 
-    def remarks(self, corpus: Corpus) -> list[str]:
+    def remarks(self, corpus: Corpus, mix_old: float) -> list[str]:
         """What to say of the start."""
         new = self.new(corpus.vocabulary)
-        words = f"starts from {self.path}: {self.model!r}; "
         labels = len(corpus.vocabulary.label_ids)
-        new = new[: len(new) - labels]  # labels are the last, and all new
-        words += f"{len(new)} new characters" + (f": {new[:40]!r}" if new else "")
+        new = new[: len(new) - labels].lstrip(BOUNDARY)  # labels are the last, and all new
+        words = f"starts from {self.path}: {self.model!r}; "
+        words += f"{len(new)} new character{'' if len(new) == 1 else 's'}" + (f": {new[:40]!r}" if new else "")
         words += f"; {labels} labels" if labels else ""
-        counts = ["the counts of that model stay behind: this run counts its own text"] if self.model.experts else []
-        return [words, *counts]
+        if self.model.experts and not mix_old:
+            words += "; its counts go along, beside those of this text alone"
+        return [words]
 
 
 def set_rates(trainer: Trainer, vocabulary: Vocabulary, new: str) -> None:

@@ -83,8 +83,8 @@ def _follow(team: MpiTeam) -> None:
             if what == END:
                 return
             if what == SETUP:
-                config, characters, ids, old = team.receive_setup()
-                trainer = new_trainer(config, characters, ids, team, old=old)
+                config, characters, ids, old, counted = team.receive_setup()
+                trainer = new_trainer(config, characters, ids, team, old=old, counted=counted)
             elif what == BROADCAST:
                 trainer.broadcast()
             elif what == GATHER:

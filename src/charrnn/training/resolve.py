@@ -30,6 +30,7 @@ def resolve(
     recipe: str | None,
     characters: int | None = None,
     start: Mapping[str, Any] | None = None,
+    counted: bool = False,
 ) -> ResolvedSettings:
     """The settings for a text with `characters` to train on; without them, those that hold for every text.
 
@@ -41,6 +42,8 @@ def resolve(
         The name of a recipe, or its file; by default the recipe that fits what is chosen.
     start : mapping, optional
         The settings of a run that starts from a model, with those that are chosen: they replace a recipe.
+    counted : bool
+        Whether that model has counts. Its network then gets the dropout that suits the text.
 
     Raises
     ------
@@ -50,7 +53,10 @@ def resolve(
     if start is not None:
         if recipe is not None:
             raise ConfigError(f"recipe {recipe} and init_from both decide the settings: leave one of them out")
-        return _fitted(make_config(start), chosen, characters, None, [])
+        config = make_config(start)
+        if counted and characters is not None and "dropout" not in chosen:
+            config = replace(config, dropout=max(config.dropout, _usual_dropout(config, characters)))
+        return _fitted(config, chosen, characters, None, [])
     if chosen.get("documents") is not None:
         chosen = {**OF_DOCUMENTS, **chosen}
     recipe = recipe or default_recipe(chosen)
@@ -71,6 +77,15 @@ def resolve(
         words = ", ".join(f"{name} {value}" for name, value in sized.items())
         remarks = [f"recipe {recipe}" + (f"; for {characters:,} characters to train on: {words}" if words else "")]
     return _fitted(config, chosen, characters, recipe, remarks)
+
+
+def _usual_dropout(config: TrainConfig, characters: int) -> float:
+    """The dropout of the recipe for such a network, on a text with `characters` to train on."""
+    name = default_recipe({"cell": config.cell, "ngrams": config.ngrams})
+    if name is None or (config.num_layers == 1 and not single_layer_drops(config.cell)):
+        return 0.0
+    recipe = read_recipe(name)
+    return float({**recipe.settings, **recipe.for_characters(characters)}.get("dropout", 0.0))
 
 
 def _fitted(

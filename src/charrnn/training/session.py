@@ -46,7 +46,9 @@ class Session:
         self.batches_per_epoch = trainer.batcher.batches_per_epoch
         self.budget = Budget.of(config, self.batches_per_epoch)
         parallel = trainer.model.layers[0].parallel_in_time
-        self.eval_every = config.eval_every or default_eval_every(config, len(self.val_ids), parallel)
+        self.eval_every = config.eval_every or default_eval_every(
+            config, len(self.val_ids), parallel, self.batches_per_epoch
+        )
         self.sample_every = config.sample_every or self._default_sample_every()
         self.progress = Progress()
         self.old_text: OldText | None = None  # of the model that it starts from, where it was found

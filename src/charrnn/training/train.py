@@ -16,10 +16,12 @@ from charrnn.arrays import Array
 from charrnn.config import TrainConfig, known_settings, make_config
 from charrnn.errors import ConfigError, RunError, TextError
 from charrnn.interrupts import Interrupted
+from charrnn.ngrams import Experts
 from charrnn.nn.kernels import Kernels
 from charrnn.parallel.team import ALONE, Team
 from charrnn.runs.files import write_atomic
 from charrnn.runs.folder import RunFolder
+from charrnn.runs.model_file import read_counts, write_counts
 from charrnn.scoring import Evaluation
 from charrnn.settings import check_path, check_values
 from charrnn.text.corpus import Corpus
@@ -32,6 +34,7 @@ from charrnn.training.announce import complaint, described, draw_curve, network
 from charrnn.training.callback import Callback, check_callback
 from charrnn.training.forgetting import OldText, find_again, find_old_text, mixed_in
 from charrnn.training.init_from import Parent, in_vocabulary, set_rates
+from charrnn.training.library_model import with_library_model
 from charrnn.training.own_text import open_own_text, remember
 from charrnn.training.resolve import resolve, resumed_config
 from charrnn.training.run import Run
@@ -72,8 +75,8 @@ def train(
     team : Team, optional
         The processes that share the work: see `charrnn.training.mpi.mpi_team`.
     **settings
-        `init_from` is a run folder or a model file to start from; its settings replace a recipe. The others are the
-        fields of `charrnn.config.TrainConfig`, which are also the flags of `charrnn train`.
+        `init_from` is a run folder, a model file or the name of a library text to start from: its settings replace a
+        recipe. The others are the fields of `charrnn.config.TrainConfig`, which are also the flags of `charrnn train`.
 
     Returns
     -------
@@ -97,6 +100,7 @@ def train(
     texts = list_of_documents(text)
     sources = [] if texts else source_list(text)
     try:
+        settings = with_library_model(settings, sources, callback, train)
         with ExitStack() as stack:
             with blas_threads(1):
                 if resume is None:
@@ -153,13 +157,15 @@ def _begin(
     own, text = _open(sources, texts, config, callback)
     corpus = parent.joined(own) if parent else own
     splits = corpus.split(config.val_fraction, config.test_fraction)
-    config, recipe, remarks = resolve(settings, recipe, len(splits["train"]), start)
+    counts = parent is not None and parent.model.experts is not None
+    config, recipe, remarks = resolve(settings, recipe, len(splits["train"]), start, counts)
     keeps_copy = sources == [STDIN] or texts is not None  # it cannot be read again
     if keeps_copy and config.documents:
         config = replace(config, documents=LIST, label=config.label and LIST_LABEL)  # as the copy is
     kernels = make_kernels(config, team)
     old = find_old_text(parent, corpus.vocabulary, callback.on_reading) if parent else None
-    trainer = _trainer(config, corpus, splits["train"], sources, team, kernels, old)
+    counted = parent.counted(corpus.vocabulary, config.mix_old) if parent else None
+    trainer = _trainer(config, corpus, splits["train"], sources, team, kernels, old, counted)
     if parent:
         parent.begin(trainer, corpus.vocabulary)
     folder = stack.enter_context(RunFolder.begin(out, f"{corpus.name.removesuffix('.txt')[:60]}-{config.cell}"))
@@ -169,21 +175,24 @@ def _begin(
         session.provenance["parents"] = parent.remembered()
         session.old_text = old
     parameters = len(trainer.params.vector)
-    origin = {
+    origin: dict[str, Any] = {
         "recipe": recipe,
         "kernels": kernels.name,
         **remember([str(folder.text)] if keeps_copy else sources, folder.path),
     }
     if parent:
-        origin |= {"vocabulary": corpus.vocabulary.characters, "new_characters": parent.new(corpus.vocabulary)}
+        new = parent.new(corpus.vocabulary)
+        origin |= {"vocabulary": corpus.vocabulary.characters, "new_characters": new, "takes_counts": bool(counted)}
     versions = {"python": platform.python_version(), "numpy": np.__version__}
     about = {**session.provenance, "settings": config.as_dict(), "parameters": parameters, "versions": versions}
     folder.write_config({**origin, **about})
+    if counted:
+        write_counts(folder.counts, counted)
     if keeps_copy:  # after config.json, which shows that the folder is a run's
         write_atomic(folder.text, kept(corpus.of_the_list) if isinstance(corpus, ListedDocuments) else text.encode())
     messages = [
         *described(own, text, splits, config),
-        *(parent.remarks(corpus) if parent else ()),
+        *(parent.remarks(corpus, config.mix_old) if parent else ()),
         *remarks,
         *network(trainer, len(splits["train"]), folder.path),
     ]
@@ -230,7 +239,8 @@ def _reopen(
     old = None
     if config.init_from and saved.get("parents"):
         old = find_again(config.init_from, saved["parents"], corpus.vocabulary, callback.on_reading)
-    trainer = _trainer(config, corpus, splits["train"], sources, team, kernels, old)
+    counted = read_counts(folder.counts, corpus.vocabulary.characters) if saved.get("takes_counts") else None
+    trainer = _trainer(config, corpus, splits["train"], sources, team, kernels, old, counted)
     if config.init_from and folder.never_began():
         Parent.again(config.init_from, saved["parents"]).begin(trainer, corpus.vocabulary)
     session = Session(trainer, corpus, splits, folder, callback)
@@ -260,10 +270,11 @@ def _trainer(
     team: Team,
     kernels: Kernels,
     old_text: OldText | None,
+    counted: Experts | None,
 ) -> Trainer:
     ids, old = mixed_in(config, train_ids, old_text)
-    trainer = new_trainer(config, corpus.vocabulary.characters, ids, team, kernels, old)
-    team.send_setup(config, corpus.vocabulary.characters, ids, sources, corpus.sha256, old)
+    trainer = new_trainer(config, corpus.vocabulary.characters, ids, team, kernels, old, counted)
+    team.send_setup(config, corpus.vocabulary.characters, ids, sources, corpus.sha256, old, counted)
     return trainer
 
 

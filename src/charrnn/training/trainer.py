@@ -145,6 +145,7 @@ def new_trainer(
     team: Team = ALONE,
     kernels: Kernels | None = None,
     old: int = 0,
+    counted: Experts | None = None,
 ) -> Trainer:
     """A trainer at the beginning of training on ids (N,): the network, its initial parameters and its batches.
 
@@ -156,8 +157,10 @@ def new_trainer(
         The code that computes the network, and its workers; by default what the configuration says, and one worker.
     old : int
         How many of the ids, the last, are those of an old text, with mix_old.
+    counted : Experts, optional
+        The experts with the counts of earlier texts, for a run that takes them along; by default they have none.
     """
-    V, names = len(characters), choose_experts(config.ngrams, characters, ids)
+    V, names = len(characters), counted.names if counted else choose_experts(config.ngrams, characters, ids)
     network = ModelConfig(
         V, config.cell, config.hidden_size, config.num_layers, config.dropout, len(names), config.documents is not None
     )
@@ -170,5 +173,5 @@ def new_trainer(
     said = None
     if names:
         prune = config.own.get("prune", RARE)
-        said = KeptLogQ(held_out(Experts.of_no_text(names, characters), ids), prune)
+        said = KeptLogQ(held_out(counted or Experts.of_no_text(names, characters), ids), prune)
     return Trainer(model, params, make_batcher(ids, config, old), config, team, said)

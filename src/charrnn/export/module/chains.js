@@ -59,6 +59,11 @@ const words = (kinds, lower) => (codes) => {
   return keys;
 };
 
+// The same of all texts so far: codes that the counts have kept, and keys of their own. See ngrams/all_texts.py.
+const MARK = 0xd6e8feb86659fd93n;
+const of_all_texts = (keys_of, codes_of_all) => (codes) =>
+  keys_of(codes.map((code) => code && Number(codes_of_all[code - 1]) + 1)).map((key) => key ^ MARK);
+
 // How many contexts each chain has, and a function from the last codes of a text, each an id + 1, to the keys after
 // them, but for the shortest context's.
 export const CHAINS = {
@@ -66,4 +71,12 @@ export const CHAINS = {
   recent: { levels: 6, keys_of: () => characters(6, 200) },
   labels: { levels: 7, keys_of: (arrays) => labels(7, 300, Number(arrays.row("labels.first")[0])) },
   words: { levels: 4, keys_of: (arrays) => words(arrays.row("words.kinds"), arrays.row("words.lower")) },
+  "characters of all texts": {
+    levels: 7,
+    keys_of: (arrays) => of_all_texts(characters(7, 0), arrays.row("all.codes")),
+  },
+  "words of all texts": {
+    levels: 4,
+    keys_of: (arrays) => of_all_texts(words(arrays.row("all.kinds"), arrays.row("all.lower")), arrays.row("all.codes")),
+  },
 };
