@@ -77,6 +77,7 @@ export const CHAINS = {
   },
   "words of all texts": {
     levels: 4,
-    keys_of: (arrays) => of_all_texts(words(arrays.row("all.kinds"), arrays.row("all.lower")), arrays.row("all.codes")),
+    keys_of: (arrays) =>
+      of_all_texts(words(arrays.row("all.kinds"), arrays.row("all.lower")), arrays.row("all.codes")),
   },
 };
