@@ -86,7 +86,9 @@ export class LanguageModel {
   // boundary and, in a model of labelled documents, its label: the one that is named, or the likeliest of the prompt.
   start(prompt = "", on_unknown = "error", label = undefined) {
     const ids = this.encode(prompt, on_unknown);
-    if (label === undefined && this.labels.length && ids.length) [[label]] = by_label(this, nats_by_label(this, ids).map(total));
+    if (label === undefined && this.labels.length && ids.length) {
+      [[label]] = by_label(this, nats_by_label(this, ids).map(total));
+    }
     const known = this.labels.indexOf(label);
     if (label !== undefined && known < 0)
       refuse(`label '${label}' is not known: the model has ${this.labels.join(", ") || "none"}`);
@@ -156,7 +158,7 @@ export class LanguageModel {
 const nats_by_label = (model, ids) => model.label_ids.map((label) => model.nats([BOUNDARY_ID, label, ...ids]));
 const total = (row) => row.reduce((sum, nats) => sum + nats, 0);
 
-// The totals (L) by which a document is classified: the mean of the network's surprise and that of the counts of labels.
+// The totals (L) by which a document is classified: the mean of the network's surprise and that of the label counts.
 function by_both(model, ids) {
   const counts = model.expert_names.indexOf("labels");
   return model.label_ids.map((label) => {
