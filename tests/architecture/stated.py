@@ -266,6 +266,11 @@ def fine_tuning(found: Any) -> Iterator[Sentence]:
     others = of_others["parent with counts"]
     row = "| **from a parent on other surnames, with counts** | **{:.3f}** ({:.3f} to {:.3f}) | |"
     yield page, row, numbers(others)
+    good = runs["nietzsche, from a parent by the recipe good"]["parent with counts"]
+    row = "| from a parent by the recipe `good`, with counts | | {:.3f} ({:.3f} to {:.3f}) |"
+    yield page, row, numbers(good)
+    gained = "with one by the recipe `good`, the gain on nietzsche is {:.2f}."
+    yield page, gained, (of_prose["scratch, counts"]["val_mean"] - good["val_mean"],)
 
     def gains(way: str) -> tuple[float, ...]:
         return tuple(text[way]["val_mean"] - text["parent with counts"]["val_mean"] for text in (of_names, of_prose))

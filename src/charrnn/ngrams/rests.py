@@ -59,6 +59,7 @@ class WithoutRests:
         without = self._without(row, discounted)
         self.kept = without.sum(axis=1)
         self.vectors = np.append(self.rows.vectors, without, axis=0)
+        self.rows.vectors = self.vectors[: len(self.rows.vectors)]  # the same, held once
 
     def _without(self, row: Array, discounted: Array) -> Array:
         """The discounted counts of rows without the rests from the known events on, (., V)."""
