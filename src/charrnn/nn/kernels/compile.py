@@ -28,7 +28,7 @@ NAME = "charrnn_kernels" + {"win32": ".dll", "darwin": ".dylib"}.get(sys.platfor
 FLAGS = ["-std=gnu11", "-O3", "-fno-math-errno", "-fno-trapping-math"]
 LINK = ["-shared"]
 if sys.platform != "win32":
-    FLAGS += ["-fPIC"]
+    FLAGS += ["-fPIC", "-fno-asynchronous-unwind-tables"]  # no exception passes through C
     LINK += ["-lm"]
 if sys.platform != "darwin":
     LINK += ["-s"]  # without it, zig adds two megabytes for debuggers

@@ -32,6 +32,9 @@
 #define IS_COMPLEX 0
 #include "all.h"
 
+#ifndef __clang__
+#pragma GCC optimize("Os") /* small code: the complex step only checks gradients */
+#endif
 #define real double complex
 #define PRECISION complex128
 #define IS_FLOAT 0
