@@ -19,6 +19,7 @@ RAISED = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻ᵗ", "0123456789-t", strict=Tr
 LOWERED = dict(zip("₀₁₂₃₄₅₆₇₈₉", "0123456789", strict=True))
 GREEK = {
     "α": r"\alpha", "β": r"\beta", "δ": r"\delta", "ε": r"\varepsilon", "η": r"\eta", "θ": r"\theta", "λ": r"\lambda",
+    "κ": r"\kappa",
     "μ": r"\mu", "ρ": r"\rho", "σ": r"\sigma", "τ": r"\tau", "φ": r"\varphi", "ℓ": r"\ell", "Σ": r"\sum", "Π": r"\prod",
     "∂": r"\partial",
 }  # fmt: skip
