@@ -18,8 +18,8 @@ import numpy as np
 
 from charrnn.arrays import Array
 from charrnn.ngrams.chains import CHAINS, KEY_BITS, Along, Chain, along
-from charrnn.ngrams.stretches import first_of_its_kind, starts_of
-from charrnn.ngrams.tables import SYMBOL_BITS, Tables, codes_of_pairs, discounts, symbols_of
+from charrnn.ngrams.stretches import first_of_its_kind
+from charrnn.ngrams.tables import Tables, codes_of_pairs, discounts
 from charrnn.nn.growth import relative
 
 OF_ALL = " of all texts"  # ends the name of such a chain
@@ -148,14 +148,9 @@ def taken_along(tables: Tables, names: Sequence[str], before: str, characters: s
     order = np.argsort(codes, kind="stable")
     codes = codes[order]
     pairs = np.flatnonzero(first_of_its_kind(codes))  # two characters may have become one
-    if not len(pairs):
-        return Tables.empty(len(characters), levels)
-    counts = np.add.reduceat(tables.counts[stays][order], pairs, dtype=np.int32)
-    keys = codes[pairs] >> SYMBOL_BITS
-    new_row = first_of_its_kind(keys)
-    first = starts_of(np.bincount(np.cumsum(new_row) - 1))
     empty = Tables.empty(len(characters), levels)
-    return replace(
-        empty, keys=keys[new_row], level=level[stays][order][pairs][new_row].astype(np.uint8), first=first,
-        symbols=symbols_of(codes[pairs]).astype(empty.symbols.dtype), counts=counts, discounts=lost,
-    )  # fmt: skip
+    if not len(pairs):
+        return empty
+    counts = np.add.reduceat(tables.counts[stays][order], pairs, dtype=np.int32)
+    found = empty.with_pairs(codes[pairs], counts, level[stays][order[pairs]].astype(np.uint8))
+    return replace(found, discounts=lost)

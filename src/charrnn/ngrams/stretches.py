@@ -10,7 +10,12 @@ from charrnn.arrays import Array
 def starts_of(lengths: Array) -> Array:
     """Where stretches of these lengths begin, and where the last ends; int32 as long as it can be."""
     starts: Array = np.append(0, np.cumsum(lengths))
-    return starts.astype(np.int32) if starts[-1] < 1 << 31 else starts
+    return starts.astype(number_type(starts[-1]))
+
+
+def number_type(highest: int) -> type[np.signedinteger]:
+    """int32 for numbers up to `highest`, as long as they fit: half the memory of int64."""
+    return np.int32 if highest < 1 << 31 else np.int64
 
 
 def places_of(first: Array, lengths: Array) -> Array:
@@ -37,8 +42,7 @@ def ends_of_runs(*arrays: Array) -> Array:
     """For each entry of arrays, the end of the run of entries that are alike in all of them."""
     differs = np.logical_or.reduce([array[1:] != array[:-1] for array in arrays])
     ends = np.append(np.flatnonzero(differs) + 1, len(arrays[0]))
-    lengths = np.diff(ends, prepend=0)
-    return np.repeat(ends.astype(np.int32) if len(differs) < (1 << 31) - 1 else ends, lengths)
+    return np.repeat(ends.astype(number_type(ends[-1])), np.diff(ends, prepend=0))
 
 
 def first_not_below(wanted: Array, values: Array, low: Array, high: Array) -> Array:

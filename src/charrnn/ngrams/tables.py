@@ -22,7 +22,7 @@ import numpy as np
 
 from charrnn.arrays import Array
 from charrnn.ngrams.chains import KEY_BITS
-from charrnn.ngrams.stretches import first_not_below, first_of_its_kind, starts_of
+from charrnn.ngrams.stretches import first_not_below, first_of_its_kind, number_type, starts_of
 
 FEW = 16  # keys, for which one binary search is faster than several steps
 SYMBOL_BITS = np.uint64(64 - KEY_BITS)  # what is left of a number of 64 bits for the character after a context
@@ -161,6 +161,13 @@ class Tables:
         """The first pair of each row, and for contexts that were never seen a row without any."""
         return np.append(self.first, self.first[-1])
 
+    def with_pairs(self, codes: Array, counts: Array, level: Array) -> Tables:
+        """These tables with other pairs: their codes (P,), sorted and distinct, their counts and their levels (P,)."""
+        symbols, keys = symbols_of(codes).astype(self.symbols.dtype), codes >> SYMBOL_BITS
+        rows = np.flatnonzero(first_of_its_kind(keys))  # the first pair of each
+        first = starts_of(np.diff(rows, append=len(keys)))
+        return replace(self, keys=keys[rows], level=level[rows], first=first, symbols=symbols, counts=counts)
+
     def _changed(self, text: KeyedText, sign: int, ends: Array | None) -> tuple[Tables, Events | None]:
         changes = [
             change
@@ -174,7 +181,7 @@ class Tables:
         counts = np.concatenate([self.counts, *(c.counts for c in changes)])
         levels = (np.full(len(c.codes), c.level, np.uint8) for c in changes)
         level = np.concatenate([np.repeat(self.level, lengths), *levels])
-        number = np.int32 if len(codes) < 1 << 31 else np.int64  # of a pair: half the memory of most of what follows
+        number = number_type(len(codes))  # of a pair
         order = np.argsort(codes, kind="stable").astype(number)  # which merges stretches that are sorted
         codes = codes[order]
         new_pair = first_of_its_kind(codes)
@@ -182,17 +189,10 @@ class Tables:
         counts = np.add.reduceat(counts[order], starts, dtype=np.int32)
         alive = counts > 0
         kept, counts = starts[alive].astype(number), counts[alive]
-        del starts
-        codes = codes[kept]
-        symbols = symbols_of(codes).astype(self.symbols.dtype)
-        codes >>= SYMBOL_BITS  # from here on, the keys
-        new_row = first_of_its_kind(codes)
-        row_of_pair: Array = np.cumsum(new_row, dtype=number) - 1
-        first = starts_of(np.bincount(row_of_pair))
-        tables = replace(
-            self, keys=codes[new_row], level=level[order[kept[new_row]]], first=first, symbols=symbols, counts=counts
-        )
-        del codes, level, kept, new_row
+        codes, level = codes[kept], level[order[kept]]
+        del starts, kept
+        tables = self.with_pairs(codes, counts, level)
+        del codes, counts, level
         if ends is None:
             return tables, None
         pair_of = np.empty(len(order), number)
@@ -202,10 +202,10 @@ class Tables:
         pairs = np.concatenate([pair_of[c.groups + offset] for c, offset in zip(changes, offsets, strict=False)])
         times = np.concatenate([c.times for c in changes])
         del pair_of, changes
-        rows = row_of_pair[pairs]
-        slots = (pairs - first[rows]).astype(symbols.dtype)
+        rows = tables.rows_of_pairs()[pairs]
+        slots = (pairs - tables.first[rows]).astype(self.symbols.dtype)
         starts = starts_of(np.bincount(rows, minlength=len(tables.keys) + 1))
-        del pairs, row_of_pair
+        del pairs
         in_order = rows.astype(np.int64)  # of rows, and of times within a row
         in_order *= len(text.symbols)
         in_order += times
