@@ -231,7 +231,12 @@ def _digits(number: Any) -> str:
     return f"{math.floor(math.log10(abs(number))) + 1:,} digits"  # Python refuses to write thousands of them
 
 
-def nearest(name: Any, known: Collection[str]) -> str:
-    """', did you mean …?' for a misspelled name, else the list of the known ones."""
+def did_you_mean(name: Any, known: Collection[str]) -> str:
+    """': did you mean …?' for a misspelled name, else nothing."""
     close = difflib.get_close_matches(name, known, n=1) if isinstance(name, str) else []
-    return f": did you mean '{close[0]}'?" if close else f": choose from {', '.join(known)}"
+    return f": did you mean '{close[0]}'?" if close else ""
+
+
+def nearest(name: Any, known: Collection[str]) -> str:
+    """': did you mean …?' for a misspelled name, else the list of the known ones."""
+    return did_you_mean(name, known) or f": choose from {', '.join(known)}"

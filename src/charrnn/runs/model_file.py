@@ -8,7 +8,8 @@ their counts along.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -70,13 +71,20 @@ def write_counts(path: Path, experts: Experts) -> None:
 def read_counts(path: Path, characters: str) -> Experts:
     """The counts that `write_counts` was given, over the characters of a vocabulary; RunError if they are damaged."""
     arrays, header = read_arrays(path)
-    try:
+    with _refusing_damage(path):
         experts = read_experts(header, arrays, characters)
         if experts is None:
             raise ValueError("it names no count models")
+    return experts
+
+
+@contextmanager
+def _refusing_damage(path: Path) -> Iterator[None]:
+    """Turn what goes wrong while a file's contents are taken apart into a DamagedError that names the file."""
+    try:
+        yield
     except (KeyError, TypeError, ValueError, AttributeError, CharRNNError) as error:
         raise DamagedError(f"'{path}' is damaged: {' '.join(str(error).split()) or type(error).__name__}") from None
-    return experts
 
 
 def read_model(path: Path) -> ModelFile:
@@ -94,7 +102,7 @@ def read_model(path: Path) -> ModelFile:
         raise RunError(
             f"'{path}' has model format {shown(header.get('format'))}; this version reads formats 1 and {FORMAT}"
         )
-    try:
+    with _refusing_damage(path):
         config = _model_config(header["model"])
         vocabulary = _vocabulary(header["vocabulary"], config.documents)
         provenance = _provenance(header["provenance"])
@@ -109,8 +117,6 @@ def read_model(path: Path) -> ModelFile:
             raise ValueError(f"its network has {config.num_experts} count models, but the file names {shown(named)}")
         experts = read_experts(header, counts, vocabulary.characters)
         params = from_torch(arrays, model)
-    except (KeyError, TypeError, ValueError, AttributeError, CharRNNError) as error:
-        raise DamagedError(f"'{path}' is damaged: {' '.join(str(error).split()) or type(error).__name__}") from None
     return ModelFile(model, params, vocabulary, provenance, experts)
 
 

@@ -7,7 +7,6 @@ CHARRNN_MIRROR names a folder on a server (https, or http on this machine) that 
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import os
 import threading
@@ -19,7 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from charrnn.errors import TextError
-from charrnn.settings import shown
+from charrnn.settings import did_you_mean, shown
 from charrnn.text.reading import STDIN, Reading, check_sources, read_files
 from charrnn.whole_file import whole_file
 
@@ -87,12 +86,9 @@ def read_text(sources: Sequence[str], encoding: str = "utf-8") -> Reading:
     if named:
         text = LIBRARY[named[0]]
         return Reading(read_files([str(local_path(text) or fetch(text))]).text, text.name, ())
-    if len(sources) == 1 and sources[0] != STDIN and not os.path.exists(sources[0]):
-        close = difflib.get_close_matches(sources[0], LIBRARY, n=1)
-        if close:
-            raise TextError(
-                f"{shown(sources[0])} is neither a file nor the name of a corpus: did you mean '{close[0]}'?"
-            )
+    only = sources[0] if len(sources) == 1 else STDIN
+    if only != STDIN and not os.path.exists(only) and (close := did_you_mean(only, LIBRARY)):
+        raise TextError(f"{shown(only)} is neither a file nor the name of a corpus{close}")
     return read_files(sources, encoding)
 
 

@@ -24,10 +24,8 @@ from charrnn.units import unit_of
 from charrnn.version import __version__
 
 SAMPLE_DOCUMENTS = 10
-MUCH, ENOUGH = (
-    5_000_000,
-    1_000_000,
-)  # characters to validate: they take minutes; as many as a loss of three digits needs
+MUCH = 5_000_000  # characters to validate: an evaluation takes minutes
+ENOUGH = 1_000_000  # for a loss of three digits
 HOLDS_TEXT = "which holds nearly all of the training text (--ngrams none: a model without it)"
 
 

@@ -6,7 +6,6 @@ may change. A new character begins as one that the model has seen once: see `nn.
 
 from __future__ import annotations
 
-import difflib
 import math
 import os
 from collections.abc import Mapping, Sequence
@@ -25,6 +24,7 @@ from charrnn.nn.growth import grown, id_axes, places
 from charrnn.nn.parameters import Parameters
 from charrnn.runs.model_file import MODEL_FILE
 from charrnn.scoring.evaluation import windows
+from charrnn.settings import did_you_mean
 from charrnn.text.corpus import Corpus
 from charrnn.text.documents import LIST
 from charrnn.text.library import LIBRARY, file_sha256
@@ -64,8 +64,7 @@ class Parent(NamedTuple):
     def read(cls, path: str | Path) -> Parent:
         """The model of a run folder or of a model file; RunError if there is none."""
         if not os.path.exists(path):
-            close = difflib.get_close_matches(str(path), LIBRARY, n=1)
-            raise RunError(f"there is no model at '{path}'" + (f": did you mean '{close[0]}'?" if close else ""))
+            raise RunError(f"there is no model at '{path}'{did_you_mean(str(path), LIBRARY)}")
         file = Path(path) / MODEL_FILE if Path(path).is_dir() else Path(path)
         model = load(path)
         return cls(Path(path), file_sha256(file), model)

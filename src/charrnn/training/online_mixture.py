@@ -34,6 +34,7 @@ class OnlineMixture:
         """The surprise (T,) at targets (T,) of predictors (K, T, V), from which the weights then learn."""
         mixed = log_softmax(np.tensordot(self.weights, log_probs, 1))  # [src.10], (T, V)
         at_targets = np.arange(len(targets)), targets
-        expected = np.einsum("tv,ktv->k", np.exp(mixed), log_probs)
-        self.weights += self.rate * (log_probs[:, at_targets[0], at_targets[1]].sum(axis=1) - expected)  # [src.11]
+        if self.rate:
+            expected = np.einsum("tv,ktv->k", np.exp(mixed), log_probs)
+            self.weights += self.rate * (log_probs[:, at_targets[0], at_targets[1]].sum(axis=1) - expected)  # [src.11]
         return -np.asarray(mixed[at_targets])
