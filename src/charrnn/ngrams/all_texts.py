@@ -24,7 +24,6 @@ from charrnn.nn.growth import relative
 
 OF_ALL = " of all texts"  # ends the name of such a chain
 MARK = 0xD6E8FEB86659FD93  # tells the keys of these chains from those of the text alone
-TAKEN = ("characters", "words")  # the chains that are taken along
 
 
 @dataclass(frozen=True)
@@ -100,7 +99,7 @@ def alone(names: Sequence[str]) -> tuple[str, ...]:
 
 def with_all(names: Sequence[str]) -> tuple[str, ...]:
     """The names of the chains of one text alone, and of those that count all texts beside them."""
-    return (*names, *(name + OF_ALL for name in names if name in TAKEN))
+    return (*names, *(name + OF_ALL for name in names if getattr(CHAINS[name], "goes_along", False)))
 
 
 def came_from(names: Sequence[str], before: Sequence[str]) -> list[int]:

@@ -8,7 +8,8 @@ REACH characters: a key is a function of these characters alone, whether they ar
 time. The places before a text have code 0.
 
 A new chain is one class here and one line in CHAINS. A method `along` makes it faster along a text that grows by a
-character at a time: the same keys come from sums that each character extends. The derivation is in
+character at a time: the same keys come from sums that each character extends. With `goes_along = True`, a run that
+starts from a model also counts it over all texts so far: see `all_texts`. The derivation is in
 docs/derivations/ngrams.md.
 """
 
@@ -68,7 +69,7 @@ class Chain(Protocol):
 class Characters:
     """The last 0, 1, …, 6 characters."""
 
-    levels, of_block = ORDER, False
+    levels, of_block, goes_along = ORDER, False, True
     salt = 0
 
     def __init__(self, characters: str) -> None:
@@ -99,7 +100,7 @@ class Recent(Characters):
     In training that is the position's block. Text before it counts only in the shortest context.
     """
 
-    levels, of_block = 6, True
+    levels, of_block, goes_along = 6, True, False
     salt = 200
 
 
@@ -109,6 +110,7 @@ class Labels(Characters):
     A label that is out of reach is unknown.
     """
 
+    goes_along = False  # labels of another list are others
     salt = 300
 
     def __init__(self, characters: str) -> None:
@@ -141,7 +143,7 @@ class Words:
     A word is a run of letters, marks and apostrophes; between words, "the word so far" is what has followed the last.
     """
 
-    levels, of_block = WORDS, False
+    levels, of_block, goes_along = WORDS, False, True
 
     def __init__(self, characters: str) -> None:
         place = {c: k for k, c in enumerate(characters, 1)}
