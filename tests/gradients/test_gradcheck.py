@@ -7,6 +7,7 @@ import pytest
 
 from charrnn.errors import ConfigError
 from charrnn.gradcheck import METHODS, available, gradcheck
+from charrnn.gradcheck.check import REFERENCE_TOLERANCE
 from charrnn.gradcheck.complex_step import compare_with_complex_step
 from charrnn.gradcheck.finite_difference import compare_with_finite_differences
 from charrnn.gradcheck.trajectory import STEPS, TRAJECTORY_TOLERANCE, follow_torch
@@ -35,7 +36,7 @@ def test_small_networks(cell: str, num_layers: int, num_experts: int, method: st
 @pytest.mark.parametrize("cell", sorted(TWINS))
 def test_the_reference_setting_equals_pytorch_to_the_last_digit(cell: str) -> None:
     results = list(gradcheck([cell], ["torch"], [1], [0]))
-    assert max(r.relative_error for r in results if "steps" not in r.parameter) <= 1e-15
+    assert max(r.relative_error for r in results if "steps" not in r.parameter) <= REFERENCE_TOLERANCE
 
 
 @pytest.mark.parametrize("num_experts", [0, 2])

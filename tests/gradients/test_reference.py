@@ -27,7 +27,7 @@ def test_loss_gradients_and_states_equal_the_naive_loops() -> None:
         np.testing.assert_allclose(grads[f"recurrent.{name}_l0"], expected[symbol], rtol=1e-12, atol=1e-15)
     np.testing.assert_allclose(grads["readout.weight"], expected["V"], rtol=1e-12, atol=1e-15)
     np.testing.assert_allclose(grads["readout.bias"], expected["c"], rtol=1e-12, atol=1e-15)
-    np.testing.assert_allclose(state[0, 0], final, rtol=1e-14)
+    np.testing.assert_allclose(state[0, 0], final, rtol=1e-14, atol=1e-15)
     np.testing.assert_allclose(d_state[0, 0], d_h0, rtol=1e-12, atol=1e-15)
 
 

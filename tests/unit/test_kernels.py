@@ -125,8 +125,8 @@ def test_a_row_of_a_product_is_the_same_bits_whatever_stands_beside_it(
     rng = np.random.default_rng(1)
     x, weight, d_out = (rng.normal(size=shape).astype(dtype) for shape in ((53, K), (K, N), (53, N)))
     matrix = Matrix(functions(np.dtype(dtype), instructions()), K, N, np.dtype(dtype))
-    matrix.pack_forward(weight)
-    matrix.pack_backward(weight)
+    matrix.pack_forward(Crew(), weight)
+    matrix.pack_backward(Crew(), weight)
     whole, parts = np.empty((53, N), dtype), np.empty((53, N), dtype)
     back, back_parts = np.empty((53, K), dtype), np.empty((53, K), dtype)
     matrix.forward(x, whole)(0, 53)
@@ -139,6 +139,21 @@ def test_a_row_of_a_product_is_the_same_bits_whatever_stands_beside_it(
     tolerance = 1e-4 if dtype == np.float32 else 1e-12
     np.testing.assert_allclose(whole, x @ weight, rtol=tolerance, atol=tolerance)
     np.testing.assert_allclose(back, d_out @ weight.T, rtol=tolerance, atol=tolerance)
+
+
+@compiled
+@pytest.mark.parametrize("dtype", [*FLOATS, np.complex128])
+@pytest.mark.parametrize("K", [*range(1, 14), 25])
+def test_a_gradient_over_many_rows_is_that_of_numpy_for_any_number_of_columns(dtype: type, K: int) -> None:
+    rng = np.random.default_rng(2)
+    rows, N = 600, 37  # more than two blocks of rows; a panel that is not full
+    x, d_out = (rng.normal(size=(rows, columns)).astype(dtype) for columns in (K, N))
+    skip = rng.random(rows) < 0.1
+    matrix, found = Matrix(functions(np.dtype(dtype), instructions()), K, N, np.dtype(dtype)), np.empty((K, N), dtype)
+    for crew in Crew(), Crew(3):
+        matrix.gradient(crew, x, d_out, found, skip.view(np.uint8))
+        tolerance = 1e-3 if dtype == np.float32 else 1e-11
+        np.testing.assert_allclose(found, (x * ~skip[:, None]).T @ d_out, rtol=0, atol=tolerance)
 
 
 @compiled
@@ -249,7 +264,7 @@ def test_a_crew_runs_every_tile_once_and_raises_what_a_tile_raises() -> None:
         with lock:
             seen.append((first, end))
 
-    crew.over(103, part, 10)
+    crew.over(103, part, 1.0, 10)
     assert sorted(seen)[0][0] == 0
     assert sorted(seen)[-1][1] == 103
     assert all(end == first for (_, end), (first, _) in pairwise(sorted(seen)))
@@ -259,8 +274,30 @@ def test_a_crew_runs_every_tile_once_and_raises_what_a_tile_raises() -> None:
         raise ZeroDivisionError(first)
 
     with pytest.raises(ZeroDivisionError):
-        crew.over(103, fails, 10)
-    crew.over(8, part)  # the crew is as it was
+        crew.over(103, fails, 1.0, 10)
+    crew.over(8, part, 1.0)  # the crew is as it was
+
+
+def test_what_is_shared_together_is_one_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    crew, tasks, done = Crew(2), [], []
+    monkeypatch.setattr(crew, "run", lambda tiles: (tasks.append(len(tiles)), [tile() for tile in tiles]))
+    with crew.together():
+        crew.over(100, lambda first, end: done.append(("a", first, end)), 3.0)
+        crew.over(100, lambda first, end: done.append(("b", first, end)), 1.0, 50)
+        assert done == []
+    assert tasks == [4]  # about three parts in four to the first, which has three times as much work
+    assert done == [("a", 0, 33), ("a", 33, 66), ("a", 66, 100), ("b", 0, 100)]
+
+    def fails() -> None:
+        with crew.together():
+            crew.over(100, lambda first, end: done.append(("c", first, end)), 1.0)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fails()
+    crew.over(10, lambda first, end: None, 1.0, 10)  # at once, as before
+    assert tasks == [4, 1]
+    assert all(name != "c" for name, *_ in done)
 
 
 @compiled
@@ -386,7 +423,7 @@ BUGS = [
     ("qrnn.h", "d_c[h] = d_now * f;", "d_c[h] = d_now;", "qrnn", False),
     ("qrnn.h", "if (fresh) memset(d_c, 0, H * sizeof(real));", "", "qrnn", True),
     ("norm.h", "row[h] * scale * mean) + d_y", "row[h] * mean) + d_y", "qrnn", False),
-    ("product.h", "skip && skip[n + i] ? 0 : A", "A", "lstm", True),
+    ("product.h", "if (skip && skip[n + i])", "if (0)", "lstm", True),
     ("readout.h", "o[targets[n]] -= 1 / (scalar)N;", "o[targets[n]] -= 1;", "rnn", False),
     ("rows.h", "real *sum = out + ids[n] * K;", "real *sum = out + ids[0] * K;", "gru", False),
 ]

@@ -32,9 +32,10 @@ METHODS = {
     "finite-difference": Method(compare_with_finite_differences, 1e-7),
 }
 # Against PyTorch in the reference setting. Deeper stacks of a network that neither forgets nor damps amplify the two
-# programs' roundings: three vanilla layers come to 1.3e-15.
+# programs' roundings: three vanilla layers come to 1.3e-15. The largest error seen in the setting itself is 1.04e-15
+# (QRNN, on an AMD processor with AVX2; others stay below 7e-16).
 REFERENCE = {"layers": 1, "hidden_size": 200, "seq_len": 25}
-REFERENCE_TOLERANCE = 1e-15
+REFERENCE_TOLERANCE = 2e-15
 # With experts, also against PyTorch: their log-probabilities are large numbers that nearly cancel in dλ = Σ d_o ℓ.
 EXPERTS_TOLERANCE = 2e-14
 ONE_LANE = "one lane: the largest error"

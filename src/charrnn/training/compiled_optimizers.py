@@ -30,7 +30,7 @@ class CompiledAdam(Adam):
         def part(first: int, end: int) -> None:
             adam(end - first, *(place + first * size for place in places), *constants)
 
-        self.kernels.crew.over(len(params), part, SLICE, 60 * len(params))
+        self.kernels.crew.over(len(params), part, 60 * len(params), SLICE)
 
 
 COMPILED_OPTIMIZERS: dict[str, type[CompiledAdam]] = {"adam": CompiledAdam}

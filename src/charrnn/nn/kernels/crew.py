@@ -6,16 +6,34 @@ tasks. The cut never changes a result: a tile writes numbers of its own, each su
 
 from __future__ import annotations
 
-import math
 import os
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from itertools import count, pairwise
+from typing import NamedTuple
 
 Tile = Callable[[], object]
 
-WORTH_SHARING = 2e7  # multiplications: about 0.2 ms, twice what it takes to wake a worker
+WORTH_SHARING = 1e7  # multiplications: about 0.2 ms, twice what it takes to wake a worker
+TILES_EACH = 2  # of about equal work for each worker, so that one who begins late takes fewer
+
+
+class _Share(NamedTuple):
+    """What `Crew.over` is called with."""
+
+    size: int
+    function: Callable[[int, int], object]
+    work: float
+    quantum: int
+
+    def tiles(self, parts: int) -> list[Tile]:
+        """Calls of the function, at most `parts` of them."""
+        steps = -(-self.size // self.quantum)
+        parts = max(1, min(parts, steps))
+        ends = [min(self.size, steps * k // parts * self.quantum) for k in range(parts + 1)]
+        return [partial(self.function, a, b) for a, b in pairwise(ends)]
 
 
 class Crew:
@@ -25,19 +43,42 @@ class Crew:
         self.workers = workers
         self._threads: list[_Worker] = []
         self._process = os.getpid()
+        self._gathered: list[_Share] | None = None  # what is shared, while `together` gathers it
 
-    def over(self, size: int, function: Callable[[int, int], object], quantum: int = 1, work: float = math.inf) -> None:
+    def over(self, size: int, function: Callable[[int, int], object], work: float, quantum: int = 1) -> None:
         """Call function(first, end) for parts that make up 0 … size; all but the last are multiples of `quantum`.
 
         `work` is the number of multiplications, about. Too little of it is not shared: waking a worker takes longer.
         """
-        parts = min(self.workers, -(-size // quantum)) if work > WORTH_SHARING else 1
-        if parts <= 1:
+        if self.workers == 1:
             function(0, size)
+        elif self._gathered is None:
+            self._share([_Share(size, function, work, quantum)])
+        else:
+            self._gathered.append(_Share(size, function, work, quantum))
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Make one task of all that is shared inside. Nothing of it may read what another part of it writes.
+
+        One task instead of several wakes the workers once, and lets one worker begin the next part while another ends
+        the last.
+        """
+        self._gathered = shares = list[_Share]()
+        try:
+            yield
+        finally:
+            self._gathered = None
+        self._share(shares)
+
+    def _share(self, shares: list[_Share]) -> None:
+        work = sum(share.work for share in shares)
+        if work <= WORTH_SHARING:
+            for share in shares:
+                share.function(0, share.size)
             return
-        steps = -(-size // quantum)
-        ends = [min(size, steps * k // parts * quantum) for k in range(parts + 1)]
-        self.run([partial(function, a, b) for a, b in pairwise(ends)])
+        aim = work / (self.workers * TILES_EACH)
+        self.run([tile for share in shares for tile in share.tiles(round(share.work / aim))])
 
     def run(self, tiles: list[Tile]) -> None:
         """Run all tiles, and return when all are done."""
@@ -79,10 +120,12 @@ class _Task:
 
 
 class _Worker:
-    """A thread that sleeps until there is a task."""
+    """A thread that sleeps until there is a task. The locks are taken here and released by whoever is waited for."""
 
     def __init__(self) -> None:
-        self.ready, self.done = threading.Semaphore(0), threading.Semaphore(0)
+        self.ready, self.done = threading.Lock(), threading.Lock()
+        self.ready.acquire()
+        self.done.acquire()
         self.task: _Task | None = None
         threading.Thread(target=self._run, name="charrnn-worker", daemon=True).start()
 

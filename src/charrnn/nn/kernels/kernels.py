@@ -13,8 +13,9 @@ from charrnn.nn.kernels.crew import Crew
 from charrnn.nn.kernels.library import Functions, functions, instructions, pointer
 from charrnn.nn.parameters import Parameters
 
-INNER = 256  # as in c/product.h
-COLUMNS = 64  # the least columns of a weight's gradient, or of a sum over rows, that are a worker's tile
+INNER, MOST_ROWS = 256, 12  # as in c/product.h, at most
+COLUMNS = 32  # the least columns of a weight's gradient, or of a sum over rows, that are a worker's tile
+PACKING = 25  # the time to pack a number, in multiplications of a product, about
 ROWS = 64  # the least rows of a product, and of NORM_ROWS in c/norm.h
 
 Rows = Callable[[int, int], object]  # does the rows from the first number to the second
@@ -70,14 +71,14 @@ class Kernels:
         K = len(out)
         function = self.functions(rows.dtype)("sum_rows")
         N, source, target = rows.size // K, pointer(rows), pointer(out)
-        self.crew.over(K, lambda a, b: function(N, K, a, b, source, target), COLUMNS, 20 * rows.size)
+        self.crew.over(K, lambda a, b: function(N, K, a, b, source, target), 20 * rows.size, COLUMNS)
 
     def sum_rows_by_id(self, rows: Array, ids: Array, out: Array) -> None:
         """out[v] (V, K) = the sum of the rows (…, K) whose id is v."""
         V, K = out.shape
         function = self.functions(rows.dtype)("sum_rows_by_id")
         arguments = pointer(rows), pointer(ids), pointer(out)
-        self.crew.over(K, lambda a, b: function(ids.size, V, K, a, b, *arguments), COLUMNS, 20 * rows.size)
+        self.crew.over(K, lambda a, b: function(ids.size, V, K, a, b, *arguments), 20 * rows.size, COLUMNS)
 
 
 class Matrix:
@@ -93,13 +94,25 @@ class Matrix:
         self.backward_panels = np.empty(0, self.dtype)  # until a gradient is asked for
         self._scratch: dict[int, Array] = {}
 
-    def pack_forward(self, matrix: Array) -> None:
-        self.f("pack")(self.K, self.N, self.N, pointer(matrix), pointer(self.forward_panels))
+    def pack_forward(self, crew: Crew, matrix: Array) -> None:
+        """Pack the matrix for `forward`."""
+        self._pack(crew, "pack", self.K, self.N, 1, matrix, self.forward_panels)
 
-    def pack_backward(self, matrix: Array) -> None:
+    def pack_backward(self, crew: Crew, matrix: Array) -> None:
+        """Pack the matrix for `backward`."""
         if not len(self.backward_panels):
             self.backward_panels = self.f.panels(self.N, self.K, self.dtype)
-        self.f("pack_transposed")(self.N, self.K, self.N, pointer(matrix), pointer(self.backward_panels))
+        self._pack(crew, "pack_transposed", self.N, self.K, self.N, matrix, self.backward_panels)
+
+    def _pack(self, crew: Crew, name: str, inner: int, columns: int, apart: int, matrix: Array, panels: Array) -> None:
+        """`columns` columns of `inner` numbers; in the matrix, columns are `apart` numbers apart."""
+        pack, size, row = self.f(name), self.dtype.itemsize, self.N
+        matrix_at, panels_at = pointer(matrix), pointer(panels)
+
+        def part(first: int, end: int) -> None:
+            pack(inner, end - first, row, matrix_at + first * apart * size, panels_at + first * inner * size)
+
+        crew.over(columns, part, PACKING * matrix.size, COLUMNS)
 
     def forward(self, x: Array, out: Array, add: bool = False) -> Rows:
         """The function that writes, or adds, rows of x (…, K) matrix to rows of out (…, N)."""
@@ -127,7 +140,7 @@ class Matrix:
 
         def part(first: int, end: int) -> None:
             width = end - first
-            needed = INNER * (K + width + 2 * self.f.panel)
+            needed = INNER * (K + MOST_ROWS + self.f.panel)
             scratch = self._scratch.get(first)
             if scratch is None or scratch.size < needed:
                 scratch = self._scratch[first] = np.empty(needed, self.dtype)
@@ -136,7 +149,7 @@ class Matrix:
                 d_matrix_at + first * size, N, pointer(scratch),
             )  # fmt: skip
 
-        crew.over(N, part, COLUMNS, x.size * N)
+        crew.over(N, part, x.size * N, COLUMNS)
 
 
 def boundaries(fresh: Array | None) -> tuple[Array | None, int | None]:

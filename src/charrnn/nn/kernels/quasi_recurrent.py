@@ -127,7 +127,7 @@ class _CompiledLayer(QuasiRecurrentLayer):
     def _each_lane(self, name: str, ws: Any) -> None:
         pool, w = ws.f(name), ctypes.byref(ws.pooling)
         work = ELEMENTWISE * ws.outputs.size
-        self.kernels.crew.over(ws.outputs.shape[1], lambda first, end: pool(w, first, end), work=work)
+        self.kernels.crew.over(ws.outputs.shape[1], lambda first, end: pool(w, first, end), work)
 
     def _normalise(self, params: Parameters, x: Array, u: Array, ws: Any) -> None:
         """[qrnn.1]: u of the rows x (…, H)."""
@@ -137,8 +137,8 @@ class _CompiledLayer(QuasiRecurrentLayer):
         self.kernels.crew.over(
             x.size // H,
             lambda first, end: norm(H, first, end, x_at, n, u_at, scales),
-            ROWS,
             20 * x.size,
+            ROWS,
         )
 
 
@@ -159,24 +159,21 @@ class CompiledStreamLayer(_CompiledLayer):
     ) -> Array:
         """Run a window, as in `QuasiRecurrentLayer`."""
         check_precision(params, ws.dtype)
-        H, B, N = self.hidden_size, ws.outputs.shape[1], ws.r.size
+        H, B, N, crew = self.hidden_size, ws.outputs.shape[1], ws.r.size, self.kernels.crew
         weight = params[self.weight].T
-        ws.left.pack_forward(weight[:H])
-        ws.right.pack_forward(weight[H:])
         ws.x = np.ascontiguousarray(inputs, ws.dtype)
         ws.fresh, ws.pooling.fresh = boundaries(fresh)
         ws.u[0] = state[1]
         if fresh is not None:
             ws.u[0, fresh[0]] = 0.0
-        self._normalise(params, ws.x, ws.u[1:], ws)
+        with crew.together():
+            ws.left.pack_forward(crew, weight[:H])
+            ws.right.pack_forward(crew, weight[H:])
+            self._normalise(params, ws.x, ws.u[1:], ws)
         fresh_at = ws.pooling.fresh
         pairs, u, gates = ws.f("pairs_forward"), pointer(ws.u), pointer(ws.gates)
         left, right = pointer(ws.left.forward_panels), pointer(ws.right.forward_panels)
-        self.kernels.crew.over(
-            N,
-            lambda first, end: pairs(B, H, first, end, u, left, right, fresh_at, gates),
-            ROWS,
-        )
+        crew.over(N, lambda first, end: pairs(B, H, first, end, u, left, right, fresh_at, gates), 6 * N * H * H, ROWS)
         ws.cells[0], ws.final_state[1] = state[0], ws.u[-1]
         ws.pooling.x, ws.pooling.before = pointer(ws.x), pointer(params[self.bias])
         return self._pool(ws, dropout_rng)
@@ -185,9 +182,10 @@ class CompiledStreamLayer(_CompiledLayer):
         """Back through the window of the last forward pass, as in `QuasiRecurrentLayer`."""
         (T, B, H), crew = ws.outputs.shape, self.kernels.crew
         weight, d_weight = params[self.weight].T, grads[self.weight].T
-        ws.left.pack_backward(weight[:H])
-        ws.right.pack_backward(weight[H:])
-        self._pool_backward(ws, d_outputs)
+        with crew.together():
+            ws.left.pack_backward(crew, weight[:H])
+            ws.right.pack_backward(crew, weight[H:])
+            self._pool_backward(ws, d_outputs)
         pairs, norm, n, r = ws.f("pairs_backward"), ws.f("norm_backward"), params[self.norm], pointer(ws.r)
         fresh_at = ws.pooling.fresh
         d_gates, d_u, d_norm = pointer(ws.d_gates), pointer(ws.d_u), pointer(ws.d_norm)
@@ -199,11 +197,12 @@ class CompiledStreamLayer(_CompiledLayer):
             pairs(T, B, H, begin, end + B, d_gates, left, right, fresh_at, d_u)
             norm(H, first, end, x, scale, r, d_u_own, d_y, d_x, d_norm)
 
-        crew.over(T * B, rows, ROWS)
+        with crew.together():
+            crew.over(T * B, rows, 6 * T * B * H * H, ROWS)
+            ws.left.gradient(crew, ws.u[:-1], ws.d_gates, d_weight[:H], ws.fresh)
+            ws.right.gradient(crew, ws.u[1:], ws.d_gates, d_weight[H:])
+            self.kernels.sum_rows(ws.d_gates, grads[self.bias])
         ws.d_initial_state[1] = ws.d_u[0]
-        ws.left.gradient(crew, ws.u[:-1], ws.d_gates, d_weight[:H], ws.fresh)
-        ws.right.gradient(crew, ws.u[1:], ws.d_gates, d_weight[H:])
-        self.kernels.sum_rows(ws.d_gates, grads[self.bias])
         self.kernels.sum_rows(ws.d_norm, grads[self.norm])
         return np.asarray(ws.d_x)
 
@@ -238,13 +237,15 @@ class CompiledTableLayer(_CompiledLayer):
         ws.u[:B], ws.u[-1] = state[1], 0.0
         if fresh is not None:
             ws.index_before[fresh], ws.u[:B][fresh[0]] = B + R, 0.0
-        self._normalise(params, ws.rows, ws.u[B:-1], ws)
-        ws.left.pack_forward(weight[:H])
-        ws.right.pack_forward(weight[H:])
-        before = B if len(ws.index) == 1 and ws.fresh is None else B + R + 1  # a step needs what was before it only
-        crew.over(before, ws.left.forward(ws.u, ws.table_before), ROWS, before * 3 * H * H)
+        with crew.together():
+            self._normalise(params, ws.rows, ws.u[B:-1], ws)
+            ws.left.pack_forward(crew, weight[:H])
+            ws.right.pack_forward(crew, weight[H:])
         ws.table[...] = params[self.bias]
-        crew.over(R, ws.right.forward(ws.u[B:-1], ws.table, add=True), ROWS, R * 3 * H * H)
+        before = B if len(ws.index) == 1 and ws.fresh is None else B + R + 1  # a step needs what was before it only
+        with crew.together():
+            crew.over(before, ws.left.forward(ws.u, ws.table_before), before * 3 * H * H, ROWS)
+            crew.over(R, ws.right.forward(ws.u[B:-1], ws.table, add=True), R * 3 * H * H, ROWS)
         ws.cells[0], ws.final_state[1] = state[0], ws.u[B + ws.index[-1]]
         ws.pooling.x = pointer(ws.rows)
         return self._pool(ws, dropout_rng)
@@ -254,16 +255,18 @@ class CompiledTableLayer(_CompiledLayer):
         H, B, crew, k = self.hidden_size, ws.outputs.shape[1], self.kernels.crew, self.kernels
         weight, d_weight, R = params[self.weight].T, grads[self.weight].T, len(ws.rows)
         self._pool_backward(ws, d_outputs)
-        k.sum_rows_by_id(ws.d_gates, ws.index, ws.d_table)
-        k.sum_rows_by_id(ws.d_gates, ws.index_before, ws.d_table_before)
-        k.sum_rows_by_id(ws.d_outputs, ws.index, ws.d_rows)
-        ws.left.gradient(crew, ws.u, ws.d_table_before, d_weight[:H])
-        ws.right.gradient(crew, ws.u[B:-1], ws.d_table, d_weight[H:])
-        k.sum_rows(ws.d_table, grads[self.bias])
-        ws.left.pack_backward(weight[:H])
-        ws.right.pack_backward(weight[H:])
-        crew.over(B + R + 1, ws.left.backward(ws.d_table_before, ws.d_u), ROWS, R * 3 * H * H)
-        crew.over(R, ws.right.backward(ws.d_table, ws.d_u[B:-1], add=True), ROWS, R * 3 * H * H)
+        with crew.together():
+            k.sum_rows_by_id(ws.d_gates, ws.index, ws.d_table)
+            k.sum_rows_by_id(ws.d_gates, ws.index_before, ws.d_table_before)
+            k.sum_rows_by_id(ws.d_outputs, ws.index, ws.d_rows)
+            ws.left.pack_backward(crew, weight[:H])
+            ws.right.pack_backward(crew, weight[H:])
+        with crew.together():
+            ws.left.gradient(crew, ws.u, ws.d_table_before, d_weight[:H])
+            ws.right.gradient(crew, ws.u[B:-1], ws.d_table, d_weight[H:])
+            k.sum_rows(ws.d_table, grads[self.bias])
+            crew.over(B + R + 1, ws.left.backward(ws.d_table_before, ws.d_u), R * 3 * H * H, ROWS)
+        crew.over(R, ws.right.backward(ws.d_table, ws.d_u[B:-1], add=True), R * 3 * H * H, ROWS)
         ws.d_initial_state[1] = ws.d_u[:B]
         norm, n, r, d_norm = (
             ws.f("norm_backward"),

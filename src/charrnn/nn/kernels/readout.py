@@ -64,7 +64,7 @@ class CompiledReadout(Readout):
         check_precision(params, ws.dtype)
         N, H, V, S = len(ws.r), self.hidden_size, self.vocab_size, self.num_experts
         ws.x = np.ascontiguousarray(outputs, ws.dtype)
-        ws.matrix.pack_forward(params["readout.weight"].T)
+        ws.matrix.pack_forward(self.kernels.crew, params["readout.weight"].T)
         if self.norm is None:
             ws.h = flat(ws.x)
         n = None if self.norm is None else pointer(params[self.norm.name])
@@ -85,7 +85,7 @@ class CompiledReadout(Readout):
             product(first, end)
             finish(*sizes, *part, bias, h, *trust, logits)
 
-        self.kernels.crew.over(N, rows, ROWS, N * V * (H + 20))
+        self.kernels.crew.over(N, rows, N * V * (H + 20), ROWS)
         return np.asarray(ws.logits)
 
     def nats(self, targets: Array, ws: Any) -> Array:
@@ -93,14 +93,15 @@ class CompiledReadout(Readout):
         V, surprises = self.vocab_size, ws.f("surprises")
         ids_of(targets, V, out=ws.targets)
         arrays = tuple(map(pointer, (ws.logits, ws.targets, ws.norm_sum, ws.nats)))
-        self.kernels.crew.over(len(ws.r), lambda first, end: surprises(V, first, end, *arrays), ROWS)
+        N = len(ws.r)
+        self.kernels.crew.over(N, lambda first, end: surprises(V, first, end, *arrays), 80 * N * V, ROWS)
         return np.array(ws.nats)
 
     def backward(self, params: Parameters, targets: Array, ws: Any, grads: Parameters) -> Array:
         """After `nats`: gradients of the mean loss into `grads`; returns d_outputs (T, B, H), a view."""
         N, H, V, S = len(ws.r), self.hidden_size, self.vocab_size, self.num_experts
         crew, f = self.kernels.crew, ws.f
-        ws.matrix.pack_backward(params["readout.weight"].T)
+        ws.matrix.pack_backward(crew, params["readout.weight"].T)
         loss, product = f("surprises_backward"), ws.matrix.backward(ws.logits, ws.d_outputs)
         norm, trust = f("norm_backward"), f("logits_backward")
         logits, ids, sums, d_outputs = map(pointer, (ws.logits, ws.targets, ws.norm_sum, ws.d_outputs))
@@ -118,14 +119,15 @@ class CompiledReadout(Readout):
             if n is not None:
                 norm(sizes[2], *part, x, n, r, d_outputs, None, d_outputs, d_norm)
 
-        crew.over(N, rows, ROWS, N * V * (H + 20))
-        ws.matrix.gradient(crew, ws.h, ws.logits, grads["readout.weight"].T)
-        self.kernels.sum_rows(ws.logits, grads["readout.bias"])
+        crew.over(N, rows, N * V * (H + 20), ROWS)
+        with crew.together():
+            ws.matrix.gradient(crew, ws.h, ws.logits, grads["readout.weight"].T)
+            self.kernels.sum_rows(ws.logits, grads["readout.bias"])
+            if self.norm is not None:
+                self.kernels.sum_rows(ws.d_norm, grads[self.norm.name])
         if ws.gates is not None:
             np.matmul(ws.h.T, ws.gates.d_gates, out=grads["mixture.gate_weight"].T)
             np.sum(ws.gates.d_gates, axis=0, out=grads["mixture.gate_bias"])
-        if self.norm is not None:
-            self.kernels.sum_rows(ws.d_norm, grads[self.norm.name])
         return np.asarray(ws.d_outputs)
 
 
@@ -157,7 +159,7 @@ class CompiledExpertInputs(ExpertInputs):
         check_precision(params, ws.dtype)
         S, N, V = self.num_experts, len(ws.phi), self.vocab_size
         ws.log_q = np.ascontiguousarray(log_q.reshape(S, N, V), ws.phi.real.dtype)
-        ws.matrix.pack_forward(params["mixture.input_weight"].T)
+        ws.matrix.pack_forward(self.kernels.crew, params["mixture.input_weight"].T)
         ws.x[...] = outputs
         roots, product = ws.f("roots"), ws.matrix.forward(ws.phi, ws.x, add=True)
         sizes, arrays = (N, V, S), (pointer(ws.log_q), pointer(ws.phi))
@@ -166,7 +168,7 @@ class CompiledExpertInputs(ExpertInputs):
             roots(*sizes, first, end, *arrays)
             product(first, end)  # [src.4]
 
-        self.kernels.crew.over(N, rows, ROWS, ws.phi.size * (self.hidden_size + 50))
+        self.kernels.crew.over(N, rows, ws.phi.size * (self.hidden_size + 50), ROWS)
         return np.asarray(ws.x)
 
     def backward(self, d_x: Array, ws: Any, grads: Parameters) -> None:

@@ -16,7 +16,7 @@ from charrnn.arrays import Array
 from charrnn.config import ModelConfig
 from charrnn.nn.cells import CELLS
 from charrnn.nn.dropout import Dropout
-from charrnn.nn.kernels.kernels import ROWS, Kernels, Matrix, boundaries, check_precision, ids_of
+from charrnn.nn.kernels.kernels import ROWS, Kernels, Matrix, Rows, boundaries, check_precision, ids_of
 from charrnn.nn.kernels.library import pointer
 from charrnn.nn.layers.recurrent import RecurrentLayer
 from charrnn.nn.parameters import Parameters
@@ -95,9 +95,9 @@ class CompiledRecurrentLayer(RecurrentLayer):
     ) -> Array:
         """Run a window, as in `RecurrentLayer`."""
         check_precision(params, ws.dtype)
-        over, w, names = self.kernels.crew.over, ws.window, self.names
+        crew, w, names = self.kernels.crew, ws.window, self.names
         weight_ih = params[names["weight_ih"]].T
-        ws.hidden.pack_forward(params[names["weight_hh"]].T)
+        ws.hidden.pack_forward(crew, params[names["weight_hh"]].T)
         w.bias = pointer(params[names["bias_ih"]])
         if "bias_hh" in names:
             w.bias_hh = pointer(params[names["bias_hh"]])
@@ -106,14 +106,14 @@ class CompiledRecurrentLayer(RecurrentLayer):
             w.table = pointer(weight_ih)
         else:
             ws.x = np.ascontiguousarray(ws.dropout.forward(inputs, dropout_rng), ws.dtype)
-            ws.input.pack_forward(weight_ih)
-            over(ws.ids.size, ws.input.forward(ws.x, ws.gates), ROWS)
+            ws.input.pack_forward(crew, weight_ih)
+            crew.over(ws.ids.size, ws.input.forward(ws.x, ws.gates), ws.ids.size * weight_ih.size, ROWS)
         ws.states[:, 0] = state
         ws.fresh, w.fresh = boundaries(fresh)
         if fresh is not None:
             ws.states[:, 0, fresh[0]] = 0.0
         step = ws.f(f"{self.name}_forward")
-        over(ws.states.shape[2], lambda first, end: step(ctypes.byref(w), first, end))
+        self._each_lane(lambda first, end: step(ctypes.byref(w), first, end), ws)
         return np.asarray(ws.outputs)
 
     def backward(self, params: Parameters, d_outputs: Array, ws: Any, grads: Parameters) -> Array | None:
@@ -121,20 +121,28 @@ class CompiledRecurrentLayer(RecurrentLayer):
         crew, w, names = self.kernels.crew, ws.window, self.names
         ws.d_outputs = np.ascontiguousarray(d_outputs, ws.dtype)
         w.d_outputs = pointer(ws.d_outputs)
-        ws.hidden.pack_backward(params[names["weight_hh"]].T)
+        ws.hidden.pack_backward(crew, params[names["weight_hh"]].T)
         w.backward_panels = pointer(ws.hidden.backward_panels)
         ws.d_initial_state[...] = 0.0  # nothing comes from beyond the window: the gradient is truncated there
         step = ws.f(f"{self.name}_backward")
-        crew.over(ws.states.shape[2], lambda first, end: step(ctypes.byref(w), first, end))
-        ws.hidden.gradient(crew, ws.states[0, :-1], ws.d_hidden, grads[names["weight_hh"]].T, ws.fresh)
-        if "bias_hh" in names:
-            self.kernels.sum_rows(ws.d_hidden, grads[names["bias_hh"]])
-        self.kernels.sum_rows(ws.d_gates, grads[names["bias_ih"]])
-        d_weight_ih = grads[names["weight_ih"]].T
+        self._each_lane(lambda first, end: step(ctypes.byref(w), first, end), ws)
+        with crew.together():
+            ws.hidden.gradient(crew, ws.states[0, :-1], ws.d_hidden, grads[names["weight_hh"]].T, ws.fresh)
+            if "bias_hh" in names:
+                self.kernels.sum_rows(ws.d_hidden, grads[names["bias_hh"]])
+            self.kernels.sum_rows(ws.d_gates, grads[names["bias_ih"]])
+            d_weight_ih = grads[names["weight_ih"]].T
+            if ws.input is None:
+                self.kernels.sum_rows_by_id(ws.d_gates, ws.ids, d_weight_ih)
+            else:
+                ws.input.gradient(crew, ws.x, ws.d_gates, d_weight_ih)
+                ws.input.pack_backward(crew, params[names["weight_ih"]].T)
         if ws.input is None:
-            self.kernels.sum_rows_by_id(ws.d_gates, ws.ids, d_weight_ih)
             return None
-        ws.input.gradient(crew, ws.x, ws.d_gates, d_weight_ih)
-        ws.input.pack_backward(params[names["weight_ih"]].T)
-        crew.over(ws.ids.size, ws.input.backward(ws.d_gates, ws.d_x), ROWS)
+        crew.over(ws.ids.size, ws.input.backward(ws.d_gates, ws.d_x), ws.ids.size * d_weight_ih.size, ROWS)
         return np.asarray(ws.dropout.backward(ws.d_x, out=ws.d_x))
+
+    def _each_lane(self, loop: Rows, ws: Any) -> None:
+        """The loop over time for all lanes. Each worker gets as many as it can: their product is one."""
+        (T, B, G), crew = ws.gates.shape, self.kernels.crew
+        crew.over(B, loop, T * B * G * self.hidden_size, quantum=-(-B // crew.workers))

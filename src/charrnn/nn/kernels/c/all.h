@@ -14,6 +14,7 @@
 #undef PANEL
 #undef INNER
 #undef MOST_ROWS
+#undef PAIR_ROWS
 #undef EXP
 #undef TANH
 #undef SIGMOID

@@ -59,6 +59,7 @@ INLINE void NAME(block)(const int R, const int Q, int64_t K, const real *RESTRIC
         if (!whole || !add) c = part;
         UNROLL for (int q = 0; q < 2 * Q; q++) s[r][q] = *(const vec *)(c + (whole && !add ? 0 : q * LANES));
     }
+    UNROLL for (int r = 0; r < R; r++) __builtin_prefetch(C + r * ldc, 1); /* written at the end */
     for (int64_t k = 0; k < K; k++, P += PANEL, A += a_k) {
         vec p[2 * 4];
         UNROLL for (int q = 0; q < 2 * Q; q++) p[q] = *(const vec *)(P + (q / 2) * apart + (q % 2) * LANES);
@@ -111,25 +112,28 @@ void NAME(product)(int64_t rows, int64_t K, int64_t N, const real *A, int64_t ld
                                    add || k);
 }
 
-/* C (M, N) = Σ_n A[n]ᵀ B[n] over the N_rows rows of A (·, M) and B (·, N): a weight's gradient. Rows of A that `skip` marks
-   count as zero. scratch holds INNER (M + N + 2 PANEL) numbers. */
+/* C (M, N) = Σ_n A[n]ᵀ B[n] over the n_rows rows of A (·, M) and B (·, N): a weight's gradient. Rows of A that `skip` marks
+   count as zero. scratch holds INNER (M + MOST_ROWS + PANEL) numbers: columns of A, the last few filled up, and a panel of B. */
 void NAME(outer)(int64_t n_rows, int64_t M, int64_t N, const real *A, int64_t lda, const uint8_t *skip, const real *B,
                  int64_t ldb, real *C, int64_t ldc, real *RESTRICT scratch)
 {
-    real *strips = scratch, *panels = scratch + INNER * (M + PANEL);
+    real *panel = scratch + INNER * (M + MOST_ROWS);
     for (int64_t n = 0; n < n_rows || n == 0; n += INNER) {
-        int64_t rows = MIN(INNER, n_rows - n);
-        NAME(pack)(rows, N, ldb, B + n * ldb, panels);
-        real *strip = strips;
-        for (int64_t m = 0; m < M; m += MOST_ROWS, strip += rows * MOST_ROWS)
-            for (int64_t i = 0, R = MIN(MOST_ROWS, M - m); i < rows; i++)
-                for (int64_t r = 0; r < R; r++)
-                    strip[i * MOST_ROWS + r] = skip && skip[n + i] ? 0 : A[(n + i) * lda + m + r];
+        const int64_t rows = MIN(INNER, n_rows - n);
+        for (int64_t m = 0; m < M; m += MOST_ROWS)
+            for (int64_t i = 0; i < rows; i++) {
+                real *strip = scratch + m * rows + i * MOST_ROWS;
+                const real *a = A + (n + i) * lda + m;
+                if (skip && skip[n + i]) memset(strip, 0, MOST_ROWS * sizeof(real));
+                else if (m + MOST_ROWS <= M) memcpy(strip, a, MOST_ROWS * sizeof(real)); /* of known length: fast */
+                else memcpy(strip, a, (M - m) * sizeof(real));
+            }
         for (int64_t j = 0; j < N; j += PANEL) {
-            strip = strips;
-            for (int64_t m = 0; m < M; m += MOST_ROWS, strip += rows * MOST_ROWS)
-                NAME(rows_times_panel)(MIN(MOST_ROWS, M - m), rows, strip, 1, MOST_ROWS, panels + j * rows,
-                                       C + m * ldc + j, ldc, MIN(PANEL, N - j), n > 0);
+            const int64_t w = MIN(PANEL, N - j);
+            NAME(pack)(rows, w, ldb, B + n * ldb + j, panel);
+            for (int64_t m = 0; m < M; m += MOST_ROWS)
+                NAME(rows_times_panel)(MIN(MOST_ROWS, M - m), rows, scratch + m * rows, 1, MOST_ROWS, panel,
+                                       C + m * ldc + j, ldc, w, n > 0);
         }
     }
 }

@@ -71,15 +71,20 @@ void NAME(pool_backward)(const NAME(pooling) *w, int64_t first, int64_t end)
         }
 }
 
+#define PAIR_ROWS 96 /* a product of so many rows is in the cache when its other half is added */
+
 /* gates = W [u_{t−1}; u_t] for the rows from `first` to `end` of T·B, [qrnn.2] without the bias. u (T + 1, B, H), W's halves
    packed. */
 void NAME(pairs_forward)(int64_t B, int64_t H, int64_t first, int64_t end, const real *u, const real *left,
                          const real *right, const uint8_t *fresh, real *gates)
 {
-    NAME(product)(end - first, H, 3 * H, u + first * H, H, left, gates + first * 3 * H, 3 * H, 0);
-    for (int64_t n = first; fresh && n < end; n++)
-        if (fresh[n]) memset(gates + n * 3 * H, 0, 3 * H * sizeof(real));
-    NAME(product)(end - first, H, 3 * H, u + (first + B) * H, H, right, gates + first * 3 * H, 3 * H, 1);
+    for (int64_t n = first; n < end; n += PAIR_ROWS) {
+        const int64_t rows = MIN(PAIR_ROWS, end - n);
+        NAME(product)(rows, H, 3 * H, u + n * H, H, left, gates + n * 3 * H, 3 * H, 0);
+        for (int64_t k = n; fresh && k < n + rows; k++)
+            if (fresh[k]) memset(gates + k * 3 * H, 0, 3 * H * sizeof(real));
+        NAME(product)(rows, H, 3 * H, u + (n + B) * H, H, right, gates + n * 3 * H, 3 * H, 1);
+    }
 }
 
 /* d_u (T + 1, B, H) from d_gates, for the rows from `first` to `end` of (T + 1)·B, [qrnn.10]: what u gave to the step after it,
@@ -87,10 +92,12 @@ void NAME(pairs_forward)(int64_t B, int64_t H, int64_t first, int64_t end, const
 void NAME(pairs_backward)(int64_t T, int64_t B, int64_t H, int64_t first, int64_t end, const real *d_gates,
                           const real *left, const real *right, const uint8_t *fresh, real *d_u)
 {
-    const int64_t inner = MIN(end, T * B), own = first < B ? B : first;
-    if (first < inner) NAME(product)(inner - first, 3 * H, H, d_gates + first * 3 * H, 3 * H, left, d_u + first * H, H, 0);
-    for (int64_t n = first; n < end; n++)
-        if (n >= T * B || (fresh && fresh[n])) memset(d_u + n * H, 0, H * sizeof(real));
-    if (own < end)
-        NAME(product)(end - own, 3 * H, H, d_gates + (own - B) * 3 * H, 3 * H, right, d_u + own * H, H, 1);
+    for (int64_t n = first; n < end; n += PAIR_ROWS) {
+        const int64_t stop = MIN(n + PAIR_ROWS, end), inner = MIN(stop, T * B), own = n < B ? B : n;
+        if (n < inner) NAME(product)(inner - n, 3 * H, H, d_gates + n * 3 * H, 3 * H, left, d_u + n * H, H, 0);
+        for (int64_t k = n; k < stop; k++)
+            if (k >= T * B || (fresh && fresh[k])) memset(d_u + k * H, 0, H * sizeof(real));
+        if (own < stop)
+            NAME(product)(stop - own, 3 * H, H, d_gates + (own - B) * 3 * H, 3 * H, right, d_u + own * H, H, 1);
+    }
 }
