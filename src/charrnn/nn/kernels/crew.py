@@ -120,7 +120,7 @@ class _Task:
 
 
 class _Worker:
-    """A thread that sleeps until there is a task. Two locks, each opened by the other side, wake it and say that it is done."""
+    """A thread that sleeps until there is a task. The other side opens its two locks: to wake it, and to wait for it."""
 
     def __init__(self) -> None:
         self.ready, self.done = threading.Lock(), threading.Lock()
