@@ -120,7 +120,7 @@ class _Task:
 
 
 class _Worker:
-    """A thread that sleeps until there is a task. The other side opens its two locks: to wake it, and to wait for it."""
+    """A thread that sleeps until there is a task. The other side opens its two locks, to wake it and to wait."""
 
     def __init__(self) -> None:
         self.ready, self.done = threading.Lock(), threading.Lock()
