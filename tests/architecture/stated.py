@@ -90,15 +90,24 @@ def steps_avx2(found: Any) -> Iterator[Sentence]:
 # benchmarks/workers.py
 
 
-@of("workers-avx512.json")
-def workers(found: Any) -> Iterator[Sentence]:
+def workers_table(found: Any, instructions: str = "") -> Sentence:
     busy = {tuple(s["network"]): s["one worker ÷ all"] for s in found["steps"] if s["beside a busy process"]}
     rows, numbers = ["| --- | --: | --: | --: | --: |"], []
     for step in found["steps"]:
         if not step["beside a busy process"]:
-            rows.append(f"| {name(*step['network'])} | {{:.1f}} | {{:.2f}} | {{:.2f}} | {{:.2f}} |")
+            rows.append(f"| {name(*step['network'])}{instructions} | {{:.1f}} | {{:.2f}} | {{:.2f}} | {{:.2f}} |")
             numbers += [step["ms"], step["one worker ÷ all"], step["NumPy ÷ all"], busy[tuple(step["network"])]]
-    yield "docs/performance.md", " ".join(rows), tuple(numbers)
+    return "docs/performance.md", " ".join(rows), tuple(numbers)
+
+
+@of("workers-avx2.json")
+def workers_avx2(found: Any) -> Iterator[Sentence]:
+    yield workers_table(found, ", AVX2")
+
+
+@of("workers-avx512.json")
+def workers(found: Any) -> Iterator[Sentence]:
+    yield workers_table(found)
     ratios = [step["one worker ÷ all"] for step in found["steps"] if not step["beside a busy process"]]
     sentence = "{:.1f} to {:.1f} times as fast as one, and the model file is the same, byte for byte"
     row = f"{sentence} | `benchmarks/workers.py` | {{}} |"
