@@ -53,7 +53,11 @@ def some_experts(*names: str) -> Experts:
     text = "".join(
         rng.choice(["ab", "'", " ", "\n", "Ba", "中", "文", "a" * 70, " " * 70, "\U00100000", "\U00100003"], 400)
     )
-    return Experts.count(names or tuple(CHAINS), CHARACTERS, ids_of(text))
+    if names:
+        return Experts.count(names, CHARACTERS, ids_of(text))
+    # All of them, with counts of an earlier text, whose vocabulary was another: its codes are not those of today.
+    before, earlier = "B ab", np.resize(np.arange(4), 200) * np.arange(200) % 4
+    return Experts.count(tuple(CHAINS), before, earlier).taken_along(CHARACTERS).added(ids_of(text))
 
 
 def reader_of(experts: Experts, lanes: int, kernels: str, dtype: type = np.float32) -> Reader:
@@ -94,7 +98,7 @@ def test_each_character_adds_what_the_whole_text_says(kernels: str, text: str) -
     for dtype in (np.float32, np.float64):
         found = along(some_experts(), ids, kernels, dtype)
         assert found.dtype == dtype
-        np.testing.assert_allclose(found, expected(some_experts(), ids, dtype), rtol=0, atol=1e-6)
+        np.testing.assert_allclose(found, expected(some_experts(), ids, dtype), rtol=3e-7, atol=1e-6)
 
 
 @both
@@ -177,6 +181,7 @@ def test_the_compiled_reader_says_what_the_other_does_and_reads_no_unknown_id() 
     ids = rng.integers(0, len(CHARACTERS), (3 * REACH, 4))
     for dtype, close in ((np.float32, 3e-7), (np.float64, 1e-14)):
         own, compiled = (reader_of(some_experts(), 4, kernels, dtype) for kernels in ("numpy", "c"))
+        assert len(some_experts().chains) > len(CHAINS)
         assert type(own) is Reader
         assert type(compiled) is CompiledReader
         for row in ids:
@@ -202,6 +207,8 @@ BUGS = [
     ("keys.h", "end = word_end(c, codes, begin);", "end = begin;"),
     ("keys.h", "k > 0; k--) keys[k] = mixed(keys[k - 1], label);", "k > 0; k--) keys[k] = mixed(keys[k], label);"),
     ("experts.h", "weights[k] = above;", "weights[k] = 1;"),
+    ("experts.h", "c->own ? c->own[codes[k]] : codes[k]", "codes[k]"),
+    ("experts.h", "keys[k] ^ c->mark", "keys[k]"),
     ("experts.h", "if (rows[k] >= 0) above *= t->passed_on[rows[k]];", ""),
 ]
 

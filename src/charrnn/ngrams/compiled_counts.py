@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from charrnn.arrays import Array
+from charrnn.ngrams.all_texts import MARK, OfAllTexts
 from charrnn.ngrams.chains import Chain, Characters, Labels, Recent, Words
 from charrnn.ngrams.distributions import Shares
 from charrnn.ngrams.tables import Tables
@@ -22,8 +23,10 @@ MOST_SYMBOLS, MOST_PAIRS, MOST_LEVELS = 1 << 16, 1 << 31, 8  # that the types an
 class _Chain(ctypes.Structure):
     """`chain` in c/keys.h."""
 
-    _fields_ = [(name, ctypes.c_int64) for name in ("levels", "salt", "first_label")] + [
-        (name, ctypes.c_void_p) for name in ("kinds", "folded")
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in ("levels", "salt", "first_label")),
+        ("mark", ctypes.c_uint64),
+        *((name, ctypes.c_void_p) for name in ("kinds", "folded", "own")),
     ]
 
 
@@ -39,7 +42,8 @@ class _Counts(ctypes.Structure):
 def can_be_compiled(tables: Tables, chains: Sequence[Chain]) -> bool:
     """Whether compiled code knows all chains, and its types hold the tables."""
     small = tables.vocab_size <= MOST_SYMBOLS and len(tables.counts) < MOST_PAIRS and max(tables.levels) <= MOST_LEVELS
-    return small and all(type(chain) in COMPILED_CHAINS for chain in chains)
+    plain = (chain.chain if isinstance(chain, OfAllTexts) else chain for chain in chains)
+    return small and all(type(chain) in COMPILED_CHAINS for chain in plain)
 
 
 class CompiledCounts:
@@ -62,8 +66,12 @@ class CompiledCounts:
         return pointer(self.arrays[-1])
 
     def _chain(self, chain: Chain) -> _Chain:
+        if isinstance(chain, OfAllTexts):
+            found = self._chain(chain.chain)
+            found.mark, found.own = MARK, self._address(chain.table, np.int64)
+            return found
         if isinstance(chain, Words):
-            tables = (self._address(np.array(numbers), np.int64) for numbers in (chain.kinds, chain.folded))
-            return _Chain(chain.levels, 0, 0, *tables)
+            kinds, folded = (self._address(np.array(numbers), np.int64) for numbers in (chain.kinds, chain.folded))
+            return _Chain(chain.levels, kinds=kinds, folded=folded)
         assert isinstance(chain, Characters)
-        return _Chain(chain.levels, chain.salt, chain.first if isinstance(chain, Labels) else 0, None, None)
+        return _Chain(chain.levels, chain.salt, chain.first if isinstance(chain, Labels) else 0)

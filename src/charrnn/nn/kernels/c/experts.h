@@ -26,11 +26,13 @@ void NAME(experts_read)(int64_t S, int64_t V, int64_t B, int64_t boundary, const
             uint64_t keys[MOST_LEVELS];
             int64_t rows[MOST_LEVELS];
             float weights[MOST_LEVELS], above = 1; /* Π M / A of the levels above, [src.1] */
-            if (c->kinds) keys_of_words(c, codes, keys);
-            else if (c->first_label) keys_of_labels(c, codes, keys);
-            else keys_of_characters(c, codes, keys);
+            int64_t last[REACH];
+            for (int k = 0; k < REACH; k++) last[k] = c->own ? c->own[codes[k]] : codes[k];
+            if (c->kinds) keys_of_words(c, last, keys);
+            else if (c->first_label) keys_of_labels(c, last, keys);
+            else keys_of_characters(c, last, keys);
             for (int64_t k = c->levels - 2; k >= 0; k--) {
-                rows[k] = NAME(row_of)(t, keys[k]);
+                rows[k] = NAME(row_of)(t, keys[k] ^ c->mark);
                 weights[k] = above;
                 if (rows[k] >= 0) above *= t->passed_on[rows[k]];
             }

@@ -11,7 +11,9 @@ enum { BETWEEN, IN_WORD, ALONE }; /* kinds of characters */
 
 typedef struct {
     int64_t levels, salt, first_label; /* the code of the first label, in a chain of labels, or 0 */
+    uint64_t mark;                 /* of the keys of a chain of all texts, or 0 */
     const int64_t *kinds, *folded; /* of each code, in a chain of words: its kind, and the code of its lower case */
+    const int64_t *own;            /* what a chain of all texts has in place of each code, or NULL */
 } chain;
 
 /* The tables of all chains, `CompiledCounts` in ngrams/compiled.py. */
