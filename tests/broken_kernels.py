@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -22,12 +23,15 @@ can_be_broken = pytest.mark.skipif(
 
 
 @contextmanager
-def a_bug(file: str, right: str, wrong: str, folder: Path) -> Iterator[str]:
-    """Use a library compiled with `wrong` in place of `right`; gives the instructions that it is compiled for."""
+def a_bug(file: str, right: str, wrong: str, precision: str, folder: Path) -> Iterator[str]:
+    """Use a library compiled with `wrong` in place of `right`, for one precision; gives the instructions that it has."""
     shutil.copytree(SOURCES, folder / "c")
     source = (folder / "c" / file).read_text("utf-8")
     assert source.count(right) == 1
     (folder / "c" / file).write_text(source.replace(right, wrong), "utf-8")
+    kernels = folder / "c" / "kernels.c"
+    others = rf'#define real [a-z ]+\n#define PRECISION (?!{precision}\b).*?#include "all.h"\n'
+    kernels.write_text(re.sub(others, "", kernels.read_text("utf-8"), flags=re.DOTALL), "utf-8")
     name, (flags, size) = next(iter(compile.INSTRUCTIONS[os.uname().machine].items()))
     target = folder / library.PATH.name
     defines = [f"-DVECTOR_BYTES={size}", f"-DINSTRUCTIONS={name}"]

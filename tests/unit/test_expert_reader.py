@@ -217,7 +217,7 @@ BUGS = [
 @pytest.mark.parametrize(("file", "right", "wrong"), BUGS, ids=lambda each: str(each)[:20])
 def test_a_bug_in_the_compiled_reader_is_caught(file: str, right: str, wrong: str, tmp_path: Path) -> None:
     ids = ids_of("ab 中文 Ba'b  aab\nab 中a " * 4)
-    with a_bug(file, right, wrong, tmp_path) as instructions_of_it:
+    with a_bug(file, right, wrong, "float32", tmp_path) as instructions_of_it:
         kernels = Kernels("c")
         kernels.instructions = instructions_of_it
         reader = make_reader(some_experts(), 1, np.float32, kernels)

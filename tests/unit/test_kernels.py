@@ -442,7 +442,7 @@ def test_a_bug_in_the_compiled_code_is_caught(
 ) -> None:
     case, expected = (small_case(cell, 2, boundaries=boundaries, kernels=kind) for kind in ("c", "numpy"))
     assert not differs(case, expected)
-    with a_bug(file, right, wrong, tmp_path) as instructions_of_it:
+    with a_bug(file, right, wrong, "float64", tmp_path) as instructions_of_it:
         mutant = small_case(cell, 2, boundaries=boundaries, kernels="c")
         mutant.model.kernels.instructions = instructions_of_it
         assert differs(mutant, expected)
