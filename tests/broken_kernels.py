@@ -24,7 +24,7 @@ can_be_broken = pytest.mark.skipif(
 
 @contextmanager
 def a_bug(file: str, right: str, wrong: str, precision: str, folder: Path) -> Iterator[str]:
-    """Use a library compiled with `wrong` in place of `right`, for one precision; gives the instructions that it has."""
+    """Use a library compiled with `wrong` in place of `right`, for one precision; gives its instructions."""
     shutil.copytree(SOURCES, folder / "c")
     source = (folder / "c" / file).read_text("utf-8")
     assert source.count(right) == 1

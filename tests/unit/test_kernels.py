@@ -5,7 +5,9 @@ from __future__ import annotations
 import ctypes
 import os
 import re
+import signal
 import threading
+import time
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -276,6 +278,31 @@ def test_a_crew_runs_every_tile_once_and_raises_what_a_tile_raises() -> None:
     with pytest.raises(ZeroDivisionError):
         crew.over(103, fails, 1.0, 10)
     crew.over(8, part, 1.0)  # the crew is as it was
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="this system cannot interrupt a thread")
+def test_a_crew_that_was_interrupted_waits_for_its_next_task() -> None:
+    crew, main, begun, may_end = Crew(2), threading.get_ident(), threading.Event(), threading.Event()
+
+    def interrupts(first: int, end: int) -> None:
+        if threading.get_ident() == main:
+            begun.wait(10)  # so that each has a part
+        else:
+            begun.set()
+            time.sleep(0.2)  # until the other waits
+            signal.pthread_kill(main, signal.SIGINT)
+            may_end.wait(10)
+
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            crew.over(2, interrupts, 1.0)
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    done = []
+    crew.over(8, lambda first, end: (time.sleep(0.05), done.append((first, end))), 1.0)
+    assert sorted(done) == [(0, 2), (2, 4), (4, 6), (6, 8)]
+    may_end.set()
 
 
 def test_what_is_shared_together_is_one_task(monkeypatch: pytest.MonkeyPatch) -> None:

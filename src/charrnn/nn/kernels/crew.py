@@ -92,11 +92,15 @@ class Crew:
         while len(self._threads) < helpers:
             self._threads.append(_Worker())
         task = _Task(tiles)
-        for worker in self._threads[:helpers]:
-            worker.begin(task)
-        task.work()
-        for worker in self._threads[:helpers]:
-            worker.done.acquire()
+        try:
+            for worker in self._threads[:helpers]:
+                worker.begin(task)
+            task.work()
+            for worker in self._threads[:helpers]:
+                worker.done.acquire()
+        except BaseException:  # Ctrl-C: they may still be at work, so the next task gets others
+            self._threads = []
+            raise
         if task.error is not None:
             raise task.error
 
