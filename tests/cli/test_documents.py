@@ -141,6 +141,32 @@ def test_a_column_of_a_table_is_scored(run: Path, charrnn: Run) -> None:
     assert [json.loads(line)["text"] for line in lines] == ["ab", "bo"]
 
 
+def test_each_file_is_read_as_training_reads_it(run: Path, charrnn: Run) -> None:
+    Path("one.csv").write_bytes(b'\xef\xbb\xbfid,name\r\n1,"ab"\r\n')
+    Path("two.csv").write_text("name,id\nbo,2")
+    Path("three.csv").write_text("id,name\n3,ad\n")
+    said = charrnn("score", run, "one.csv", "two.csv", "three.csv", "--column", "name", "--jsonl")
+    found = [json.loads(row) for row in said.out.splitlines()]  # each table has a header of its own
+    assert [(row["line"], row["text"]) for row in found] == [(2, "ab"), (4, "bo"), (6, "ad")]
+    Path("plain.txt").write_text("x\ty\n\n")
+    for arguments in (["one.csv", "other.csv"], ["one.csv", "short.csv"], ["one.csv", "plain.txt"]):
+        Path("other.csv").write_text("id,nmae\n1,ab\n")
+        Path("short.csv").write_text("id,name\n1,ab\n2\n")
+        trained = charrnn("train", *arguments, "--documents", "csv:name", *SMALL, "--out", "never")
+        scored = charrnn("score", run, *arguments, "--column", "name")
+        assert (trained.status, scored.status) == (2, 2)
+        remarks, complaint = scored.err.splitlines()[:-1], scored.err.splitlines()[-1]
+        assert complaint == trained.err.splitlines()[-1]
+        assert f"'{arguments[1]}'" in complaint
+        assert "one.csv: dropped the byte order mark at its beginning" in remarks
+        assert set(remarks) <= set(trained.err.splitlines())
+    assert "byte order" not in charrnn("score", run, "one.csv", "--column", "name", "--quiet").err
+    Path("a.txt").write_text("ab\n\nbo")
+    Path("b.txt").write_text("ad\n")
+    lines = [json.loads(line) for line in charrnn("score", run, "a.txt", "b.txt", "a.txt", "--jsonl").out.splitlines()]
+    assert [row["line"] for row in lines] == [1, 3, 4, 5, 7]  # as if the files were one
+
+
 def test_a_field_of_json_lines_is_scored_and_classified(charrnn: Run) -> None:
     rows = [{"kind": kind, "name": letter * n} for kind, letter in (("x", "a"), ("y", "b")) for n in range(1, 50)]
     Path("list.jsonl").write_text("\n".join(map(json.dumps, rows)))

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
+from charrnn.learning import references
 from charrnn.learning.mistakes import HEAD, generated
 from charrnn.learning.mistakes.generated import KINDS
 from charrnn.learning.mistakes.mistake import source_of
 from charrnn.learning.names import part_of, size_of
 from charrnn.learning.references import NETWORKS
+from charrnn.learning.rewritten import changed
+from charrnn.learning.rules.sampling import sampling
+from charrnn.learning.rules.updates import UPDATES
 from tests.learning.test_check import DERIVATIONS
 
 
@@ -41,3 +48,16 @@ def test_generated_mistakes_replace_a_line_that_is_there_once_and_name_its_equat
         assert mistake.wrong != mistake.line
         topic = mistake.equation.partition(".")[0]
         assert f"[{mistake.equation}]" in (DERIVATIONS / f"{topic}.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("definition", [references.rnn, UPDATES["adam"].definition, sampling])
+def test_a_definition_is_rebuilt_only_where_each_piece_is_there_once(definition: Callable[..., Any]) -> None:
+    assert changed(definition, ()) is definition
+    made = changed(definition, (("def ", "def "),))
+    assert made.__name__ == definition.__name__
+    assert made is not definition
+    assert made is changed(definition, (("def ", "def "),))  # made once
+    assert changed(definition, (("return ", "return 1 or "),)).__code__ != definition.__code__
+    for piece in ("no such line", " = "):
+        with pytest.raises(LookupError, match=f"occurs [0-9]+ times in {definition.__name__}"):
+            changed(definition, ((piece, ""),))

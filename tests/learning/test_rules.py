@@ -169,6 +169,44 @@ def test_what_only_sounds_like_a_rule_is_not_blamed() -> None:
     assert check_program(Program(flat, "mine.py"), "sgd_gradients", None, 60).verdict == "right"
 
 
+ADAM = (RIGHT / "with_vectors.py").read_text(encoding="utf-8")
+OTHERS = """
+def sample(logits, temperature):
+    return logits * temperature
+
+def sgd(w, dw, lr):
+    return w + lr * dw
+
+def momentum(w, dw, v, lr):
+    v = 0.9 * v + dw
+    return w + lr * v, v
+"""
+
+
+def test_like_checks_only_what_may_be_that_rule() -> None:
+    source = (RIGHT.parent / "min_char_rnn.py").read_text(encoding="utf-8") + ADAM + OTHERS
+
+    def found(text: str, like: str) -> tuple[list[str], str]:
+        report = check_program(Program(text, "mine.py"), None, like, 60)
+        assert not report.not_checked
+        return [f.function for f in report.functions], report.verdict
+
+    assert found(source, "adam") == (["adam_step"], "right")
+    assert found(source, "sampling") == (["sample"], "wrong")
+    assert found(source, "sgd") == (["sgd"], "wrong")
+    assert found(source, "momentum") == (["momentum"], "wrong")
+    assert found(source.replace("adam_step", "mine"), "adam") == (["mine"], "right")  # by its arguments
+    assert found(source.replace("def momentum", "def update_parameters"), "momentum")[0] == ["update_parameters"]
+    with pytest.raises(ConfigError, match="no function follows 'rmsprop' by its name or arguments"):
+        found(OTHERS, "rmsprop")
+
+
+@pytest.mark.parametrize("rate", ["step_size", "STEP_SIZE", "learning_rate", "eta"])
+def test_a_rate_may_be_a_name_of_the_module(rate: str) -> None:
+    source = f"{rate} = 0.5\ndef sgd(w, dw):\n    return w - {rate} * dw\n"
+    assert check_program(Program(source, "mine.py"), None, "sgd", 60).verdict == "right"
+
+
 def test_the_command_reports_a_rule(charrnn: Run, tmp_path: Path) -> None:  # noqa: F811
     (tmp_path / "mine.py").write_text((RIGHT / "with_vectors.py").read_text().replace("theta - rate", "theta + rate"))
     values = json.loads(charrnn("check", "mine.py", "--json", "--seconds", 60).out)

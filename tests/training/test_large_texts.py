@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from charrnn.cli.evaluate import evaluate
 from charrnn.errors import RunError, TextError
 from charrnn.text import mapped as large
 from charrnn.text.corpus import Corpus
+from charrnn.text.library import file_sha256
 from charrnn.text.reading import read_files
 from charrnn.text.vocabulary import Vocabulary
 from tests.torture.kills import contents
@@ -109,6 +111,25 @@ def test_the_ids_are_made_once_and_made_again_where_they_are_damaged(everything_
         assert "encoding" in said[0]
         np.testing.assert_array_equal(first.ids, mended.ids)
     assert not list(everything_is_large.glob(".*"))
+
+
+def test_what_the_cache_has_is_not_encoded_again(everything_is_large: Path) -> None:
+    made: list[Path] = []
+
+    def encode(ids_path: Path, facts_path: Path) -> dict[str, Any]:
+        made.append(ids_path)
+        ids_path.parent.mkdir(parents=True, exist_ok=True)
+        ids_path.write_bytes(b"ids")
+        facts = {"format": 7, "remarks": ["a remark"], "ids_sha256": file_sha256(ids_path)}
+        facts_path.write_bytes(large.sealed(facts))
+        return facts
+
+    for form, times, first in ((7, 1, ["doing it into"]), (7, 1, []), (8, 2, ["doing it into"])):
+        said: list[str] = []
+        path, facts = large.from_cache("key", form, said.append, "doing it", encode)
+        assert path == everything_is_large / "key.ids"
+        assert (len(made), facts["remarks"]) == (times, ["a remark"])
+        assert [text[:13] for text in said] == [*first, "a remark"]
 
 
 def test_what_is_wrong_with_a_large_text_is_said_and_leaves_nothing(everything_is_large: Path, tmp_path: Path) -> None:

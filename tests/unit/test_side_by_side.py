@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from charrnn.errors import ConfigError
-from charrnn.generation import sample, side_by_side
+from charrnn.generation import WritesTexts, sample, side_by_side
 from charrnn.language_model import LanguageModel
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
@@ -136,3 +136,9 @@ def test_choosing_is_for_documents() -> None:
         model.write_stream(range(2), lanes=0)  # at the call, not at the first sample
     with pytest.raises(ConfigError, match="unique"):
         model.generate_many(2, "a", 5, unique="yes")
+
+
+def test_what_writes_texts_must_say_what_its_texts_follow() -> None:
+    with pytest.raises(TypeError, match="prompt_ids"):
+        WritesTexts()  # type: ignore[abstract]
+    assert WritesTexts.__abstractmethods__ == {"prompt_ids"}

@@ -10,8 +10,9 @@ import click
 from charrnn.cli.output import echo_text
 from charrnn.errors import ConfigError, TextError, UnknownCharacterError
 from charrnn.language_model import LanguageModel
-from charrnn.text.forms import csv_rows, json_rows, text_of
-from charrnn.text.reading import STDIN, check_sources, lines_of, name_of, pieces
+from charrnn.text.documents import numbered_documents
+from charrnn.text.forms import Form
+from charrnn.text.reading import STDIN, check_sources
 from charrnn.text.vocabulary import Vocabulary
 
 column_option = click.option("--column", metavar="NAME", help="FILES are CSV tables: take this column of each row.")
@@ -22,8 +23,7 @@ class Lines(NamedTuple):
     """The texts of files: their lines, a column of their tables, or a field of their JSON objects."""
 
     sources: list[str]
-    column: str | None
-    field: str | None
+    form: Form
     encoding: str
 
     @classmethod
@@ -33,30 +33,20 @@ class Lines(NamedTuple):
             raise ConfigError("--column is for CSV tables and --field for JSON lines: leave one of them out")
         sources = list(files or [STDIN])
         check_sources(sources)
-        return cls(sources, column, field, encoding)
+        form = Form("lines") if field is None else Form("jsonl", field)
+        return cls(sources, form if column is None else Form("csv", column), encoding)
 
     @property
     def whole(self) -> bool:
         """Whether every line is a text."""
-        return self.column is None and self.field is None
+        return self.form.kind == "lines"
 
     def numbered(self, model: LanguageModel, say: Callable[[str], None]) -> Iterator[tuple[int, str]]:
         """The texts that hold something, with the numbers of their lines; and a remark if others may be meant."""
-        source = "standard input" if self.sources == [STDIN] else name_of(self.sources)
-        lines = lines_of(pieces(self.sources, self.encoding))
-        found: Iterator[tuple[int, str]] = enumerate(lines, 1)
-        if self.column is not None:
-            rows = csv_rows(lines, source, [self.column])
-            found = ((number, str(row[self.column])) for number, row in rows)
-        elif self.field is not None:
-            field = self.field
-            rows = json_rows(lines, source)
-            found = ((number, text_of(row, field, f"'{source}', line {number:,}")) for number, row in rows)
-        for number, text in found:
+        for number, text in numbered_documents(self.sources, self.form, self.encoding, say):
             if number == 1 and self.whole and (remark := _question(text, model)):
                 say(remark)
-            if text.strip():
-                yield number, text
+            yield number, text
 
 
 def _question(first: str, model: LanguageModel) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -26,7 +27,7 @@ LANES = 128  # samples that are written side by side
 Item = TypeVar("Item")
 
 
-class WritesTexts:
+class WritesTexts(ABC):
     """The part of a `LanguageModel` that writes texts."""
 
     network: CharModel
@@ -34,9 +35,9 @@ class WritesTexts:
     vocabulary: Vocabulary
     experts: Experts | None
 
+    @abstractmethod
     def prompt_ids(self, prompt: str, on_unknown: str = "error", label: str | None = None) -> Array:
         """The ids that a text follows."""
-        raise NotImplementedError
 
     def generate(
         self,

@@ -74,7 +74,9 @@ def check_program(program: Program, function: str | None, like: str | None, seco
     functions = read_functions(program.source, program.path)
     rules = find_rules(functions, function, like) if like is None or like in LIKE else []
     if like in LIKE and not rules:
-        raise ConfigError(f"'{program.path}': no function follows '{like}' by its name: name one as FILE.py:FUNCTION")
+        raise ConfigError(
+            f"'{program.path}': no function follows '{like}' by its name or arguments: name one as FILE.py:FUNCTION"
+        )
     tasks: list[Task] = []
     try:
         named = {rule.function.name for rule in rules}

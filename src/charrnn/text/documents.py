@@ -21,7 +21,7 @@ from charrnn.text.corpus import SPLITS, Corpus
 from charrnn.text.forms import Form
 from charrnn.text.labels import LabelledDocument, labels_of, symbol
 from charrnn.text.library import read_text
-from charrnn.text.reading import name_of, read_files
+from charrnn.text.reading import lines_of, name_of, pieces, read_files
 from charrnn.text.vocabulary import BOUNDARY, FIRST_LABEL, Vocabulary
 
 LIST_LABEL = "jsonl:label"
@@ -56,7 +56,42 @@ def read_documents(
 
 def documents_in(lines: Iterable[str], form: Form, source: str) -> Iterator[str]:
     """The documents of one source that hold more than space."""
-    return (document for document in form.cut(lines, source) if LabelledDocument.of(document).text.strip())
+    return filter(_holds_something, form.cut(lines, source))
+
+
+def numbered_documents(
+    sources: Sequence[str], form: Form, encoding: str, say: Callable[[str], None]
+) -> Iterator[tuple[int, str]]:
+    """The documents of files that are lines or rows, each with the number of its line, which counts on between files.
+
+    They are read as `read_documents` reads them, but a line at a time.
+    """
+    before = 0  # lines of the sources that have been read
+    for source in sources:
+        remarks = list[str]()
+        lines = _Counted(lines_of(pieces([source], encoding, remarks)))
+        for number, document in form.numbered(lines, source):
+            if _holds_something(document):
+                yield before + number, document
+        for remark in remarks:
+            say(remark)
+        before += lines.number - (not lines.last)  # a line end at the end of a file begins no line
+
+
+class _Counted:
+    """Lines that are counted as they pass."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self.lines, self.number, self.last = lines, 0, ""
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self.lines:
+            self.number, self.last = self.number + 1, line
+            yield line
+
+
+def _holds_something(document: str) -> bool:
+    return bool(LabelledDocument.of(document).text.strip())
 
 
 def document_name(sources: Sequence[str]) -> str:

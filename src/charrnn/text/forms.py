@@ -41,19 +41,22 @@ class Form:
         """The documents of one source, given as its lines without their ends; what follows the last line end is one."""
         if self.kind == "files":
             yield "\n".join(lines).removesuffix("\n")
-        elif self.kind == "lines" and self.label is not None:
-            yield from _after_labels(lines, source)
-        elif self.kind == "lines":
-            yield from lines
         elif self.kind == "paragraphs":
             yield from _paragraphs(lines)
         else:
-            names = [self.field, *([] if self.label is None else [self.label])]
-            rows = json_rows(lines, source) if self.kind == "jsonl" else csv_rows(lines, source, names)
-            for number, row in rows:
-                place = f"'{source}', line {number:,}"
-                value = text_of(row, self.field, place)
-                yield value if self.label is None else labelled(text_of(row, self.label, place), value, place)
+            yield from (document for _, document in self.numbered(lines, source))
+
+    def numbered(self, lines: Iterable[str], source: str) -> Iterator[tuple[int, str]]:
+        """As `cut`, with the number of each document's last line: of lines, and of rows of a table or of JSON lines."""
+        if self.kind == "lines":
+            yield from enumerate(lines, 1) if self.label is None else _after_labels(lines, source)
+            return
+        names = [self.field, *([] if self.label is None else [self.label])]
+        rows = json_rows(lines, source) if self.kind == "jsonl" else csv_rows(lines, source, names)
+        for number, row in rows:
+            place = f"'{source}', line {number:,}"
+            value = text_of(row, self.field, place)
+            yield number, value if self.label is None else labelled(text_of(row, self.label, place), value, place)
 
 
 FIELDS = {"lines": False, "paragraphs": False, "files": False, "jsonl": True, "csv": True}  # kind → names a field
@@ -98,15 +101,15 @@ def _with_last(lines: Iterable[str]) -> Iterator[tuple[str, bool]]:
         yield line, True
 
 
-def _after_labels(lines: Iterable[str], source: str) -> Iterator[str]:
-    """The documents of lines that each hold a label, a tab and a text."""
+def _after_labels(lines: Iterable[str], source: str) -> Iterator[tuple[int, str]]:
+    """The documents of lines that each hold a label, a tab and a text, with their numbers."""
     for number, line in enumerate(lines, 1):
         if line.strip():
             place = f"'{source}', line {number:,}"
             label, tab, document = line.partition("\t")
             if not tab:
                 raise TextError(f"{place} has no tab between a label and a text: {shown(line)}")
-            yield labelled(label, document, place)
+            yield number, labelled(label, document, place)
 
 
 def json_rows(lines: Iterable[str], source: str) -> Iterator[tuple[int, dict[str, object]]]:

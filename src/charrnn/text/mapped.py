@@ -87,21 +87,32 @@ def large_corpus(
     sources: Sequence[str], encoding: str, say: Say = lambda text: None, tell: Tell = lambda what, share: None
 ) -> Corpus:
     """The corpus of large files, from the cache if it has been encoded before."""
-    folder = ids_folder()
     key = fingerprint(sources, encoding)
-    ids_path, facts_path = folder / f"{key}.ids", folder / f"{key}.json"
-    facts = known_facts(ids_path, facts_path, FORMAT)
-    if facts is None:
-        say(f"encoding {name_of(sources)} into {ids_path}, which later runs will reuse")
-        facts = _encode(sources, encoding, key, ids_path, facts_path, tell)
-    for remark in facts["remarks"]:
-        say(remark)
+    ids_path, facts = from_cache(
+        key, FORMAT, say, f"encoding {name_of(sources)}",
+        lambda ids_path, facts_path: _encode(sources, encoding, key, ids_path, facts_path, tell),
+    )  # fmt: skip
     vocabulary = Vocabulary(facts["characters"])
     ids = MappedIds.open(ids_path, vocabulary.id_dtype)
     return Corpus(name_of(sources), cast(Array, ids), vocabulary, facts["text_sha256"])
 
 
-def ids_folder() -> Path:
+def from_cache(
+    key: str, form: int, say: Say, doing: str, encode: Callable[[Path, Path], dict[str, Any]]
+) -> tuple[Path, dict[str, Any]]:
+    """The file of ids that is called `key`, and the facts about it; `encode` writes both if the cache lacks them."""
+    folder = _ids_folder()
+    ids_path, facts_path = folder / f"{key}.ids", folder / f"{key}.json"
+    facts = known_facts(ids_path, facts_path, form)
+    if facts is None:
+        say(f"{doing} into {ids_path}, which later runs will reuse")
+        facts = encode(ids_path, facts_path)
+    for remark in facts["remarks"]:
+        say(remark)
+    return ids_path, facts
+
+
+def _ids_folder() -> Path:
     """The folder of the files of ids, without those that were never completed."""
     folder = cache_folder() / "ids"
     remove_abandoned(folder)

@@ -98,15 +98,11 @@ def stored_documents(
     origin: Origin, say: Say = lambda text: None, tell: Tell = lambda what, share: None
 ) -> StoredDocuments:
     """The corpus of a large list, from the cache if it has been encoded before."""
-    folder = mapped.ids_folder()
     key = _key(origin, [mapped.fingerprint(sources, origin.encoding) for _, sources in origin.groups()])
-    ids_path, facts_path = folder / f"{key}.ids", folder / f"{key}.json"
-    facts = mapped.known_facts(ids_path, facts_path, FORMAT)
-    if facts is None:
-        say(f"cutting and encoding {origin.name} into {ids_path}, which later runs will reuse")
-        facts = _encode(origin, key, ids_path, facts_path, tell)
-    for remark in facts["remarks"]:
-        say(remark)
+    ids_path, facts = mapped.from_cache(
+        key, FORMAT, say, f"cutting and encoding {origin.name}",
+        lambda ids_path, facts_path: _encode(origin, key, ids_path, facts_path, tell),
+    )  # fmt: skip
     vocabulary = Vocabulary(facts["characters"], documents=True)
     mapped_ids = MappedIds.open(ids_path, vocabulary.id_dtype)
     ids = cast(Array, mapped_ids) if ids_path.stat().st_size >= mapped.LARGE_BYTES else np.asarray(mapped_ids)

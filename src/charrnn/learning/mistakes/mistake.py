@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-from charrnn.learning import references
+from charrnn.learning import references, rewritten
 
 HEAD = "softmax_head"
 
@@ -29,10 +28,9 @@ class Mistake(NamedTuple):
     also: tuple[tuple[str, str], ...] = ()  # other lines of the function itself that belong to it
 
 
-@cache
 def source_of(where: str) -> str:
     """The source of a reference function."""
-    return inspect.getsource(getattr(references, where))
+    return rewritten.source_of(getattr(references, where))
 
 
 @cache
@@ -45,26 +43,12 @@ def is_forward(mistake: Mistake, network: str) -> bool:
     return source.find(mistake.line) < source.index("head(h)")
 
 
-@cache
-def planted(where: str, changes: tuple[tuple[str, str], ...]) -> Callable[..., Any]:
-    """The reference function `where` with lines replaced."""
-    source = source_of(where)
-    for line, wrong in changes:
-        if source.count(line) != 1:
-            raise LookupError(f"{line!r} occurs {source.count(line)} times in {where}")
-        source = source.replace(line, wrong)
-    namespace: dict[str, Any] = dict(vars(references))
-    exec(compile("from __future__ import annotations\n" + source, f"<{where} with a mistake>", "exec"), namespace)
-    function: Callable[..., Any] = namespace[where]
-    return function
-
-
 def with_mistakes(where: str, network: str, mistakes: Sequence[Mistake]) -> Callable[..., Any] | None:
     """The function with those mistakes that are in it; None if two of them change the same line."""
     changes = tuple((m.line, m.wrong) for m in mistakes if (m.where or network) == where)
     changes += tuple(pair for m in mistakes if (m.where or network) == where for pair in m.also)
     changes += tuple(m.in_head for m in mistakes if m.in_head and where == HEAD)
     try:
-        return planted(where, changes) if changes else getattr(references, where)
+        return rewritten.changed(getattr(references, where), changes)
     except LookupError:
         return None

@@ -58,6 +58,11 @@ class Found(NamedTuple):
         return [name for f, slots in both for name, slot in slots.items() if not slot and name not in f.optional]
 
     @property
+    def remembers(self) -> bool:
+        """Whether it keeps something from step to step, as plain gradient descent does not."""
+        return bool({*self.slots.values(), *self.maker_slots.values()} & {"m", "v", "beta1", "beta2"})
+
+    @property
     def able(self) -> bool:
         """Whether it takes what such a rule needs."""
         slots = {*self.slots.values(), *self.maker_slots.values()}
@@ -65,19 +70,28 @@ class Found(NamedTuple):
 
 
 def find_rules(functions: dict[str, Function], wanted: str | None, like: str | None) -> list[Found]:
-    """The update rules and samplers of a program, or the one that is wanted."""
-    found: list[Found] = []
+    """The update rules and samplers of a program, or the one that is wanted; with `like`, those that may follow it."""
     wanted = wanted or (next(iter(functions)) if like and len(functions) == 1 else None)
+    usual: list[Found] = []
+    others: list[Found] = []  # of a name that says nothing
     for name, f in functions.items():
         if name.endswith("__") or (wanted and name != wanted):
             continue
-        rule = like if like in (*NAMES, "sampling") and wanted else _rule_of(name)
-        if rule:
-            maker = functions.get(name.rpartition(".")[0] + ".__init__") if "." in name else None
-            each = Found(f, maker, rule, _slots(f, rule), _slots(maker, rule) if maker else {})
-            if (each.able and not each.unknown) or (wanted and (like or not BACKWARD.search(name))):
-                found.append(each)
-    return found
+        by_name = _rule_of(name)
+        rule = like or by_name
+        if not rule:
+            continue
+        maker = functions.get(name.rpartition(".")[0] + ".__init__") if "." in name else None
+        each = Found(f, maker, rule, _slots(f, rule), _slots(maker, rule) if maker else {})
+        known = each.able and not each.unknown
+        if wanted:
+            if known or like or not BACKWARD.search(name):
+                usual.append(each)
+        elif known and (by_name == rule or (rule == "momentum" and by_name == "sgd" and each.remembers)):
+            usual.append(each)
+        elif known and not by_name and rule != "sampling" and not BACKWARD.search(name):
+            others.append(each)
+    return usual or others
 
 
 def _rule_of(name: str) -> str:

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 from collections.abc import Callable, Iterator
-from functools import cache
 from typing import Any, NamedTuple
 
-import numpy as np
-
-Changes = tuple[tuple[str, str], ...]  # a piece of a line of the definition, and what is written instead
+from charrnn.learning.rewritten import Changes, changed
 
 
 class Wrong(NamedTuple):
@@ -47,27 +43,3 @@ class Rule(NamedTuple):
 def one(name: str, equation: str, line: str, wrong: str, explanation: str) -> Wrong:
     """A mistake in one place."""
     return Wrong(name, equation, ((line, wrong),), explanation)
-
-
-@cache
-def changed(definition: Callable[..., Any], changes: Changes) -> Callable[..., Any]:
-    """The function with pieces of its source replaced, each of which occurs once.
-
-    Raises
-    ------
-    LookupError
-        A piece does not occur once.
-    """
-    if not changes:
-        return definition
-    source = inspect.getsource(definition)
-    for piece, instead in changes:
-        if source.count(piece) != 1:
-            raise LookupError(f"{piece!r} occurs {source.count(piece)} times in {definition.__name__}")
-        source = source.replace(piece, instead)
-    namespace: dict[str, Any] = {"np": np, **getattr(definition, "__globals__", {})}
-    exec(
-        compile("from __future__ import annotations\n" + source, f"<{definition.__name__}, changed>", "exec"), namespace
-    )
-    made: Callable[..., Any] = namespace[definition.__name__]
-    return made

@@ -11,9 +11,10 @@ import numpy as np
 from charrnn.errors import ConfigError
 from charrnn.learning.by_array import TOLERANCE, Named
 from charrnn.learning.isolation import Outcome, Program, run_isolated
+from charrnn.learning.names import is_one_of
 from charrnn.learning.observed import differs
 from charrnn.learning.report import Checked
-from charrnn.learning.rules.finding import Found, slot_returned
+from charrnn.learning.rules.finding import UPDATE_ARGUMENTS, Found, slot_returned
 from charrnn.learning.rules.updates import UPDATES
 
 STEPS, RATE = 3, 0.01
@@ -58,8 +59,7 @@ def check_update(program: Program, found: Found, seconds: float) -> Checked:
 
 def _which(found: Found) -> str:
     """Plain gradient descent has no memory; with one it has momentum."""
-    kept = {*found.slots.values(), *found.maker_slots.values()} & {"m", "v", "beta1", "beta2"}
-    return "momentum" if found.rule == "sgd" and kept else found.rule
+    return "momentum" if found.rule == "sgd" and found.remembers else found.rule
 
 
 def _configured(found: Found) -> bool:
@@ -179,8 +179,7 @@ def _plan(found: Found, form: tuple[str, ...], full: bool, arrays: dict[str, Any
             owner = {"$object": found.function.name.partition(".")[0], "given": given, "sizes": {}, "parameters": {}}
             arguments = {found.function.parameters[0]: owner, **arguments}
         calls.append({"function": found.function.name, "arguments": arguments, "keeps": returned})
-    names = {"rate": "rate learningrate lr eta alpha"}
-    rates = {name: RATE for name in found.function.free if name.replace("_", "").lower() in names["rate"].split()}
+    rates = {name: RATE for name in found.function.free if is_one_of(name, UPDATE_ARGUMENTS["rate"])}
     return {"globals": rates, "boxed": {}, "kept": kept, "calls": calls}
 
 
