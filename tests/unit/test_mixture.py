@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,17 @@ def test_logits_are_the_same_in_blocks_of_any_size(monkeypatch: pytest.MonkeyPat
     assert len(ws.readout.gates.weighted) == rows
     logits, _ = case.model.forward(case.params, case.inputs, case.state, ws, log_q=case.log_q)
     np.testing.assert_allclose(logits, specified_logits(case, dict(case.params)), rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("kernels", ["numpy", "auto"])
+def test_a_step_does_not_hold_on_to_what_experts_said(kernels: str) -> None:
+    case = small_case("qrnn", 2, num_experts=2, kernels=kernels)
+    assert case.log_q is not None
+    said = weakref.ref(log_q := case.log_q.copy())
+    ws, grads = case.model.workspace(*case.inputs.shape, np.float64), case.params.zeros_like()
+    case.model.loss_and_grads(case.params, case.inputs, case.targets, case.state, ws, grads, log_q=log_q)
+    del log_q
+    assert said() is None  # the next window's is made before a step would replace it
 
 
 @pytest.mark.parametrize(("cell", "num_layers", "inputs"), [("qrnn", 1, 3), ("lstm", 2, 3), ("lstm", 1, 0)])

@@ -55,8 +55,10 @@ class KeptLogQ:
             starts = places = self.on_text.shuffled.places_of(places)
         scattered = starts.ndim == 2
         if rows is None:
-            said = self.on_text.log_q(starts.ravel(), 1 if scattered else seq_len, np.float16)
-            return said.reshape(len(said), *places.shape, -1).astype(dtype)
+            said = self.on_text.log_q(starts.ravel(), 1 if scattered else seq_len)
+            for of_expert in said:  # one after the other, since a large vocabulary needs much room
+                of_expert[...] = of_expert.astype(np.float16)
+            return said.reshape(len(said), *places.shape, -1).astype(dtype, copy=False)
         if scattered:
             length = min(STRETCH, len(self._known))
             unknown = np.unique(places[~self._known[places]] // length) * length

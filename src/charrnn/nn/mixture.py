@@ -119,3 +119,4 @@ class ExpertGates:
         np.sum(ws.d_gates, axis=0, out=grads["mixture.gate_bias"])
         np.matmul(ws.d_gates, params["mixture.gate_weight"], out=ws.d_h)
         d_h += ws.d_h
+        ws.log_q = ws.log_q[:, :0].copy()  # the next one is made before it would replace this one

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from charrnn.arrays import Array
+from charrnn.arrays import Array, give_freed_memory_back
 from charrnn.ngrams import OnText
 from charrnn.nn.model import CharModel, ModelWorkspace
 from charrnn.nn.parameters import Parameters
@@ -35,6 +35,8 @@ def evaluate(model: CharModel, params: Parameters, ids: Array, on_text: OnText |
         What the experts say along ids, in a network that has any.
     """
     total = sum(float(nats.sum()) for nats in surprises(model, params, ids, on_text))
+    if on_text is not None:  # what experts say of a large vocabulary takes much memory
+        give_freed_memory_back()
     return Evaluation(len(ids) - 1, total / (len(ids) - 1))
 
 

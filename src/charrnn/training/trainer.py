@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from charrnn.arrays import Array
+from charrnn.arrays import Array, give_freed_memory_back
 from charrnn.batching import Batch, Batcher, check_length, make_batcher
 from charrnn.config import ModelConfig, TrainConfig
 from charrnn.errors import DivergenceError
@@ -174,4 +174,5 @@ def new_trainer(
     if names:
         prune = config.own.get("prune", RARE)
         said = KeptLogQ(held_out(counted or Experts.of_no_text(names, characters), ids), prune)
+        give_freed_memory_back()
     return Trainer(model, params, make_batcher(ids, config, old), config, team, said)

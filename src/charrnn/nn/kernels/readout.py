@@ -128,6 +128,7 @@ class CompiledReadout(Readout):
         if ws.gates is not None:
             np.matmul(ws.h.T, ws.gates.d_gates, out=grads["mixture.gate_weight"].T)
             np.sum(ws.gates.d_gates, axis=0, out=grads["mixture.gate_bias"])
+            ws.gates.log_q = ws.gates.log_q[:, :0].copy()  # the next one is made before it would replace this one
         return np.asarray(ws.d_outputs)
 
 
@@ -138,7 +139,6 @@ class InputsWorkspace:
         self.dtype = np.dtype(dtype)
         f, width = inputs.kernels.functions(self.dtype), inputs.num_experts * inputs.vocab_size
         self.f = f
-        self.log_q = np.empty(0, np.empty(0, dtype).real.dtype)  # (S, N, V)
         self.phi = np.empty((T * B, width), dtype)  # (N, S·V)
         self.matrix = Matrix(f, width, inputs.hidden_size, self.dtype)
         self.x = np.empty((T, B, inputs.hidden_size), dtype)
@@ -158,11 +158,11 @@ class CompiledExpertInputs(ExpertInputs):
         """y⁰ (T, B, H) and log q (S, T, B, V) to x¹ (T, B, H), a view."""
         check_precision(params, ws.dtype)
         S, N, V = self.num_experts, len(ws.phi), self.vocab_size
-        ws.log_q = np.ascontiguousarray(log_q.reshape(S, N, V), ws.phi.real.dtype)
+        log_q = np.ascontiguousarray(log_q.reshape(S, N, V), ws.phi.real.dtype)
         ws.matrix.pack_forward(self.kernels.crew, params["mixture.input_weight"].T)
         ws.x[...] = outputs
         roots, product = ws.f("roots"), ws.matrix.forward(ws.phi, ws.x, add=True)
-        sizes, arrays = (N, V, S), (pointer(ws.log_q), pointer(ws.phi))
+        sizes, arrays = (N, V, S), (pointer(log_q), pointer(ws.phi))
 
         def rows(first: int, end: int) -> None:
             roots(*sizes, first, end, *arrays)
