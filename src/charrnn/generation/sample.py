@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from itertools import chain, islice, repeat
 
 import numpy as np
 
 from charrnn.arrays import Array
 from charrnn.generation.filters import SamplingConfig, apply_filters
+from charrnn.generation.loop import CompiledLoop, compiled_loop
 from charrnn.ngrams import Experts, OnText, make_reader
 from charrnn.nn.kernels import Kernels
 from charrnn.nn.kernels.library import pointer
@@ -19,6 +21,7 @@ from charrnn.randomness import stream
 
 WINDOW = 256  # characters of the prompt read at a time
 BLOCK = 256  # uniform numbers drawn at a time for each sample
+FIRST_LENGTHS = 8, 16, 32, 64  # characters that a compiled loop writes at a time: a short text wastes few
 LARGEST = 1.0 - 2.0**-52  # times a number, it is less than the number, whatever the rounding
 
 
@@ -64,6 +67,10 @@ class Writer:
     def stepper(self) -> Stepper:
         return make_stepper(self.model, self.params, self.lanes)
 
+    @cached_property
+    def _loop(self) -> CompiledLoop | None:
+        return compiled_loop(self.stepper, self.reader, self.config)
+
     def begin(self, lane: int, sample: int) -> None:
         """Begin a sample in a lane, after the prompt."""
         self._numbers[lane] = _without_end(stream(self.seed, "sampling", sample))
@@ -93,8 +100,12 @@ class Writer:
         self._next_logits[:lanes] = self.stepper.step(self._ids, log_q)[:lanes]
 
     def write(self, sample: int = 0) -> Iterator[int]:
-        """The ids of one sample, without end."""
+        """The ids of one sample, of a writer of one lane. A document ends at its first boundary; a text never does."""
         self.begin(0, sample)
+        if self._loop is not None:
+            self._loop.begin(self.logits[0])
+            for length in chain(FIRST_LENGTHS, repeat(FIRST_LENGTHS[-1])):
+                yield from self._loop.write(np.array(list(islice(self._numbers[0], length))))
         while True:
             yield from self.draw([0])
             self.read(1)

@@ -35,6 +35,15 @@ def write_side_by_side(writer: Writer, numbers: Iterable[int], new: Callable[[],
     new : callable
         Makes a sample, of which no symbol is known yet.
     """
+    if writer.lanes == 1:
+        for number in numbers:
+            sample = new()
+            for symbol in writer.write(number):
+                sample.add(symbol)
+                if sample.ended:
+                    break
+            yield sample
+        return
     left, order = iter(numbers), deque[AnySample]()
     samples: list[AnySample] = []  # of the lanes in use
 

@@ -3,7 +3,7 @@
 from charrnn.ngrams.all_texts import Codes, alone, came_from, with_all
 from charrnn.ngrams.chains import CHAINS
 from charrnn.ngrams.choice import EXPERTS, RARE, choose_experts
-from charrnn.ngrams.compiled_reader import make_reader
+from charrnn.ngrams.compiled_reader import CompiledReader, make_reader
 from charrnn.ngrams.experts import Experts, OnText, held_out, in_context
 from charrnn.ngrams.kept import KeptLogQ, Said
 from charrnn.ngrams.ngram import NGram, best_ngram, uniform_nats
@@ -16,6 +16,7 @@ __all__ = [
     "EXPERTS",
     "RARE",
     "Codes",
+    "CompiledReader",
     "Experts",
     "KeptLogQ",
     "NGram",

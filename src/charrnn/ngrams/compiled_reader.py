@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,7 +15,7 @@ from charrnn.ngrams.experts import Experts
 from charrnn.ngrams.reader import Reader
 from charrnn.nn.kernels import Kernels
 from charrnn.nn.kernels.kernels import ids_of
-from charrnn.nn.kernels.library import pointer
+from charrnn.nn.kernels.stepper import Argument, Calls, number
 
 
 class CompiledReader(Reader):
@@ -31,8 +30,13 @@ class CompiledReader(Reader):
         self.log_q = np.empty((S, 1, lanes, V), self.dtype)
         self._read = kernels.functions(self.dtype)("experts_read")
         boundary = BOUNDARY_ID if experts.documents else -1
-        places = map(pointer, (self.ids, self.codes, self.sums, self.log_q))
-        self._arguments = S, V, lanes, boundary, ctypes.byref(counts.chains), ctypes.byref(counts.counts), *places
+        self._counts = S, V, lanes, boundary, counts.chains, counts.counts
+        arguments: tuple[Argument, ...] = (*self._counts, self.ids, self.codes, self.sums, self.log_q)
+        self._arguments = tuple(map(number, arguments))
+
+    def add_to(self, calls: Calls, ids: Array, log_q: Array) -> None:
+        """Add `read` to some calls: it reads checked ids (B,), int64, and writes log_q (S, 1, B, V)."""
+        calls.add("experts_read", *self._counts, ids, self.codes, self.sums, log_q)
 
     def begin(self, lane: int, ids_before: Sequence[int] | Array = ()) -> None:
         """Begin a lane again, after a text of which only the last REACH characters matter."""

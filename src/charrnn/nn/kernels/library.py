@@ -15,7 +15,7 @@ import numpy as np
 
 from charrnn.arrays import Array
 
-VERSION = 4  # of the functions' arguments: a library of another version is not used
+VERSION = 5  # of the functions' arguments: a library of another version is not used
 SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 PATH = Path(__file__).with_name("charrnn_kernels" + SUFFIX)
 # The arguments of every function: i an integer, p an array's address or None, n a real number of the precision.
@@ -39,8 +39,11 @@ ARGUMENTS = {
     "surprises_backward": "iiiippp",
     "pick": "iippp",
     "adam": "ippppnnnnn",
+    "soften": "ippp",
     "replay": "ip",
+    "repeat": "iippppp",
     "copy": "ipp",
+    "shift": "iipp",
     "experts_read": "iiiipppppp",
 }
 

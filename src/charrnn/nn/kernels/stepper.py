@@ -26,12 +26,15 @@ if TYPE_CHECKING:
 LARGEST_TABLES = 1 << 22  # numbers: a larger vocabulary is not tabulated
 
 
+Argument = int | Array | ctypes.Structure | ctypes.Array[Any] | None
+
+
 class Lanes(int):
     """A number of lanes that may be lowered and raised again between steps."""
 
 
-class _Calls:
-    """The calls of a step, in their order, and the arrays that they read and write."""
+class Calls:
+    """Calls of compiled code, in their order, and the arrays that they read and write."""
 
     def __init__(self, f: Functions) -> None:
         self.f = f
@@ -39,22 +42,23 @@ class _Calls:
         self.lanes_at: list[tuple[int, int]] = []  # the call and the argument where the number of lanes stands
         self.alive: list[Any] = []
 
-    def add(self, name: str, *arguments: int | Array | ctypes.Structure | None) -> None:
+    def add(self, name: str, *arguments: Argument) -> None:
         """Record a call. An argument of type `Lanes` is the number of lanes in use."""
         self.lanes_at += [(len(self.recorded), k + 1) for k, a in enumerate(arguments) if isinstance(a, Lanes)]
         self.alive += [a for a in arguments if not isinstance(a, int)]
-        self.recorded.append(call(self.f.address(name), tuple(map(_number, arguments))))
+        self.recorded.append(call(self.f.address(name), tuple(map(number, arguments))))
 
     def copy(self, source: Array, target: Array) -> None:
         self.add("copy", source.nbytes, source, target)
 
 
-def _number(argument: int | Array | ctypes.Structure | None) -> int:
+def number(argument: Argument) -> int:
+    """An argument as compiled code gets it: an array or a structure is its address."""
     if argument is None:
         return 0
     if isinstance(argument, np.ndarray):
         return pointer(argument)
-    return ctypes.addressof(argument) if isinstance(argument, ctypes.Structure) else int(argument)
+    return int(argument) if isinstance(argument, int) else ctypes.addressof(argument)
 
 
 def can_step(model: CharModel) -> bool:
@@ -73,7 +77,7 @@ class CompiledStepper:
         self.ids = np.zeros(lanes, np.int64)
         self.fresh = np.zeros(lanes, bool) if model.config.documents else None  # lanes that read a boundary
         self.log_q = np.zeros((S, 1, lanes, self.vocab_size), dtype) if S else None
-        self.calls = _Calls(model.kernels.functions(dtype))
+        self.calls = Calls(model.kernels.functions(dtype))
         ws = model.workspace(1, lanes, dtype)
         self._tables: _Tables | None = None
         self._layers: list[Any] = ws.layers
@@ -87,9 +91,11 @@ class CompiledStepper:
             if k == 0 and ws.experts is not None:
                 x = self._experts(x, ws.experts)
         self._readout(x, ws.readout)
-        self._plan = np.array(self.calls.recorded, np.int64)
+        if self._tables is not None:
+            self.calls.add("shift", Lanes(lanes), lanes, self.ids, self._tables.row_before)
+        self.plan = np.array(self.calls.recorded, np.int64)  # the calls of a step, which `replay` makes
         self._counts = tuple(np.array(self.calls.lanes_at).T)
-        self._replay, self._arguments = self.calls.f("replay"), (len(self._plan), pointer(self._plan))
+        self._replay, self._arguments = self.calls.f("replay"), (len(self.plan), pointer(self.plan))
         self.logits: Array = ws.readout.flat_logits
         self.set_state(start)
 
@@ -103,13 +109,11 @@ class CompiledStepper:
         if self.log_q is not None and log_q is not None:
             self.log_q[...] = log_q
         self._replay(*self._arguments)
-        if self._tables is not None:
-            np.add(self.ids, self.lanes, out=self._tables.row_before)
         return self.logits
 
     def use(self, lanes: int) -> None:
         """Compute the first lanes only; the others stay as they are. No lane's numbers depend on the others."""
-        self._plan[self._counts] = lanes
+        self.plan[self._counts] = lanes
 
     def state(self) -> Array:
         """The state after the last step, (L, S, B, H), a copy."""
@@ -137,7 +141,7 @@ class CompiledStepper:
 
     def _recurrent(self, layer: Any, x: Array, w: Any) -> Array:
         B, I, G = self.lanes, layer.inputs.size, w.gates.shape[-1]  # noqa: E741
-        w.window.fresh = _number(self.fresh) or None
+        w.window.fresh = number(self.fresh) or None
         if w.input is None:
             w.window.ids = pointer(self.ids)
         else:
@@ -149,7 +153,7 @@ class CompiledStepper:
 
     def _quasi_recurrent(self, layer: Any, x: Array, w: Any) -> Array:
         B, H = self.lanes, layer.hidden_size
-        w.pooling.fresh = _number(self.fresh) or None
+        w.pooling.fresh = number(self.fresh) or None
         if isinstance(layer, CompiledTableLayer):
             self._tables = _Tables(layer, self.params, w, B)
             w.pooling.ids, w.pooling.ids_before = pointer(self.ids), pointer(self._tables.row_before)

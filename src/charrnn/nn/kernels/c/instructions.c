@@ -2,7 +2,7 @@
 
    HAVE_V3, HAVE_V4 and HAVE_NEON say which sets the kernels beside it are compiled for. */
 
-const int charrnn_kernels_version = 4; /* of the functions' arguments, as VERSION in library.py */
+const int charrnn_kernels_version = 5; /* of the functions' arguments, as VERSION in library.py */
 
 #if defined(HAVE_V3) || defined(HAVE_V4)
 #include <cpuid.h>

@@ -83,3 +83,14 @@ void NAME(pick)(int64_t B, int64_t V, real *RESTRICT logits, const double *RESTR
         while (ids[b] < V - 1 && !(REAL_PART(o[ids[b]]) > limit)) ids[b]++;
     }
 }
+
+/* A row of logits divided by a temperature, [sampling.1]; at 0, only the first of the largest stays. */
+void NAME(soften)(int64_t V, const real *RESTRICT logits, const double *RESTRICT temperature, double *RESTRICT row)
+{
+    const double most = NAME(largest)(V, logits), t = *temperature;
+    int found = 0;
+    for (int64_t v = 0; v < V; v++) {
+        const double below = REAL_PART(logits[v]) - most;
+        row[v] = t > 0 ? below / t : below < 0 || found++ ? -INFINITY : 0;
+    }
+}

@@ -14,3 +14,19 @@ void NAME(replay)(int64_t count, const int64_t *calls)
 }
 
 void NAME(copy)(int64_t bytes, const void *from, void *to) { memcpy(to, from, bytes); }
+
+void NAME(shift)(int64_t count, int64_t by, const int64_t *from, int64_t *to)
+{
+    for (int64_t k = 0; k < count; k++) to[k] = from[k] + by;
+}
+
+/* Makes the calls `length` times: before each, `u_now` takes the next number of u, and after it `written` the id in `id`. */
+void NAME(repeat)(int64_t length, int64_t count, const int64_t *calls, const double *u, double *u_now, const int64_t *id,
+                  int64_t *written)
+{
+    for (int64_t k = 0; k < length; k++) {
+        *u_now = u[k];
+        NAME(replay)(count, calls);
+        written[k] = *id;
+    }
+}

@@ -1,0 +1,58 @@
+"""The loop that writes one text, compiled: many characters are drawn and read in one call from Python.
+
+It is the twin of `Writer.write` where temperature is the only sampling rule in use; the characters are the same.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from charrnn.arrays import Array
+from charrnn.generation.filters import FILTERS, SamplingConfig, temperature
+from charrnn.ngrams import CompiledReader, Reader
+from charrnn.nn.kernels.library import pointer
+from charrnn.nn.kernels.stepper import Calls, CompiledStepper
+from charrnn.nn.stepper import Stepper
+
+
+class CompiledLoop:
+    """Writes one text with a stepper, and a reader where the network has experts.
+
+    V vocab_size.
+    """
+
+    def __init__(self, stepper: CompiledStepper, reader: CompiledReader | None, config: SamplingConfig) -> None:
+        V = stepper.vocab_size
+        self.stepper, f = stepper, stepper.calls.f
+        self._temperature, self._u = np.array([config["temperature"]], np.float64), np.empty(1)
+        double = stepper.model.kernels.functions(np.dtype(np.float64))
+        drawing, picking, reading, row = Calls(f), Calls(double), Calls(f), np.empty(V)
+        drawing.add("soften", V, stepper.logits, self._temperature, row)
+        picking.add("pick", 1, V, row, self._u, stepper.ids)
+        if reader is not None and stepper.log_q is not None:
+            reader.add_to(reading, stepper.ids, stepper.log_q)
+        self._alive = drawing, picking, reading
+        calls = drawing.recorded + picking.recorded + reading.recorded + stepper.plan.tolist()
+        self._plan = np.array(calls, np.int64)
+
+    def begin(self, logits: Array) -> None:
+        """Begin a text, whose first character has these logits, (V,)."""
+        self.stepper.logits[0] = logits
+
+    def write(self, u: Array) -> list[int]:
+        """The next ids, one for each random number u (N,) float64. They are the text's up to its first boundary."""
+        written = np.empty(len(u), np.int64)
+        places = map(pointer, (self._plan, u, self._u, self.stepper.ids, written))
+        self.stepper.calls.f("repeat")(len(u), len(self._plan), *places)
+        ids: list[int] = written.tolist()
+        return ids
+
+
+def compiled_loop(stepper: Stepper, reader: Reader | None, config: SamplingConfig) -> CompiledLoop | None:
+    """A compiled loop, where every part of it is compiled and no rule but temperature is in use."""
+    others = (rule.setting for rule in FILTERS.values() if rule is not temperature)
+    if not isinstance(stepper, CompiledStepper) or not isinstance(reader, CompiledReader | None):
+        return None
+    if stepper.lanes > 1 or any(config[rule.name] != rule.default for rule in others):
+        return None
+    return CompiledLoop(stepper, reader, config)
