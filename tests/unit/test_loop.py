@@ -14,9 +14,9 @@ from charrnn.generation.loop import compiled_loop
 from charrnn.generation.sample import Writer
 from charrnn.language_model import LanguageModel
 from charrnn.nn.kernels.library import instructions
+from charrnn.nn.kernels.twins import COMPILED_LAYERS
 from charrnn.nn.stepper import make_stepper
 from tests.broken_kernels import a_bug, can_be_broken
-from tests.networks import EVERY_CELL
 from tests.unit.test_score_many import model_of
 
 LENGTH = 150  # of characters: more than the first few calls write
@@ -33,7 +33,7 @@ def written(writer: Writer, number: int) -> list[int]:
     return ids[: ids.index(0) + 1] if writer.model.config.documents and 0 in ids else ids
 
 
-@pytest.mark.parametrize("cell", EVERY_CELL)
+@pytest.mark.parametrize("cell", COMPILED_LAYERS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(("documents", "experts"), [(False, False), (False, True), (True, True)])
 @pytest.mark.parametrize("temperature", [0.0, 1e-300, 0.7, 1.0, 4.0])
