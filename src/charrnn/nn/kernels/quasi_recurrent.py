@@ -24,6 +24,7 @@ from charrnn.nn.parameters import Parameters
 from charrnn.randomness import Uniform
 
 ELEMENTWISE = 150  # the time of a unit's pooling in one step, in multiplications of a product, about
+DRAWING = 100  # that of a number of dropout's mask
 
 
 class _Pooling(ctypes.Structure):
@@ -111,9 +112,13 @@ class _CompiledLayer(QuasiRecurrentLayer):
         self.kernels, self.vocab_size = kernels, config.vocab_size
         self.weight, self.bias, self.norm = self.source.pairs.weight, self.source.pairs.bias, self.source.norm.name
 
-    def _pool(self, ws: Any, dropout_rng: Uniform | None) -> Array:
+    def _draw(self, ws: Any, dropout_rng: Uniform | None) -> None:
+        """Draw dropout's mask: one worker does it, beside what the others do."""
+        self.kernels.crew.over(1, lambda *_: ws.dropout.draw(dropout_rng), DRAWING * ws.dropout.mask.size)
+
+    def _pool(self, ws: Any) -> Array:
         """[qrnn.3] to [qrnn.5]: the outputs (T, B, H), and the final cell."""
-        ws.pooling.mask = pointer(ws.dropout.mask) if ws.dropout.draw(dropout_rng) else None
+        ws.pooling.mask = pointer(ws.dropout.mask) if ws.dropout.dropped else None
         self._each_lane("pool_forward", ws)
         ws.final_state[0] = ws.cells[-1]
         return np.asarray(ws.outputs)
@@ -134,12 +139,11 @@ class _CompiledLayer(QuasiRecurrentLayer):
         H = self.hidden_size
         norm, n, scales = ws.f("norm_forward"), pointer(params[self.norm]), pointer(ws.r)
         x_at, u_at = pointer(x), pointer(u)
-        self.kernels.crew.over(
-            x.size // H,
-            lambda first, end: norm(H, first, end, x_at, n, u_at, scales),
-            20 * x.size,
-            ROWS,
-        )
+
+        def rows(first: int, end: int) -> None:
+            norm(H, first, end, x_at, n, u_at, scales)
+
+        self.kernels.crew.over(x.size // H, rows, 20 * x.size, ROWS)
 
 
 class CompiledStreamLayer(_CompiledLayer):
@@ -173,10 +177,16 @@ class CompiledStreamLayer(_CompiledLayer):
         fresh_at = ws.pooling.fresh
         pairs, u, gates = ws.f("pairs_forward"), pointer(ws.u), pointer(ws.gates)
         left, right = pointer(ws.left.forward_panels), pointer(ws.right.forward_panels)
-        crew.over(N, lambda first, end: pairs(B, H, first, end, u, left, right, fresh_at, gates), 6 * N * H * H, ROWS)
+
+        def rows(first: int, end: int) -> None:
+            pairs(B, H, first, end, u, left, right, fresh_at, gates)
+
+        with crew.together():
+            self._draw(ws, dropout_rng)
+            crew.over(N, rows, 6 * N * H * H, ROWS)
         ws.cells[0], ws.final_state[1] = state[0], ws.u[-1]
         ws.pooling.x, ws.pooling.before = pointer(ws.x), pointer(params[self.bias])
-        return self._pool(ws, dropout_rng)
+        return self._pool(ws)
 
     def backward(self, params: Parameters, d_outputs: Array, ws: Any, grads: Parameters) -> Array | None:
         """Back through the window of the last forward pass, as in `QuasiRecurrentLayer`."""
@@ -244,11 +254,12 @@ class CompiledTableLayer(_CompiledLayer):
         ws.table[...] = params[self.bias]
         before = B if len(ws.index) == 1 and ws.fresh is None else B + R + 1  # a step needs what was before it only
         with crew.together():
+            self._draw(ws, dropout_rng)
             crew.over(before, ws.left.forward(ws.u, ws.table_before), before * 3 * H * H, ROWS)
             crew.over(R, ws.right.forward(ws.u[B:-1], ws.table, add=True), R * 3 * H * H, ROWS)
         ws.cells[0], ws.final_state[1] = state[0], ws.u[B + ws.index[-1]]
         ws.pooling.x = pointer(ws.rows)
-        return self._pool(ws, dropout_rng)
+        return self._pool(ws)
 
     def backward(self, params: Parameters, d_outputs: Array, ws: Any, grads: Parameters) -> Array | None:
         """Back through the window of the last forward pass, as in `QuasiRecurrentLayer`."""
@@ -268,17 +279,8 @@ class CompiledTableLayer(_CompiledLayer):
             crew.over(B + R + 1, ws.left.backward(ws.d_table_before, ws.d_u), R * 3 * H * H, ROWS)
         crew.over(R, ws.right.backward(ws.d_table, ws.d_u[B:-1], add=True), R * 3 * H * H, ROWS)
         ws.d_initial_state[1] = ws.d_u[:B]
-        norm, n, r, d_norm = (
-            ws.f("norm_backward"),
-            pointer(params[self.norm]),
-            pointer(ws.r),
-            pointer(ws.d_norm),
-        )
-        x, d_u, d_y = (
-            pointer(ws.rows),
-            pointer(ws.d_u[B:-1]),
-            pointer(ws.d_rows),
-        )  # d_y becomes d_x in its place
+        x, d_u, d_y = map(pointer, (ws.rows, ws.d_u[B:-1], ws.d_rows))  # d_y becomes d_x in its place
+        norm, n, r, d_norm = ws.f("norm_backward"), *map(pointer, (params[self.norm], ws.r, ws.d_norm))
         norm(H, 0, R, x, n, r, d_u, d_y, d_y, d_norm)
         k.sum_rows(ws.d_norm, grads[self.norm])
         if ws.whole_vocabulary:
