@@ -359,7 +359,8 @@ def test_a_run_goes_on_with_its_kernels_and_says_so_if_it_cannot(tmp_path: Path)
     charrnn.train(resume=run.path, steps=5, callback=Listener())
     assert not any("the last digits" in message for message in messages)
     charrnn.train(resume=run.path, steps=7, kernels="c", callback=Listener())
-    assert "with kernels c where it had numpy: the last digits will differ from there on" in messages[-1]
+    remark = "with kernels c where it had numpy: the last digits will differ from there on"
+    assert any(remark in message for message in messages)  # another one names a curve that needs matplotlib
 
 
 def test_the_pace_keeps_the_faster_number_of_workers() -> None:
