@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from charrnn.language_model import load
 from tests.cli.conftest import SMALL, Run
 
 RNG = np.random.default_rng(0)
@@ -187,12 +188,52 @@ def test_a_field_of_json_lines_is_scored_and_classified(charrnn: Run) -> None:
         assert "whole" not in charrnn(command, "csv", "list.csv", "--on-unknown", "skip", "--quiet").err
         for options, complaint in (
             (["--field", "nmae"], "'new.jsonl', line 1 has no 'nmae': did you mean 'name'?"),
-            (["--field", "name", "--column", "name"], "leave one of them out"),
+            (["--field", "name", "--column", "name"], "exclude each other: choose one"),
+            (["--field", "name", "--documents", "lines"], "exclude each other: choose one"),
+            (["--documents", "pages"], "documents 'pages' is not known: choose from lines, paragraphs, files"),
         ):
             bad = charrnn(command, "jsonl", "new.jsonl", *options)
             assert bad.status == 2
             assert complaint in bad.err
             assert bad.out == ""  # no head of a table before an error
+
+
+TUNES = ["X\nab\nba", "Y\naa", "Z\nbb\nab"]
+
+
+def test_paragraphs_and_files_are_scored_and_classified_whole(charrnn: Run) -> None:
+    known = ["\n".join(head + "ab" * n for head in heads) for heads in ("XYZ", "ZX", "Y") for n in range(20)]
+    Path("tunes.txt").write_text("\n\n".join(known) + "\n")
+    charrnn("train", "tunes.txt", "--documents", "paragraphs", *SMALL, "--steps", 5, "--out", "tunes")
+    table = "kind,tune\n" + "".join(f'{"uv"[k % 2]},"{tune}"\n' for k, tune in enumerate(known))
+    Path("tunes.csv").write_text(table)
+    labels = ("--documents", "csv:tune", "--label", "csv:kind")
+    charrnn("train", "tunes.csv", *labels, *SMALL, "--steps", 5, "--out", "kinds")
+    Path("new.txt").write_text("\n" + "\n\n\n".join(TUNES))
+    Path("other.txt").write_text(TUNES[1])
+    expected = [score.nats for score in load("tunes").score_many(TUNES)]
+    for model, command in (("tunes", "score"), ("kinds", "classify")):
+        result = charrnn(command, model, "new.txt", "other.txt", "--documents", "paragraphs", "--jsonl")
+        rows = [json.loads(line) for line in result.out.splitlines()]
+        # The numbers of first lines count on in the second file.
+        assert [(row["line"], row["text"]) for row in rows] == [
+            (2, TUNES[0]),
+            (7, TUNES[1]),
+            (11, TUNES[2]),
+            (14, TUNES[1]),
+        ]
+        assert "4 paragraphs" in result.err
+        assert "each line is read by itself" not in result.err
+        shown = charrnn(command, model, "new.txt", "--documents", "paragraphs").out.splitlines()
+        assert len(shown) == 4
+        assert shown[1].endswith("X↵ab↵ba")
+        files = charrnn(command, model, "new.txt", "other.txt", "--documents", "files", "--jsonl")
+        assert [json.loads(line)["text"] for line in files.out.splitlines()] == [Path("new.txt").read_text(), TUNES[1]]
+        if command == "score":
+            assert [row["nats"] for row in rows] == pytest.approx([*expected, expected[1]], abs=1e-5)
+    read_by_line = charrnn("score", "tunes", "new.txt")
+    assert "the model learned paragraphs, and each line is read by itself: --documents paragraphs?" in read_by_line.err
+    assert "8 lines" in read_by_line.err
 
 
 def test_a_model_of_one_text_scores_lines_too(trained: Path, charrnn: Run) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from charrnn.cli.lines import AsResults, Lines, column_option, field_option, known_lines
+from charrnn.cli.lines import AsResults, Lines, column_option, documents_option, field_option, known_lines, one_line
 from charrnn.cli.options import json_option, on_unknown_option, quiet_option
 from charrnn.cli.output import ReaderGoneError, echo, echo_json, echo_text, say
 from charrnn.cli.progress import bar_has_room, with_bar
@@ -33,6 +33,7 @@ Examples:
 @click.argument("files", nargs=-1)
 @click.option("--csv", "as_csv", is_flag=True, help="Print a CSV table, with a column for each label.")
 @click.option("--jsonl", is_flag=True, help="Print a JSON object for each line.")
+@documents_option
 @column_option
 @field_option
 @click.option("--encoding", default="utf-8", show_default=True, help="The encoding of FILES.")
@@ -44,6 +45,7 @@ def classify(
     files: tuple[str, ...],
     as_csv: bool,
     jsonl: bool,
+    documents: str | None,
     column: str | None,
     field: str | None,
     encoding: str,
@@ -63,12 +65,12 @@ def classify(
     model = load(run)
     if not model.labels:
         raise ConfigError(f"'{run}' knows no labels: train it with --documents and --label")
-    lines = Lines.of(files, column, field, encoding)
+    lines = Lines.of(files, documents, column, field, encoding)
     numbered, texts = itertools.tee(lines.numbered(model, (lambda remark: None) if quiet else say))
     found = model.classify_stream(known_lines(model.vocabulary, texts, on_unknown), on_unknown)
     rows: Iterator[Classified] = ((number, text, each) for (number, text), each in zip(numbered, found, strict=True))
     if bar_has_room(quiet, writes_rows=not as_json):
-        rows = with_bar(rows, lambda row: row[1], lines.sources, whole=lines.whole)
+        rows = with_bar(rows, lambda row: row[1], lines)
     try:
         if as_json:
             values = [_row(*row) for row in rows]
@@ -76,7 +78,7 @@ def classify(
         else:
             count = _print(rows, "csv" if as_csv else "jsonl" if jsonl else "table", model.labels)
             if not quiet:
-                say(f"{count:,} lines, {len(model.labels)} labels" if count else "no lines to classify")
+                say(f"{count:,} {lines.noun}, {len(model.labels)} labels" if count else f"no {lines.noun} to classify")
     except ReaderGoneError:
         return  # it has read as much as it wants
 
@@ -102,5 +104,5 @@ def _print(rows: Iterator[Classified], form: str, labels: tuple[str, ...]) -> in
         elif form == "jsonl":
             echo_text(json.dumps(row, ensure_ascii=False).replace("\x7f", "\\u007f"))
         else:
-            echo_text(f"{found.label:{width}}  {found.probabilities[found.label]:11.4f}  {text}")
+            echo_text(f"{found.label:{width}}  {found.probabilities[found.label]:11.4f}  {one_line(text)}")
     return lines

@@ -1,33 +1,29 @@
-"""The progress of training: a bar on a terminal, plain lines elsewhere; and a bar for lines that pass."""
+"""The progress of training: a bar on a terminal, plain lines elsewhere; and a bar for texts that pass."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
+from charrnn.cli.lines import Lines
 from charrnn.terminal import LAYOUT, BestEffort, printable
 from charrnn.training.callback import Callback, Evaluated, LineCallback, ProgressReport, evaluation_line
 from charrnn.units import bits
 
 Row = TypeVar("Row")
-EVERY = 200  # lines between two looks at the bar
+EVERY = 200  # texts between two looks at the bar
 
 
-def with_bar(rows: Iterator[Row], text_of: Callable[[Row], str], sources: Sequence[str], whole: bool) -> Iterator[Row]:
-    """The lines of sources, one by one, while a bar on standard error says how many have passed.
-
-    Parameters
-    ----------
-    whole : bool
-        The texts are all of the files, so that their sizes give the share that has passed.
-    """
-    total = sum(map(os.path.getsize, sources)) if whole and all(map(os.path.isfile, sources)) else None
+def with_bar(rows: Iterator[Row], text_of: Callable[[Row], str], lines: Lines) -> Iterator[Row]:
+    """The texts of `lines`, one by one, while a bar on standard error says how many have passed."""
+    sizes_known = lines.whole and all(map(os.path.isfile, lines.sources))  # they give the share that has passed
+    total = sum(map(os.path.getsize, lines.sources)) if sizes_known else None
     console = Console(file=BestEffort(sys.stderr), highlight=False)  # type: ignore[arg-type]
     columns = (
         BarColumn(bar_width=12),
@@ -36,10 +32,10 @@ def with_bar(rows: Iterator[Row], text_of: Callable[[Row], str], sources: Sequen
     )
     with Progress(*columns, console=console, transient=True) as bar:
         task, size = bar.add_task("", total=total), 0
-        for lines, row in enumerate(rows, 1):
+        for number, row in enumerate(rows, 1):
             size += len(text_of(row).encode()) + 1
-            if lines % EVERY == 1:
-                bar.update(task, completed=min(size, total or 0), description=f"{lines:,} lines")
+            if number % EVERY == 1:
+                bar.update(task, completed=min(size, total or 0), description=f"{number:,} {lines.noun}")
             yield row
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from charrnn.cli.lines import AsResults, Lines, column_option, field_option, known_lines
+from charrnn.cli.lines import AsResults, Lines, column_option, documents_option, field_option, known_lines, one_line
 from charrnn.cli.options import json_option, on_unknown_option, quiet_option
 from charrnn.cli.output import ReaderGoneError, echo, echo_json, echo_text, say
 from charrnn.cli.progress import bar_has_room, with_bar
@@ -36,6 +36,7 @@ Examples:
   charrnn score runs/names-qrnn new-names.txt
   charrnn score runs/logs-qrnn today.log --top 20 --by-character
   charrnn score runs/names-qrnn people.csv --column name --csv > scored.csv
+  charrnn score runs/tunes-qrnn tunes.abc --documents paragraphs --top 5
   tail -n 1000 access.log | charrnn score runs/logs-qrnn - --false-alarms 0.001 --fail"""
 )
 @click.argument("run", type=click.Path(path_type=Path))
@@ -43,6 +44,7 @@ Examples:
 @click.option("--top", type=click.IntRange(1), help="Only this many lines, the most surprising first.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print a CSV table.")
 @click.option("--jsonl", is_flag=True, help="Print a JSON object for each line.")
+@documents_option
 @column_option
 @field_option
 @click.option("--by-character", is_flag=True, help="Show the surprise at each character, in nats, below the line.")
@@ -61,6 +63,7 @@ def score(
     top: int | None,
     as_csv: bool,
     jsonl: bool,
+    documents: str | None,
     column: str | None,
     field: str | None,
     by_character: bool,
@@ -76,7 +79,8 @@ def score(
     FILES are text files, or "-" (the default) for standard input. A line's score is its surprise in nats, in total and
     per symbol. The symbols are the characters of the line and its end. The percentile is the share of the model's
     held-out documents that are no more surprising; a model trained without --documents has none. Empty lines are
-    skipped. More lines need no more memory.
+    skipped. More lines need no more memory. With --documents, a line is a document of that form, and its number is that
+    of its first line.
     """
     if as_csv + jsonl + as_json > 1:
         raise ConfigError("--csv, --jsonl and --json exclude each other: choose one")
@@ -86,12 +90,12 @@ def score(
     threshold = _threshold(model, run, false_alarms)
     if threshold is not None and not quiet:
         say(f"marked: above {threshold:.4f} nats per {SYMBOL}, as {false_alarms:g} of the held-out documents are")
-    lines = Lines.of(files, column, field, encoding)
+    lines = Lines.of(files, documents, column, field, encoding)
     scored = _scored(model, lines, on_unknown, quiet)
-    totals = _Totals(threshold, model.vocabulary.documents)
+    totals = _Totals(threshold, model.vocabulary.documents, lines.noun)
     rows = totals.count(scored)
     if bar_has_room(quiet, writes_rows=top is None and not as_json):
-        rows = with_bar(rows, lambda row: row[1], lines.sources, whole=lines.whole)
+        rows = with_bar(rows, lambda row: row[1], lines)
     if top is not None:
         rows = iter(heapq.nlargest(top, rows, key=lambda row: row[2].nats_per_char))
     try:
@@ -112,8 +116,8 @@ def score(
 class _Totals:
     """What is counted while lines pass."""
 
-    def __init__(self, threshold: float | None, documents: bool) -> None:
-        self.documents = documents
+    def __init__(self, threshold: float | None, documents: bool, noun: str) -> None:
+        self.documents, self.noun = documents, noun
         self.threshold, self.lines, self.symbols, self.nats, self.above = threshold, 0, 0, 0.0, 0
 
     def count(self, rows: Iterable[Scored]) -> Iterator[Scored]:
@@ -138,10 +142,12 @@ class _Totals:
 
     def words(self) -> str:
         if not self.lines:
-            return "no lines to score"
+            return f"no {self.noun} to score"
         marked = "" if self.threshold is None else f"; {self.above:,} above the threshold"
-        ends = "" if self.documents else ", ends of lines included"
-        return f"{self.lines:,} lines: {with_units(self.nats / self.symbols, unit_of(self.documents))}{ends}{marked}"
+        ends = "" if self.documents else f", ends of {self.noun} included"
+        return (
+            f"{self.lines:,} {self.noun}: {with_units(self.nats / self.symbols, unit_of(self.documents))}{ends}{marked}"
+        )
 
 
 def _threshold(model: LanguageModel, run: Path, false_alarms: float | None) -> float | None:
@@ -202,6 +208,7 @@ def _print(rows: Iterator[Scored], form: str, threshold: float | None, by_charac
         else:
             percentile = "" if score.percentile is None else f"{score.percentile:.1f}"
             mark = "!" if row.get("above_threshold") else " "
+            text = one_line(text)
             shown = _shaded(text, score) if by_character and sys.stdout.isatty() else text
             echo_text(f"{score.nats_per_char:18.4f}  {percentile:>10} {mark}", end="")
             _write_line(shown, coloured=shown is not text)

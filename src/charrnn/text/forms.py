@@ -39,15 +39,16 @@ class Form:
 
     def cut(self, lines: Iterable[str], source: str) -> Iterator[str]:
         """The documents of one source, given as its lines without their ends; what follows the last line end is one."""
-        if self.kind == "files":
-            yield "\n".join(lines).removesuffix("\n")
-        elif self.kind == "paragraphs":
-            yield from _paragraphs(lines)
-        else:
-            yield from (document for _, document in self.numbered(lines, source))
+        return (document for _, document in self.numbered(lines, source))
 
     def numbered(self, lines: Iterable[str], source: str) -> Iterator[tuple[int, str]]:
-        """As `cut`, with the number of each document's last line: of lines, and of rows of a table or of JSON lines."""
+        """As `cut`, with the number of each document's first line; of a row of a table, with that of its last line."""
+        if self.kind == "files":
+            yield 1, "\n".join(lines).removesuffix("\n")
+            return
+        if self.kind == "paragraphs":
+            yield from _paragraphs(lines)
+            return
         if self.kind == "lines":
             yield from enumerate(lines, 1) if self.label is None else _after_labels(lines, source)
             return
@@ -76,18 +77,18 @@ def text_of(row: dict[str, object], field: str, place: str) -> str:
     return value
 
 
-def _paragraphs(lines: Iterable[str]) -> Iterator[str]:
+def _paragraphs(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
     """What stands between lines that hold nothing but space. The first line and the last belong to a paragraph."""
-    paragraph: list[str] = []
-    first = last = True
-    for line, last in _with_last(lines):
-        if first or last or line.strip(" \t"):
+    paragraph, begins, last = list[str](), 0, True
+    for number, (line, last) in enumerate(_with_last(lines), 1):
+        blank = not line.strip(" \t")
+        if number == 1 or last or not blank:
             paragraph.append(line)
+            begins = begins or number * (not blank)
         elif paragraph:
-            yield "\n".join(paragraph).strip("\n")
-            paragraph = []
-        first = False
-    yield "\n".join(paragraph).strip("\n")
+            yield begins, "\n".join(paragraph).strip("\n")
+            paragraph, begins = [], 0
+    yield begins, "\n".join(paragraph).strip("\n")
 
 
 def _with_last(lines: Iterable[str]) -> Iterator[tuple[str, bool]]:
