@@ -137,7 +137,7 @@ class Project:
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run Python in the copy; what it prints is in the error of a failure."""
-        environment = {**os.environ, "PYTHONPATH": str(self.folder / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
+        environment = {**os.environ, "PYTHONPATH": str(self.folder / "src")}
         for name in [name for name in environment if name.startswith("PYTEST_")]:
             del environment[name]
         done = subprocess.run(
