@@ -38,6 +38,8 @@ class CompiledLoop:
     def begin(self, logits: Array) -> None:
         """Begin a text, whose first character has these logits, (V,)."""
         self.stepper.logits[0] = logits
+        if self.stepper.fresh is not None:
+            self.stepper.fresh[:] = False  # no boundary is read: the text ends there
 
     def write(self, u: Array) -> list[int]:
         """The next ids, one for each random number u (N,) float64. They are the text's up to its first boundary."""
