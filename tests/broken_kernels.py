@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -24,18 +23,15 @@ can_be_broken = pytest.mark.skipif(
 
 @contextmanager
 def a_bug(file: str, right: str, wrong: str, precision: str, folder: Path) -> Iterator[str]:
-    """Use a library compiled with `wrong` in place of `right`, for one precision; gives its instructions."""
+    """Use a library of one precision, compiled with `wrong` in place of `right`; gives its instructions."""
     shutil.copytree(SOURCES, folder / "c")
     source = (folder / "c" / file).read_text("utf-8")
     assert source.count(right) == 1
     (folder / "c" / file).write_text(source.replace(right, wrong), "utf-8")
-    kernels = folder / "c" / "kernels.c"
-    others = rf'#define real [a-z ]+\n#define PRECISION (?!{precision}\b).*?#include "all.h"\n'
-    kernels.write_text(re.sub(others, "", kernels.read_text("utf-8"), flags=re.DOTALL), "utf-8")
     name, (flags, size) = next(iter(compile.INSTRUCTIONS[os.uname().machine].items()))
     target = folder / library.PATH.name
-    defines = [f"-DVECTOR_BYTES={size}", f"-DINSTRUCTIONS={name}"]
-    command = ["cc", "-std=gnu11", "-O0", "-fPIC", "-shared", *flags, *defines, "kernels.c", "-o", target, "-lm"]
+    flags = [*flags, *compile.variant(precision, name, size)]
+    command = ["cc", "-std=gnu11", "-O0", "-fPIC", "-shared", *flags, "kernels.c", "-o", target, "-lm"]
     subprocess.run(command, cwd=folder / "c", check=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(library, "PATH", target)

@@ -39,6 +39,11 @@ V3 = ["-mavx2", "-mfma"]
 V4 = [*V3, "-mavx512f", "-mavx512vl", "-mavx512dq", "-mavx512bw", "-mprefer-vector-width=512"]
 X86: dict[str, tuple[list[str], int]] = {"v3": (V3, 32), "v4": (V4, 64)}
 ARM: dict[str, tuple[list[str], int]] = {"neon": ([], 32 if sys.platform == "darwin" else 16)}
+PRECISIONS = {
+    "float32": ["-Dreal=float", "-DIS_FLOAT=1", "-DIS_COMPLEX=0"],
+    "float64": ["-Dreal=double", "-DIS_FLOAT=0", "-DIS_COMPLEX=0"],
+    "complex128": ["-Dreal=double complex", "-DIS_FLOAT=0", "-DIS_COMPLEX=1"],
+}
 INSTRUCTIONS = {"x86_64": X86, "amd64": X86, "aarch64": ARM, "arm64": ARM}
 
 PLATFORM = sysconfig.get_platform()
@@ -103,7 +108,7 @@ def up_to_date(target: Path) -> bool:
 
 
 def compile_library(target: Path) -> None:
-    """Compile kernels.c once for each set of instructions, all at the same time, and link them.
+    """Compile kernels.c for each precision and set of instructions, all at the same time, and link them.
 
     Raises
     ------
@@ -131,8 +136,9 @@ def compile_library(target: Path) -> None:
         if not known:
             raise NotBuiltError(probes[0])
         commands = [
-            object_file("kernels.c", of, *flags, f"-DINSTRUCTIONS={of}", f"-DVECTOR_BYTES={size}")
+            object_file("kernels.c", f"{precision}-{of}", *flags, *variant(precision, of, size))
             for of, (flags, size) in known.items()
+            for precision in PRECISIONS
         ]
         commands.append(object_file("instructions.c", "any", *(f"-DHAVE_{of.upper()}" for of in known)))
         library = folder / NAME
@@ -145,6 +151,12 @@ def compile_library(target: Path) -> None:
             os.replace(beside, target)
         finally:
             beside.unlink(missing_ok=True)
+
+
+def variant(precision: str, of: str, vector_bytes: int) -> list[str]:
+    """The flags that choose a precision and a set of instructions."""
+    names = [f"-DPRECISION={precision}", f"-DINSTRUCTIONS={of}", f"-DVECTOR_BYTES={vector_bytes}"]
+    return [*PRECISIONS[precision], *names]
 
 
 def find_compiler() -> list[str]:

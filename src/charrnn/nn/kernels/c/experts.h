@@ -45,4 +45,3 @@ void NAME(experts_read)(int64_t S, int64_t V, int64_t B, int64_t boundary, const
         }
     }
 }
-#undef LOG_OF

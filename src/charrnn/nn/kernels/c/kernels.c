@@ -1,7 +1,7 @@
-/* charrnn's compiled kernels, for float, double and double complex.
+/* charrnn's compiled kernels, for one precision and one set of instructions.
 
    The NumPy code in the folders above is the definition: labels in square brackets are its equations, and tests hold every
-   function here against it. Compiled once for each set of instructions; INSTRUCTIONS is in the name of every function. */
+   function here against it. PRECISION and INSTRUCTIONS are in the name of every function; compile.py chooses them. */
 
 #include <complex.h>
 #include <math.h>
@@ -18,25 +18,19 @@
 #define INDEPENDENT _Pragma("GCC ivdep")
 #endif
 
-#include "keys.h"
-
-#define real float
-#define PRECISION float32
-#define IS_FLOAT 1
-#define IS_COMPLEX 0
-#include "all.h"
-
-#define real double
-#define PRECISION float64
-#define IS_FLOAT 0
-#define IS_COMPLEX 0
-#include "all.h"
-
-#ifndef __clang__
+#if IS_COMPLEX && !defined(__clang__)
 #pragma GCC optimize("Os", "cx-limited-range") /* small, without repairing infinities: it only checks gradients */
 #endif
-#define real double complex
-#define PRECISION complex128
-#define IS_FLOAT 0
-#define IS_COMPLEX 1
-#include "all.h"
+
+#include "real.h"
+
+#include "product.h"
+#include "rows.h"
+#include "norm.h"
+#include "cells.h"
+#include "qrnn.h"
+#include "readout.h"
+#include "optimizer.h"
+#include "replay.h"
+#include "keys.h"
+#include "experts.h"

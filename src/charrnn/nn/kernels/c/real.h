@@ -1,6 +1,6 @@
 /* One precision: the number `real`, a vector of LANES of them, and exp, tanh and σ.
 
-   kernels.c includes every header once for each precision. A complex number passes through the same lines as a real one,
+   Every header is compiled once for each precision. A complex number passes through the same lines as a real one,
    so that complex-step derivatives check the code that trains. Vectors are those of gcc and clang; for complex numbers a
    vector is a single one. */
 
