@@ -92,7 +92,10 @@ class LanguageModel(WritesTexts, ScoresTexts):
         return make_reader(self.experts, lanes, self.params.vector.dtype, self.network.kernels)
 
     def save(self, path: str | Path) -> None:
-        """Write the model into one file, which `charrnn.load` and PyTorch can read."""
+        """Write the model into one file, which `charrnn.load` and PyTorch can read.
+
+        A path that ends in .npz makes a file of plain arrays, as `charrnn export --to npz` does.
+        """
         contents = ModelFile(self.network, self.params, self.vocabulary, self.provenance, self.experts)
         write_model(check_path("path", path), contents)
 
