@@ -171,6 +171,16 @@ def test_a_model_that_has_written_goes_to_other_processes_and_into_copies() -> N
         assert other.write([0, 1], "ab", 30, seed=1) == wanted
 
 
+def test_the_model_of_a_run_is_no_part_of_its_training(path: Path) -> None:
+    """Workers serve one thread at a time: two at work with the same ones wait for each other for ever."""
+    settings = {"cell": "rnn", "num_layers": 1, "hidden_size": 8, "seq_len": 16, "batch_size": 4, "kernels": "auto"}
+    run = charrnn.train(path.parent / "book.txt", out=path.parent / "shared", steps=1, workers=2, **settings)
+    assert run.model.network.kernels.crew.workers == 1
+    other = ForkingPickler.loads(ForkingPickler.dumps(run)).model
+    assert other.network.kernels.name == run.model.network.kernels.name
+    assert other.evaluate(BOOK) == run.model.evaluate(BOOK) == charrnn.load(run.path).evaluate(BOOK)
+
+
 def test_a_deep_copy_of_a_state_is_a_copy(model: LanguageModel) -> None:
     state = model.start("The").feed(" c")
     other = copy.deepcopy({"state": state})["state"]
