@@ -74,7 +74,8 @@ class LanguageModel(WritesTexts, ScoresTexts):
     def __repr__(self) -> str:
         c, chains = self.network.config, " and ".join(self.experts.names) if self.experts else ""
         return (
-            f"<LanguageModel: {c.num_layers} × {c.hidden_size} {c.cell}, {c.vocab_size} characters, "
+            f"<LanguageModel: {c.num_layers} × {c.hidden_size} {c.cell}, "
+            f"{c.vocab_size} {'symbols' if c.documents else 'characters'}, "  # the boundary is no character
             f"{len(self.params.vector):,} parameters{f', counts of {chains}' if chains else ''}>"
         )
 
