@@ -11,9 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from starlette.testclient import TestClient
 
 import charrnn
 from charrnn.inspection import activation, activations, find_units
+from charrnn.serving.api import requests
+from charrnn.serving.app import make_app
+from charrnn.serving.models import Models
 from charrnn.text.vocabulary import BOUNDARY
 from charrnn.training.callback import Callback
 from tests.serving.conftest import Process
@@ -153,6 +157,17 @@ def test_units_are_found_under_the_labels_that_suit_the_documents(labelled_path:
     model = charrnn.load(labelled_path)
     np.testing.assert_allclose(activations(model, "nab")[-1], model.start("nab")._state[:, 0, 0], rtol=1e-6)
     assert len(find_units(model, ["nab", "", "one"] * 50)) == 2 * 16
+
+
+def test_what_is_read_with_each_label_is_bounded(labelled_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requests, "MOST_READ_OF_TEXTS", 9)
+    with TestClient(make_app(Models([labelled_path])), base_url="http://localhost") as client:
+        for path in ("/v1/score", "/api/inspect", "/api/units", "/api/activations"):
+            body = {"model": "run", "text": "abcde", **({"layer": 0, "unit": 0} if "activations" in path else {})}
+            answer = client.post(path, json=body)
+            assert answer.status_code == 400
+            words = "text is read with each of 2 labels, 10 characters in all: at most 9 are accepted"
+            assert answer.json()["error"]["message"] == words
 
 
 def test_an_unknown_label_is_named(ask_labelled: Ask) -> None:

@@ -48,6 +48,7 @@ def operations(service: Service) -> list[Operation]:
         async def run(request: Request, body: Any) -> Response:
             served = service.models.get(body.model)
             model = await service.read(lambda: served.model)
+            body.check_labels(model)
 
             def answer() -> Response:
                 with characters_of("text"):
