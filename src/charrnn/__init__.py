@@ -10,6 +10,7 @@ What is public:
 - `Run`: a finished run: its folder, model, metrics and losses
 - `load`: load the model of a run folder or a model file
 - `LanguageModel`: a model that generates, scores and evaluates texts, and saves itself
+- `Callback`: receives the progress of a run, and does nothing with it unless a method is overridden
 - `check`: run a learner's backward pass, and name its mistake
 - `evaluate`: measure how well a run's model predicts its own text or another
 - `CharRNNError`: the base of every error that this package raises on purpose
@@ -32,6 +33,7 @@ from charrnn.errors import (
     UnknownCharacterError,
 )
 from charrnn.language_model import LanguageModel, load
+from charrnn.training.callback import Callback
 from charrnn.training.evaluate import evaluate
 from charrnn.training.run import Run
 from charrnn.training.train import train
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from charrnn.learning.check import check
 
 __all__ = [
+    "Callback",
     "CharRNNError",
     "ConfigError",
     "DivergenceError",

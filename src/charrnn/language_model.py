@@ -74,7 +74,8 @@ class LanguageModel(WritesTexts, ScoresTexts):
     def __repr__(self) -> str:
         c, chains = self.network.config, " and ".join(self.experts.names) if self.experts else ""
         return (
-            f"<LanguageModel: {c.num_layers} × {c.hidden_size} {c.cell}, {c.vocab_size} characters, "
+            f"<LanguageModel: {c.num_layers} × {c.hidden_size} {c.cell}, "
+            f"{c.vocab_size} {'symbols' if c.documents else 'characters'}, "  # the boundary is no character
             f"{len(self.params.vector):,} parameters{f', counts of {chains}' if chains else ''}>"
         )
 
@@ -92,7 +93,10 @@ class LanguageModel(WritesTexts, ScoresTexts):
         return make_reader(self.experts, lanes, self.params.vector.dtype, self.network.kernels)
 
     def save(self, path: str | Path) -> None:
-        """Write the model into one file, which `charrnn.load` and PyTorch can read."""
+        """Write the model into one file, which `charrnn.load` and PyTorch can read.
+
+        A path that ends in .npz makes a file of plain arrays, as `charrnn export --to npz` does.
+        """
         contents = ModelFile(self.network, self.params, self.vocabulary, self.provenance, self.experts)
         write_model(check_path("path", path), contents)
 

@@ -11,7 +11,7 @@ import math
 import numbers
 import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -203,6 +203,13 @@ def check_value(name: str, value: Any, kind: str, **limits: Any) -> Any:
     """One value that is no field of a configuration, checked as a setting is; `kind` may end in ' | None'."""
     base, _, rest = kind.partition(" | ")
     return Setting(name, base, "", optional=rest == "None", **limits).check(value)
+
+
+def check_texts(name: str, value: Any) -> Iterable[Any]:
+    """Several texts; one alone is refused, since it would pass for a list of its characters."""
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+        raise ConfigError(f"{name} must be a list of texts, not {shown(value)}: put a single text into a list")
+    return value
 
 
 def check_path(name: str, value: Any) -> Path:

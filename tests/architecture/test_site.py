@@ -76,7 +76,7 @@ def test_the_page_about_python_runs(
     charrnn.train("book.txt", hidden_size=8, num_layers=1, steps=20, out="runs/book-qrnn")
     names: dict[str, object] = {}
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "how-to" / "use-python.md").read_text(), re.DOTALL)
-    assert len(blocks) == 7
+    assert len(blocks) == 8
     for block in blocks:
         exec(compile(block, "use-python.md", "exec"), names)
     assert "λ" in capsys.readouterr().out

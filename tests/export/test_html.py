@@ -78,6 +78,10 @@ def test_a_document_is_written_to_its_end(browser: Any, tmp_path: Path) -> None:
     for _ in range(len(text) // 10 + 1):
         page.keyboard.press("ArrowDown")
     assert page.text_content("#which").startswith(f"“∎”, character {len(text) + 1}:")
+    page.fill("#prompt", "%")
+    page.click("#go")
+    page.wait_for_selector("#message:not([hidden])")
+    assert page.text_content("#which").startswith("Point at a character")  # not at one of the text before
     assert complaints == []
 
 

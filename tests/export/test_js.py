@@ -194,6 +194,10 @@ def test_what_does_not_fit_is_refused_in_a_clear_line(tmp_path: Path) -> None:
         "model.generate('a%n')": "character '%' (U+0025) at position 1 is not in the model's vocabulary",
         "model.generate('', { temprature: 1 })": "no setting is called 'temprature'",
         "model.generate('', { top_p: 2 })": "top_p 2 is out of range: from 0 to 1",
+        "model.generate('', { length: -1 })": "length must be a whole number of at least 0, not -1",
+        "model.generate('', { length: Number('x') })": "length must be a whole number of at least 0, not NaN",
+        "model.generate('', { length: 9, seed: -1 })": "seed must be a whole number of at least 0, not -1",
+        "model.generate('', { length: 9, sample: 1.5 })": "sample must be a whole number of at least 0, not 1.5",
         "model.generate('', { stop: '' })": "a stop string must not be empty",
         "model.score('T')": "a text of fewer than 2 known characters cannot be scored",
     }

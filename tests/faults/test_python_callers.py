@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Callable
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from charrnn.language_model import LanguageModel
 from charrnn.sweeps import sweep
 from charrnn.training.callback import Callback
 from tests.faults.commands import BOOK
+from tests.unit.test_score_many import model_of
 
 NOT_TEXT: list[Any] = [None, 5, 1.5, True, b"The", ["The"], {"The": 1}, Path("The"), np.zeros(3)]
 NOT_PATHS: list[Any] = [5, 1.5, True, b"run", {"run": 1}, np.zeros(3), "a\0b"]
@@ -122,6 +125,64 @@ def test_a_text_where_a_path_was_meant_is_recognised(path: Path) -> None:
 
 
 def test_a_path_where_a_text_was_meant_is_recognised(model: LanguageModel, path: Path) -> None:
-    for call in (model.score, model.evaluate):
-        assert "is the name of a file" in refuse("text", lambda call=call: call(str(path.parent / "book.txt")))
+    name = str(path.parent / "book.txt")
+    assert "is the name of a file" in refuse("text", lambda: model.evaluate(name))
     assert model.score("The cat. The clock.").characters == 18
+    # What a product scores comes from strangers: no answer may say which files there are.
+    assert model.score(name, on_unknown="skip").characters > 1
+
+
+@pytest.mark.parametrize("value", [None, 5, "The cat", b"The cat", {"The": 1}], ids=repr)
+def test_what_is_no_list_of_texts(model: LanguageModel, value: Any) -> None:
+    """A text alone would pass for a list of its characters: each scored, and none of them new."""
+    refuse("texts", lambda: model.score_many(value))
+    refuse("texts", lambda: model.score_stream(value))
+    refuse("new_to", lambda: model.generate_many(2, new_to=value))
+
+
+def test_stop_strings_from_an_iterator_stop_every_sample(model: LanguageModel) -> None:
+    whole = model.generate_many(3, "The", 200, stop=["a", "e"], seed=1)
+    assert model.generate_many(3, "The", 200, stop=iter(["a", "e"]), seed=1) == whole
+    assert model.generate("The", 200, stop=iter(["a", "e"]), seed=1) == whole[0]
+    assert len(whole[0]) < 200
+
+
+def test_what_is_no_number_of_a_sample(model: LanguageModel) -> None:
+    for value in ([-1], [1.5], "ab"):
+        refuse("sample", lambda value=value: model.write(value, "The", 5))
+
+
+def test_a_place_that_cannot_be_written_is_named(model: LanguageModel, tmp_path: Path) -> None:
+    assert "cannot write" in refuse("place.npz", lambda: model.start("The").save(tmp_path / "none" / "place.npz"))
+
+
+def test_a_model_is_saved_in_the_format_of_its_name(model: LanguageModel, tmp_path: Path) -> None:
+    for name in ("m.npz", "m.safetensors"):
+        model.save(tmp_path / name)
+        assert charrnn.load(tmp_path / name).generate("The", 30, seed=1) == model.generate("The", 30, seed=1)
+    assert set(np.load(tmp_path / "m.npz")) > {"charrnn", "readout.weight"}
+
+
+def test_a_model_that_has_written_goes_to_other_processes_and_into_copies() -> None:
+    """What compiled code reads of its counts is at addresses that mean nothing elsewhere."""
+    model = model_of("qrnn", experts=True)
+    wanted = model.write([0, 1], "ab", 30, seed=1)
+    for other in (copy.deepcopy(model), ForkingPickler.loads(ForkingPickler.dumps(model))):
+        assert other.write([0, 1], "ab", 30, seed=1) == wanted
+
+
+def test_the_model_of_a_run_is_no_part_of_its_training(path: Path) -> None:
+    """Workers serve one thread at a time: two at work with the same ones wait for each other for ever."""
+    settings = {"cell": "rnn", "num_layers": 1, "hidden_size": 8, "seq_len": 16, "batch_size": 4, "kernels": "auto"}
+    run = charrnn.train(path.parent / "book.txt", out=path.parent / "shared", steps=1, workers=2, **settings)
+    assert run.model.network.kernels.crew.workers == 1
+    other = ForkingPickler.loads(ForkingPickler.dumps(run)).model
+    assert other.network.kernels.name == run.model.network.kernels.name
+    assert other.evaluate(BOOK) == run.model.evaluate(BOOK) == charrnn.load(run.path).evaluate(BOOK)
+
+
+def test_a_deep_copy_of_a_state_is_a_copy(model: LanguageModel) -> None:
+    state = model.start("The").feed(" c")
+    other = copy.deepcopy({"state": state})["state"]
+    assert other.next_probs() == state.next_probs()
+    assert other.feed("a").next_probs() == state.copy().feed("a").next_probs() != state.next_probs()

@@ -258,6 +258,12 @@ def test_what_changes_nothing_is_accepted(client: TestClient) -> None:
     assert len(complete(client, prompt="The", stop=[])["choices"][0]["text"]) == 16
 
 
+def test_no_answer_tells_whether_a_file_exists(client: TestClient) -> None:
+    for path in ("/v1/score", "/api/inspect"):
+        for name in (__file__, __file__ + "x"):
+            assert client.post(path, json={"model": "cat", "text": name, "on_unknown": "skip"}).status_code == 200
+
+
 def test_unknown_characters_are_skipped_where_asked(client: TestClient, model: LanguageModel) -> None:
     answer = complete(client, prompt="Thé \U0001f600c", max_tokens=9, seed=1, on_unknown="skip", echo=True)
     assert answer["choices"][0]["text"] == "Th c" + model.generate("Th c", 9, seed=1)

@@ -15,6 +15,7 @@ from charrnn.ngrams import Experts
 from charrnn.nn.layers import LAYERS
 from charrnn.nn.model import CharModel
 from charrnn.text.vocabulary import Vocabulary
+from tests.unit.test_score_many import model_of
 
 CHARACTERS = "\n ,.abcdeT“”"
 PLANTED, SIZE = 3, 5
@@ -187,6 +188,31 @@ def test_units_follow_nothing_in_a_text_without_structure() -> None:
 def test_a_feature_that_hardly_changes_is_not_used() -> None:
     text = "“" + random_text(3000).translate({ord("“"): None, ord("”"): None}) + "”"
     assert "inside quotation marks" not in {u.feature for u in find_units(random_model(), text) if u.correlation}
+
+
+@pytest.mark.parametrize("experts", [False, True])
+def test_a_document_begins_after_its_boundary(experts: bool) -> None:
+    model = model_of("gru", experts=experts)
+    for text in ("a", "abc fed"):
+        values = activations(model, text)
+        assert len(values) == len(text)
+        np.testing.assert_allclose(values[-1], model.start(text)._state[:, 0, 0], rtol=1e-6)
+        np.testing.assert_array_equal(activation(model, text, 0, 2), values[:, 0, 2])
+
+
+def test_units_of_documents_are_found_in_each_by_itself() -> None:
+    model, rng = model_of("gru"), np.random.default_rng(0)
+    documents = ["".join(rng.choice(list("abc fed"), rng.integers(0, 9))) for _ in range(400)]
+    values = np.concatenate([activations(model, each) for each in documents if each])
+    features = np.concatenate([feature_matrix("\n" + each)[1:] for each in documents])
+    half = len(values) // 2
+    for unit in find_units(model, documents):
+        if unit.correlation:
+            column = features[half:, list(FEATURES).index(unit.feature)]
+            expected = np.corrcoef(values[half:, unit.layer, unit.unit], column)[0, 1]
+            assert unit.correlation == pytest.approx(expected, abs=1e-5)
+    with pytest.raises(TextError, match=f"at least {LEAST}"):
+        find_units(model, ["abc"] * 66)
 
 
 def test_texts_that_cannot_be_inspected() -> None:

@@ -328,6 +328,7 @@ def test_unknown_characters_are_named_and_can_be_left_out(visit: Open) -> None:
     until(page, "document.getElementById('score').textContent.includes('2 unknown left out')")
     page.click("#skipping button")
     page.wait_for_selector("#message:not([hidden])")
+    assert (page.text_content("#score"), page.locator("#reading .c").count()) == ("", 0)
     assert page.locator("#skipping").is_hidden()
 
 

@@ -11,8 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from starlette.testclient import TestClient
 
 import charrnn
+from charrnn.inspection import activation, activations, find_units
+from charrnn.serving.api import requests
+from charrnn.serving.app import make_app
+from charrnn.serving.models import Models
 from charrnn.text.vocabulary import BOUNDARY
 from charrnn.training.callback import Callback
 from tests.serving.conftest import Process
@@ -69,6 +74,17 @@ def test_score_and_inspection_include_the_first_character(run_path: Path, ask: A
     expected = charrnn.load(run_path).score("anno").per_char
     np.testing.assert_allclose(ask("/v1/score", {"text": "anno"})["per_char"], expected, rtol=1e-4)
     np.testing.assert_allclose(ask("/api/inspect", {"model": "run", "text": "anno"})["nats"], expected[:4], rtol=1e-4)
+
+
+def test_units_are_found_in_documents_that_the_model_writes(run_path: Path, ask: Ask) -> None:
+    found = ask("/api/units", {"model": "run", "text": ""})
+    assert found["own"]
+    assert 16_000 <= found["characters"] < 16_100
+    assert len(found["units"]) == 2 * 16
+    first = found["units"][0]
+    values = ask("/api/activations", {"model": "run", "text": "anno", "layer": first["layer"], "unit": first["unit"]})
+    expected = activation(charrnn.load(run_path), "anno", first["layer"], first["unit"])
+    np.testing.assert_allclose(values["values"], expected, atol=6e-4)
 
 
 def test_a_list_is_scored_document_by_document(run_path: Path, ask: Ask) -> None:
@@ -134,6 +150,24 @@ def test_an_echoed_prompt_is_scored_after_its_label(labelled_path: Path, ask_lab
     (nats,) = model.nats_by_label(["nb"])
     assert given["tokens"] == ["n", "b"]
     np.testing.assert_allclose(given["token_logprobs"], -nats[model.labels.index("high"), 1:3], rtol=1e-4)
+
+
+def test_units_are_found_under_the_labels_that_suit_the_documents(labelled_path: Path, ask_labelled: Ask) -> None:
+    assert ask_labelled("/api/units", {"model": "run", "text": ""})["characters"] >= 16_000
+    model = charrnn.load(labelled_path)
+    np.testing.assert_allclose(activations(model, "nab")[-1], model.start("nab")._state[:, 0, 0], rtol=1e-6)
+    assert len(find_units(model, ["nab", "", "one"] * 50)) == 2 * 16
+
+
+def test_what_is_read_with_each_label_is_bounded(labelled_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requests, "MOST_READ_OF_TEXTS", 9)
+    with TestClient(make_app(Models([labelled_path])), base_url="http://localhost") as client:
+        for path in ("/v1/score", "/api/inspect", "/api/units", "/api/activations"):
+            body = {"model": "run", "text": "abcde", **({"layer": 0, "unit": 0} if "activations" in path else {})}
+            answer = client.post(path, json=body)
+            assert answer.status_code == 400
+            words = "text is read with each of 2 labels, 10 characters in all: at most 9 are accepted"
+            assert answer.json()["error"]["message"] == words
 
 
 def test_an_unknown_label_is_named(ask_labelled: Ask) -> None:

@@ -106,6 +106,8 @@ def test_a_private_character_cannot_pass_for_a_label(model: LanguageModel) -> No
 
 def test_classification_is_the_posterior_of_the_documents_losses(model: LanguageModel) -> None:
     (found,) = model.classify(["abab"])
+    with pytest.raises(ConfigError, match="must be a list of texts, not 'abab'"):
+        model.classify("abab")
     joint = []
     for label in model.labels:
         ids = model.vocabulary.encode_documents(["abab"], symbols=[chr(ord(FIRST_LABEL) + model.labels.index(label))])

@@ -56,6 +56,7 @@ def test_copies_go_their_own_ways(experts: bool) -> None:
 
 def test_copies_may_read_at_the_same_time() -> None:
     model = model_of("gru", experts=True)
+    assert f"{len(model.vocabulary)} symbols" in repr(model)
     state = model.start("ab")
     texts = ["abc" * 40, "fed" * 40, "c b" * 40, "aaa" * 40]
     with ThreadPoolExecutor(len(texts)) as threads:

@@ -17,7 +17,7 @@ from charrnn.generation.stop import StopMatcher, stop_strings
 from charrnn.ngrams import Experts
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Parameters
-from charrnn.settings import check_value
+from charrnn.settings import check_texts, check_value
 from charrnn.text.vocabulary import BOUNDARY, Vocabulary
 from charrnn.threads import blas_threads
 
@@ -147,7 +147,8 @@ class WritesTexts(ABC):
         """
         check_value("num_samples", num_samples, "int", least=1, most=MOST_SAMPLES)
         settings: dict[str, Any] = {"stop": stop, "seed": seed, "on_unknown": on_unknown, "label": label, **sampling}
-        chosen = Written(frozenset(new_to), only_new=True, only_distinct=check_value("unique", unique, "bool"))
+        known = frozenset(check_texts("new_to", new_to))
+        chosen = Written(known, only_new=True, only_distinct=check_value("unique", unique, "bool"))
         if not chosen.known and not unique:
             return [text for text, _ in self.write(range(num_samples), prompt, length, **settings)]
         if not self.vocabulary.documents:
@@ -202,12 +203,13 @@ class WritesTexts(ABC):
             NumPy's products (kernels "numpy").
         """
         with blas_threads(1):
-            self.stop_matcher(stop)  # checks it
+            stop = stop_strings(stop)  # once: it may be an iterator
             check_value("lanes", lanes, "int", least=1)
             writer = self._writer(lanes, prompt, length, seed, on_unknown, label, sampling)
+        numbers = (check_value("sample", number, "int", least=0) for number in samples)
         if not length:
-            return (("", False) for _ in samples)
-        found = write_side_by_side(writer, samples, lambda: _Sample(self.stop_matcher(stop), self.vocabulary, length))
+            return (("", False) for _ in numbers)
+        found = write_side_by_side(writer, numbers, lambda: _Sample(self.stop_matcher(stop), self.vocabulary, length))
         return ((sample.text, sample.matcher.reached) for sample in _with_one_thread(found))
 
     def stop_matcher(self, stop: str | Sequence[str]) -> StopMatcher:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import heapq
+import io
 import threading
 import zipfile
 import zlib
@@ -17,9 +18,9 @@ from charrnn.errors import RunError
 from charrnn.generation.sample import Writer
 from charrnn.ngrams import Reader, make_reader
 from charrnn.nn.stepper import Stepper, make_stepper
+from charrnn.runs.files import write_atomic
 from charrnn.settings import check_path, check_value
 from charrnn.text.vocabulary import BOUNDARY, Vocabulary
-from charrnn.whole_file import whole_file
 
 MOST_READ = 2000  # beginnings of a word that `completions` follows
 LONGEST_END = 40  # characters
@@ -117,9 +118,10 @@ class TextState:
 
     def save(self, path: str | Path) -> None:
         """Write the place into an npz file, which `load` reads."""
-        with whole_file(check_path("path", path)) as file:
-            np.savez(file, logits=self._logits, state=self._state, history=np.array(self._history, np.int64),
-                     model=_digest(self._writer))  # fmt: skip
+        file = io.BytesIO()
+        np.savez(file, logits=self._logits, state=self._state, history=np.array(self._history, np.int64),
+                 model=_digest(self._writer))  # fmt: skip
+        write_atomic(check_path("path", path), file.getvalue())
 
     def load(self, path: str | Path) -> TextState:
         """Load the place from a file of the same model. Returns this state.
@@ -164,6 +166,10 @@ class TextState:
         other = copy.copy(self)
         other._reader = None  # made again when it is needed
         return other
+
+    def __deepcopy__(self, memo: object) -> TextState:
+        """As `copy`: what both share, the network, never changes."""
+        return self.copy()
 
 
 def _digest(writer: Writer) -> Array:

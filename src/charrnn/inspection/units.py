@@ -10,18 +10,23 @@ N characters of the text, V vocab_size, L num_layers, H hidden_size, K features.
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from charrnn.arrays import Array
+from charrnn.config import BOUNDARY, BOUNDARY_ID
+from charrnn.errors import TextError
 from charrnn.inspection.features import FEATURES, feature_matrix
 from charrnn.inspection.reading import known_ids
 from charrnn.language_model import LanguageModel
 from charrnn.nn.model import ModelWorkspace
-from charrnn.scoring.evaluation import windows
-from charrnn.settings import check_value
+from charrnn.scoring import Classification
+from charrnn.scoring.evaluation import WINDOW, windows
+from charrnn.settings import check_texts, check_value
 from charrnn.threads import blas_threads
 
 LEAST = 200  # the number of characters that a search for units needs
@@ -42,13 +47,13 @@ def activations(model: LanguageModel, text: str, on_unknown: str = "error") -> A
     """Return every hidden unit after each character of a text, (N, L, H) float32, between −1 and 1.
 
     Each layer declares what it shows: its outputs (a vanilla network, a GRU), or the memory that it keeps elsewhere
-    (an LSTM, tanh of its cell; a quasi-recurrent layer, its cell).
+    (an LSTM, tanh of its cell; a quasi-recurrent layer, its cell). A document is read from its boundary on, with the
+    label that suits it.
     """
-    ids = known_ids(model, text, on_unknown, least=1)
     with blas_threads(1):
-        return np.concatenate(
-            [_activations(ws) for _, ws in windows(model.network, model.params, ids, model.on_text(ids))]
-        )
+        ids, own = _read(model, text, on_unknown, least=1)
+        read = windows(model.network, model.params, ids, model.on_text(ids))
+        return np.concatenate([_activations(ws) for _, ws in read])[own]
 
 
 def activation(model: LanguageModel, text: str, layer: int, unit: int, on_unknown: str = "error") -> Array:
@@ -56,28 +61,35 @@ def activation(model: LanguageModel, text: str, layer: int, unit: int, on_unknow
     config = model.network.config
     check_value("layer", layer, "int", least=0, below=config.num_layers)
     check_value("unit", unit, "int", least=0, below=config.hidden_size)
-    ids = known_ids(model, text, on_unknown, least=1)
     with blas_threads(1):
+        ids, own = _read(model, text, on_unknown, least=1)
         read = windows(model.network, model.params, ids, model.on_text(ids))
-        return np.concatenate([_activations(ws)[:, layer, unit].copy() for _, ws in read])
+        return np.concatenate([_activations(ws)[:, layer, unit].copy() for _, ws in read])[own]
 
 
-def find_units(model: LanguageModel, text: str, on_unknown: str = "error") -> list[Unit]:
+def find_units(model: LanguageModel, text: str | Sequence[str], on_unknown: str = "error") -> list[Unit]:
     """Return every hidden unit with the feature that it follows best, ordered by absolute correlation.
 
     The correlation is Pearson's; with a yes-or-no feature this is the point-biserial correlation.
+
+    Parameters
+    ----------
+    text : str or sequence of str
+        Of a model of documents, one or several; to the features each is a line.
     """
-    ids = known_ids(model, text, on_unknown, least=LEAST)
-    text = model.vocabulary.decode(ids)
-    features = feature_matrix(text)
-    half = len(text) // 2
-    choosing, measuring = _Correlation(features[:half]), _Correlation(features[half:])
     with blas_threads(1):
+        ids, own = _read(model, text, on_unknown, least=LEAST)
+        shown = np.isin(ids, model.vocabulary.label_ids, invert=True)
+        lines = model.vocabulary.decode(ids[shown])
+        features = feature_matrix(lines.replace(BOUNDARY, "\n") if model.vocabulary.documents else lines)[own[shown]]
+        half, done = len(features) // 2, 0
+        choosing, measuring = _Correlation(features[:half]), _Correlation(features[half:])
         for start, ws in windows(model.network, model.params, ids, model.on_text(ids)):
-            values = _activations(ws)
-            cut = min(max(half - start, 0), len(values))
+            values = _activations(ws)[own[start : start + WINDOW]]
+            cut = min(max(half - done, 0), len(values))
             choosing.add(values[:cut])
             measuring.add(values[cut:])
+            done += len(values)
     chosen, measured = choosing.result(), measuring.result()  # (L, H, K)
     best = np.abs(chosen).argmax(axis=2)
     names = list(FEATURES)
@@ -86,6 +98,25 @@ def find_units(model: LanguageModel, text: str, on_unknown: str = "error") -> li
         for (layer, unit), k in np.ndenumerate(best)
     ]
     return sorted(units, key=lambda u: -abs(u.correlation))
+
+
+def _read(model: LanguageModel, text: Any, on_unknown: str, least: int) -> tuple[Array, Array]:
+    """The ids that are read of a text, or of documents from each boundary on; and which are of characters, of bool."""
+    vocabulary = model.vocabulary
+    if not vocabulary.documents:
+        ids = known_ids(model, text, on_unknown, least)
+        return ids, np.ones(len(ids), bool)
+    parts = [text] if isinstance(text, str) else check_texts("text", text)
+    known = [vocabulary.decode(vocabulary.encode(part, on_unknown)) for part in parts]
+    if (characters := sum(map(len, known))) < least:
+        raise TextError(f"documents of {characters} known characters are too short: it takes at least {least}")
+    labels: Iterable[str | None] = itertools.repeat(None)
+    if model.labels:
+        labels = (
+            Classification.of(nats.sum(axis=1), model.labels).label for nats in model.nats_by_label(known, ended=False)
+        )
+    ids = np.concatenate([model.prompt_ids(each, label=label) for each, label in zip(known, labels, strict=False)])
+    return ids, (ids != BOUNDARY_ID) & np.isin(ids, vocabulary.label_ids, invert=True)
 
 
 class _Correlation:

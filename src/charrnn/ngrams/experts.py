@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -48,6 +49,10 @@ class Experts:
         if codes is not None:
             codes.check(characters)
         return cls(tuple(names), characters, unpack(arrays, len(characters), levels_of(names)), codes)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The fields alone: what is made of them holds addresses, which say nothing in a copy or another process."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @cached_property
     def packed(self) -> dict[str, Array]:

@@ -73,6 +73,10 @@ class CharModel:
         for part in self.parts:
             self.layout.update(part.layout)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy, here or in another process, has parts of its own, without the workers that may share these."""
+        return _made, (self.config, self.kernels.name)
+
     def init_parameters(self, rng: np.random.Generator, dtype: npt.DTypeLike = np.float32) -> Parameters:
         """Fresh parameters. The same numbers in every precision, up to rounding."""
         params = Parameters.zeros(self.layout, np.float64)
@@ -207,3 +211,7 @@ class CharModel:
     def initial_state_grad(self, ws: ModelWorkspace) -> Array:
         """dL/d(initial state) of the last `loss_and_grads`, (L, S, B, H)."""
         return np.stack([w.d_initial_state for w in ws.layers])
+
+
+def _made(config: ModelConfig, kernels: str) -> CharModel:
+    return CharModel(config, Kernels(kernels))

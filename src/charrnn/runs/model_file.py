@@ -23,7 +23,7 @@ from charrnn.ngrams import CHAINS, COUNTS_PREFIX, Codes, Experts, with_all
 from charrnn.nn.model import CharModel
 from charrnn.nn.parameters import Layout, Parameters
 from charrnn.runs.files import FORMAT, FORMATS, DamagedError, header_value, read_arrays, write_arrays
-from charrnn.runs.npz_file import read_npz
+from charrnn.runs.npz_file import read_npz, write_npz
 from charrnn.settings import shown
 from charrnn.text.vocabulary import Vocabulary
 
@@ -41,8 +41,9 @@ class ModelFile(NamedTuple):
 
 
 def write_model(path: Path, contents: ModelFile) -> None:
-    experts = contents.experts
-    write_arrays(path, to_torch(contents.params) | (experts.packed if experts else {}), model_header(contents))
+    """Write a model, in the format that `read_model` expects of a file with this name."""
+    experts, write = contents.experts, write_npz if path.suffix == ".npz" else write_arrays
+    write(path, to_torch(contents.params) | (experts.packed if experts else {}), model_header(contents))
 
 
 def model_header(contents: ModelFile) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from charrnn.scoring.evaluation import Evaluation, evaluate
 from charrnn.scoring.labels import LABELS, Classification, LabelEvaluation, by_both, evaluate_labels, without_label
 from charrnn.scoring.lines import DocumentScore, HeldOut, Reading, documents_of, score_documents
 from charrnn.scoring.score import Score, score
+from charrnn.settings import check_texts
 from charrnn.text.documents import written_out
 from charrnn.text.labels import LabelledDocument
 from charrnn.text.vocabulary import Vocabulary
@@ -48,7 +49,17 @@ class ScoresTexts:
             return score(self.network, self.params, ids, self.on_text(ids))
 
     def evaluate(self, text: str, on_unknown: str = "error") -> Evaluation:
-        """The mean surprise over a text of any length, with the state carried through it."""
+        """The mean surprise over a text of any length, with the state carried through it.
+
+        Raises
+        ------
+        TextError
+            The text is the name of a file, whose contents were meant: as `charrnn.evaluate` takes them.
+        """
+        if isinstance(text, str) and os.path.splitext(text)[1] and os.path.isfile(text):
+            raise TextError(
+                f"text '{text}' is the name of a file: pass the text in it, as in Path({text!r}).read_text()"
+            )
         with blas_threads(1):
             ids = self._encode(text, on_unknown)
             if self.labels:
@@ -74,9 +85,10 @@ class ScoresTexts:
 
     def score_stream(self, texts: Iterable[str], on_unknown: str = "error") -> Iterator[DocumentScore]:
         """As `score_many`, for any number of documents, in memory that does not grow with their number."""
-        held_out = self.held_out
-        for nats in self._surprises(texts, on_unknown):
-            yield DocumentScore(nats, held_out.percentile(float(nats.mean())) if held_out else None)
+        held_out, surprises = self.held_out, self._surprises(check_texts("texts", texts), on_unknown)
+        return (
+            DocumentScore(nats, held_out.percentile(float(nats.mean())) if held_out else None) for nats in surprises
+        )
 
     def _surprises(self, texts: Iterable[str], on_unknown: str) -> Iterator[Array]:
         """The surprise at each symbol of each text, the end included."""
@@ -104,7 +116,8 @@ class ScoresTexts:
         """As `classify`, for any number of documents, in memory that does not grow with their number."""
         if not self.labels:
             raise ConfigError("this model knows no labels: train it with --documents and --label")
-        return (Classification.of(totals, self.labels) for _, totals in self._classified(texts, on_unknown))
+        classified = self._classified(check_texts("texts", texts), on_unknown)
+        return (Classification.of(totals, self.labels) for _, totals in classified)
 
     def _classified(self, texts: Iterable[str], on_unknown: str) -> Iterator[tuple[Array, Array]]:
         """The surprise (L, n) at the label and at each symbol of each text, and the totals (L,) that classify it."""
@@ -176,10 +189,6 @@ class ScoresTexts:
         return Reading(ids[:-1], ids[1:])
 
     def _encode(self, text: str, on_unknown: str) -> Array:
-        if isinstance(text, str) and os.path.splitext(text)[1] and os.path.isfile(text):
-            raise TextError(
-                f"text '{text}' is the name of a file: pass the text in it, as in Path({text!r}).read_text()"
-            )
         ids = self.vocabulary.encode(text, on_unknown)
         if self.vocabulary.documents:
             return self.vocabulary.encode_documents([text], on_unknown)

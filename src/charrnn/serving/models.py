@@ -90,7 +90,8 @@ class Served:
         except Exception as error:
             failure = str(error) or type(error).__name__
             if failure != self._failure:
-                log.warning("model '%s' cannot be served: %s", self.id, printable(failure))
+                what = "cannot be served" if self._model is None else "is served as it was before"
+                log.warning("model '%s' %s: %s", self.id, what, printable(failure))
         self._failure = failure
 
     def _refresh(self) -> None:
@@ -104,12 +105,7 @@ class Served:
         version = (found.st_ino, found.st_mtime_ns, found.st_size)
         if version == self._version:
             return
-        try:
-            self._model = load(self.file)
-        except Exception:
-            if self._model is None:
-                raise
-            return
+        self._model = load(self.file)
         self._version, self.created = version, int(found.st_mtime)
 
 

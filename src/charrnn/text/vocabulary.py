@@ -12,7 +12,7 @@ from charrnn.arrays import Array
 from charrnn.config import BOUNDARY as BOUNDARY
 from charrnn.config import BOUNDARY_ID
 from charrnn.errors import ConfigError, TextError, UnknownCharacterError
-from charrnn.settings import check_value
+from charrnn.settings import check_value, shown
 from charrnn.units import unit_of
 
 PIECE = 1 << 20  # characters encoded at a time, so that temporary arrays stay small beside the text
@@ -85,7 +85,7 @@ class Vocabulary:
             Names the first unknown character, its code point and its position.
         """
         if on_unknown not in ON_UNKNOWN:
-            raise ConfigError(f"on_unknown {on_unknown!r} is not known: choose from {', '.join(ON_UNKNOWN)}")
+            raise ConfigError(f"on_unknown {shown(on_unknown)} is not known: choose from {', '.join(ON_UNKNOWN)}")
         text = self.mend(text)
         ids = np.empty(len(text), self.id_dtype)
         filled = 0

@@ -60,7 +60,7 @@ class Callback:
 def check_callback(callback: Callback | None) -> Callback:
     """Return the callback that a caller gave, or one that prints lines on standard error."""
     if callback is not None and not isinstance(callback, Callback):
-        raise ConfigError(f"callback must be a charrnn.training.callback.Callback, not {callback!r:.60}")
+        raise ConfigError(f"callback must be a charrnn.Callback, not {callback!r:.60}")
     return callback or LineCallback()
 
 

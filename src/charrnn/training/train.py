@@ -6,6 +6,7 @@ import platform
 import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -288,10 +289,11 @@ def _finished(session: Session, ended: str) -> Run:
         session.callback.on_message(session.old_text.says(*parent_val))
     assert progress.best_step is not None
     warning = complaint(session.folder.read_metrics(), val, len(splits["val"]), session.vocabulary, session.config)
+    test = model.evaluate_ids(splits["test"]) if len(splits["test"]) else None
+    model.network = copy(model.network)  # which several threads may use, unlike the workers of the training
     return Run(
         path=session.folder.path, config=session.config, model=model, metrics=session.folder.read_metrics(),
         ended=ended, step=progress.step, epoch=session.epoch, seconds=progress.seconds, best_step=progress.best_step,
         val=None if val is None else Evaluation(len(splits["val"]) - 1, val),
-        test=model.evaluate_ids(splits["test"]) if len(splits["test"]) else None,
-        train_ids=splits["train"], warning=warning, parent_val=parent_val,
+        test=test, train_ids=splits["train"], warning=warning, parent_val=parent_val,
     )  # fmt: skip

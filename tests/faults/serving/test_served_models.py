@@ -103,6 +103,22 @@ def test_a_model_that_fails_unforeseen_hides_no_other(
     assert "ZeroDivisionError" in caplog.text
 
 
+def test_a_model_that_is_replaced_by_a_damaged_one_stays_and_the_log_says_so_once(
+    run_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("charrnn.serving.models.LOOK_EVERY", -1.0)
+    path = tmp_path / "cat.safetensors"
+    shutil.copy(run_path / "model.safetensors", path)
+    served = Models([path]).get("cat")
+    before = served.model
+    path.write_bytes(path.read_bytes()[:1000])
+    assert served.model is served.model is before
+    assert caplog.text.count("model 'cat' is served as it was before: ") == 1
+    shutil.copy(run_path / "model.safetensors", path)
+    assert served.model is not before
+    assert len(caplog.records) == 1
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere file names are text")
 @pytest.mark.parametrize("name", [b"caf\xe9", b"a\x1b[2Jb", b"a\nb", "\u202ecat".encode()])
 def test_a_folder_of_any_name_is_served(run_path: Path, tmp_path: Path, name: bytes) -> None:

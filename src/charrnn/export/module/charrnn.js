@@ -1,7 +1,8 @@
 // A character model that writes and scores text: language_model.py of the Python package charrnn in JavaScript, under
 // the same names. The NumPy code is the definition.
 
-import { apply_filters, by_likelihood, log_softmax, make_sampling, pick, refuse, StopMatcher } from "./generation.js";
+import { apply_filters, by_likelihood, log_softmax, make_sampling, pick } from "./generation.js";
+import { check_whole, refuse, StopMatcher } from "./generation.js";
 import { BOUNDARY_ID, CharModel } from "./network.js";
 import { Experts, Reader } from "./ngrams.js";
 import { stream as random_stream } from "./randomness.js";
@@ -102,6 +103,7 @@ export class LanguageModel {
   // document, whose character is "".
   *write(prompt = "", { seed, sample = 0, on_unknown = "error", label, ...given } = {}) {
     const config = make_sampling(given);
+    for (const [name, value] of Object.entries({ seed: seed ?? 0, sample })) check_whole(name, value);
     const random = random_stream(seed ?? crypto.getRandomValues(new Uint32Array(1))[0], "sampling", sample);
     for (const state = this.start(prompt, on_unknown, label); ; ) {
       const { logits } = state;
@@ -114,6 +116,7 @@ export class LanguageModel {
   }
 
   *stream(prompt = "", { length = 500, stop = [], ...options } = {}) {
+    check_whole("length", length);
     const stops = [stop].flat();
     if (stops.includes("")) refuse("a stop string must not be empty");
     const matcher = new StopMatcher(stops.map((each) => this.mend(each)).filter((each) => each));

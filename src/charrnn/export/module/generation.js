@@ -7,6 +7,11 @@ export function refuse(message) {
   throw new Error(`charrnn: ${message}`);
 }
 
+// Refuses what is not a whole number, of any size.
+export function check_whole(name, value) {
+  if (!/^\d+$/.test(value)) refuse(`${name} must be a whole number of at least 0, not ${value}`);
+}
+
 const largest = (x) => x.reduce((most, each) => Math.max(most, each), -Infinity);
 
 export function log_softmax(logits) {

@@ -9,6 +9,7 @@ let model = null;
 let records = []; // of each character: its surprise in nats, and the five likeliest with their probabilities
 let chosen = -1;
 let writing = null;
+const hint = at("which").textContent;
 
 const name_of = (id) => model.characters[id] || model.labels[model.label_ids.indexOf(id)] || ""; // "" is the end
 const visible = (character) => ({ "": "∎", " ": "␣", "\n": "↵", "\t": "⇥" })[character] ?? character;
@@ -81,6 +82,7 @@ async function write() {
   before.textContent = prompt;
   text.replaceChildren(before);
   at("bars").replaceChildren();
+  at("which").textContent = hint;
   [at("stop").disabled, status.textContent] = [false, "Writing"];
   let seed = null;
   try {

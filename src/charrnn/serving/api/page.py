@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from charrnn.serving.api.requests import ActivationsBody, TextBody
 
 OWN_SAMPLES, OWN_LENGTH, OWN_TEMPERATURE = 8, 2_000, 0.8  # the text that a model writes, to find its units in it
+OWN_LABELS = 20  # with more, each of which reads the documents, these are fewer
 
 
 Answer = dict[str, Any]
@@ -47,6 +48,7 @@ def operations(service: Service) -> list[Operation]:
         async def run(request: Request, body: Any) -> Response:
             served = service.models.get(body.model)
             model = await service.read(lambda: served.model)
+            body.check_labels(model)
 
             def answer() -> Response:
                 with characters_of("text"):
@@ -113,17 +115,30 @@ def _units(model: LanguageModel, body: TextBody) -> Answer:
     if body.text:
         return _found(model, body.text, body.on_unknown, own=False)
     if model not in _own_units:
-        texts = model.generate_many(OWN_SAMPLES, length=OWN_LENGTH, temperature=OWN_TEMPERATURE, seed=1)
-        _own_units[model] = _found(model, (2 * model.default_prompt()).join(texts), "error", own=True)
+        _own_units[model] = _found(model, _own_text(model), "error", own=True)
     return _own_units[model]
 
 
-def _found(model: LanguageModel, given: str, on_unknown: str, own: bool) -> Answer:
+def _own_text(model: LanguageModel) -> str | list[str]:
+    """Some samples as one text, or as many documents as have the same length together."""
+    settings: dict[str, Any] = {"length": OWN_LENGTH, "temperature": OWN_TEMPERATURE, "seed": 1}
+    if not model.vocabulary.documents:
+        return (2 * model.default_prompt()).join(model.generate_many(OWN_SAMPLES, **settings))
+    documents, left = list[str](), OWN_SAMPLES * OWN_LENGTH // max(1, len(model.labels) // OWN_LABELS)
+    for text, _ in model.write_stream(range(left), **settings):
+        documents.append(text)
+        left -= len(text)
+        if left <= 0:
+            break
+    return documents
+
+
+def _found(model: LanguageModel, given: str | list[str], on_unknown: str, own: bool) -> Answer:
     units = [
         {"layer": u.layer, "unit": u.unit, "feature": u.feature, "correlation": _rounded(u.correlation)}
         for u in find_units(model, given, on_unknown)
     ]
-    return {"own": own, "characters": len(given), "units": units}
+    return {"own": own, "characters": len("".join(given)), "units": units}
 
 
 def _activations(model: LanguageModel, body: ActivationsBody) -> Answer:

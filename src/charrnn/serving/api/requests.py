@@ -139,12 +139,20 @@ class TextBody(Body):
     text: str
     on_unknown: str
 
+    def check_labels(self, model: LanguageModel) -> None:
+        """Raise ApiError 400 if a model with labels would have to read too much."""
+        check_texts_read([self.text], model)
+
 
 def check_readings(field: str, read: Sequence[str], model: LanguageModel, most: int, remedy: str) -> None:
     """Raise ApiError 400 if the texts of a field, read once with each label, are more than `most` characters."""
     if (characters := sum(map(len, read)) * len(model.labels)) > most:
         message = f"{field} is read with each of {len(model.labels)} labels, {characters:,} characters in all"
         raise ApiError(400, f"{message}: {remedy}", field, "too_long")
+
+
+def check_texts_read(texts: Sequence[str], model: LanguageModel) -> None:
+    check_readings("text", texts, model, MOST_READ_OF_TEXTS, f"at most {MOST_READ_OF_TEXTS:,} are accepted")
 
 
 class ScoreBody(Body):
@@ -168,8 +176,7 @@ class ScoreBody(Body):
 
     def check_labels(self, model: LanguageModel) -> None:
         """Raise ApiError 400 if a model with labels would have to read too much."""
-        most = MOST_READ_OF_TEXTS
-        check_readings("text", self.text, model, most, f"at most {most:,} are accepted")
+        check_texts_read(self.text, model)
 
     def check_size(self, limits: Limits) -> None:
         """Raise ApiError 400 if the texts are too long together."""

@@ -32,11 +32,7 @@ async function read() {
   reading?.abort();
   if (!state.run) return;
   const documents = listOf(entry.value);
-  if (!entry.value || documents) {
-    gone(text);
-    text.clear();
-    at("score").textContent = "";
-  }
+  if (!entry.value || documents) empty();
   if (!documents) unrank();
   if (!entry.value) {
     forget();
@@ -52,8 +48,7 @@ async function read() {
     const body = { model: state.run.id, text: entry.value, on_unknown: onUnknown() };
     const seen = await api.inspect(body, reading.signal);
     forget();
-    gone(text);
-    text.clear();
+    empty();
     const characters = Array.from(seen.text);
     text.append(
       characters.map((c, i) => ({
@@ -64,8 +59,15 @@ async function read() {
     at("score").textContent = scored(seen, Array.from(body.text).length - characters.length);
     await colour();
   } catch (error) {
+    if (error?.name !== "AbortError") empty(); // what was read before is not what stands here now
     report(error, read);
   }
+}
+
+function empty() {
+  gone(text);
+  text.clear();
+  at("score").textContent = "";
 }
 
 function scored(seen, left) {
