@@ -51,6 +51,21 @@ def test_a_function_of_something_else_is_not_checked_and_said_so() -> None:
     assert report.as_dict()["not_checked"][0]["function"] == "temporal_affine_backward"
 
 
+def test_a_gradient_returned_from_a_dictionary_has_the_name_of_its_key() -> None:
+    program = (RIGHT / "lstm_dictionary_of_gradients.py").read_text(encoding="utf-8")
+    wrong = program.replace("dc_next = dc * f", "dc_next = dc")
+    assert wrong != program
+    (found,) = check_program(Program(wrong, "mine.py"), None, None, 60).mistakes
+    assert (found.name, found.array) == ("forget-gate-missing", "dWf, dWi, dWc, dWo, dbf, dbi, dbc, dbo")
+
+
+def test_quiet_leaves_the_verdict(charrnn: Run, tmp_path: Path) -> None:  # noqa: F811
+    source = (RIGHT / "min_char_rnn.py").read_text(encoding="utf-8")
+    (tmp_path / "mine.py").write_text(source.replace("hs[t - 1].T", "hs[t].T"), encoding="utf-8")
+    result = charrnn("check", "mine.py", "--quiet", "--seconds", 60)
+    assert (result.status, result.out, result.err) == (1, "lossFun: wrong (vanilla RNN)\n", "")
+
+
 @pytest.mark.parametrize("mistake", PLANTED, ids=lambda p: f"{p.file}-{p.name or 'novel'}")
 def test_a_planted_mistake_is_named_with_its_equation(mistake: Planted) -> None:
     report = check_program(Program(mistake.program, "mine.py"), mistake.function or None, None, 60)

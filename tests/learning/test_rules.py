@@ -169,6 +169,37 @@ def test_what_only_sounds_like_a_rule_is_not_blamed() -> None:
     assert check_program(Program(flat, "mine.py"), "sgd_gradients", None, 60).verdict == "right"
 
 
+INHERITED = """
+class Base:
+    def __init__(self, params, lr=0.01):
+        self.params, self.lr, self.t = params, lr, 0
+        self.m = [np.zeros_like(p) for p in params]
+        self.v = [np.zeros_like(p) for p in params]
+
+class Adam(Base):
+    def step(self, grads):
+        self.t += 1
+        for p, g, m, v in zip(self.params, grads, self.m, self.v):
+            m += 0.1 * (g - m)
+            v += 0.001 * (g * g - v)
+            p -= self.lr * m / (1 - 0.9**self.t) / (np.sqrt(v / (1 - 0.999**self.t)) + 1e-8)
+"""
+
+
+def test_a_rule_may_inherit_its_constructor() -> None:
+    report = check_program(Program("import numpy as np\n" + INHERITED, "mine.py"), None, None, 60)
+    assert str(report) == "Adam.step: right (Adam: theta)"
+
+
+def test_a_rule_with_an_unknown_argument_is_said_to_be_unchecked() -> None:
+    mine = "def adam_update(params, grads, mystery):\n    return params\n"
+    report = check_program(Program(ADAM + mine, "mine.py"), None, None, 60)
+    assert [f.function for f in report.functions] == ["adam_step"]
+    assert [name for name, _ in report.not_checked] == ["adam_update"]
+    with pytest.raises(ConfigError, match="'adam_update' takes 'mystery', a name that is not known"):
+        check_program(Program(mine, "mine.py"), None, None, 60)
+
+
 ADAM = (RIGHT / "with_vectors.py").read_text(encoding="utf-8")
 OTHERS = """
 def sample(logits, temperature):

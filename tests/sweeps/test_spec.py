@@ -68,6 +68,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"search": {"hidden_size": {"low": 1, "high": 500_000, "step": 1}}}, "the grid has 500,000 settings, more than "
      "100,000: search by method 'random'"),
     ({"text": "-"}, "text '-': the runs of a sweep cannot share standard input: write it to a file"),
+    ({"text": []}, "text is an empty list: name a file, or leave it out"),
     ({"text": 3}, "text must be a file's name or a list of them, not 3"),
 ]  # fmt: skip
 

@@ -53,7 +53,7 @@ def check(program: str, like: str | None, seconds: float, gradescope: bool, quie
         echo_json(report.as_gradescope())
     elif as_json:
         echo_json(report.as_dict())
-    elif not quiet:
-        echo(str(report))
+    else:
+        echo(report.as_text(remarks=not quiet))
     if report.mistakes:
         sys.exit(1)

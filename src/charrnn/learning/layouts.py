@@ -39,6 +39,10 @@ class Naming:
     joined: bool = False
 
     @property
+    def array_names(self) -> set[str]:
+        return {name for _, name in self.names}
+
+    @property
     def without(self) -> tuple[str, ...]:
         """The biases that the program does not have."""
         parts = {part.split(".")[0] for part, _ in self.names}

@@ -9,7 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from charrnn.errors import ConfigError
-from charrnn.learning.names import size_of, spelled_part
+from charrnn.learning.names import size_of, spelled_part, without_d
+
+# Dictionaries of gradients, whose keys may be the names of parameters.
+OF_GRADIENTS = re.compile(r"d|g|d_?(?:p|params?|parameters|w|weights|theta)|(?:\w+_)?(?:grads?|gradients?)", re.I)
 
 
 class Function(NamedTuple):
@@ -47,8 +50,14 @@ def read_functions(source: str, path: str) -> dict[str, Function]:
     imported = {(a.asname or a.name).split(".")[0] for n in ast.walk(tree)
                 if isinstance(n, (ast.Import, ast.ImportFrom)) for a in n.names}  # fmt: skip
     found = {name: _function(name, node, nodes, imported, source) for name, node in nodes.items()}
+    makers: dict[str, ast.FunctionDef] = {}  # the constructor of a class, which a class below it may inherit
     for owner in (node for node in tree.body if isinstance(node, ast.ClassDef)):
         methods = {node.name: node for node in owner.body if isinstance(node, ast.FunctionDef)}
+        above = [makers[base.id] for base in owner.bases if isinstance(base, ast.Name) and base.id in makers]
+        if above:
+            methods.setdefault("__init__", above[0])
+        if "__init__" in methods:
+            makers[owner.name] = methods["__init__"]
         for name, node in methods.items():
             if node.args.args and not node.decorator_list:
                 full = f"{owner.name}.{name}"
@@ -187,13 +196,16 @@ def _inner(node: ast.AST, lists: Mapping[str, ast.AST]) -> str:
 
 
 def _name(node: ast.AST) -> str:
-    """The name that an expression is about: loss for float(loss) or loss / T, hs for hs[-1]."""
+    """The name that an expression is about: loss for float(loss) or loss / T, hs for hs[-1], dWxh for grads["Wxh"]."""
     if isinstance(node, ast.Name):
         return node.id
     if isinstance(node, ast.Attribute):
         return node.attr if not isinstance(node.value, ast.Name) or node.attr not in ("T", "copy") else node.value.id
     if isinstance(node, ast.Subscript):
-        return _name(node.value)
+        owner, key = _name(node.value), getattr(node.slice, "value", None)
+        if not isinstance(key, str):
+            return owner
+        return f"d{key}" if OF_GRADIENTS.fullmatch(owner) and not without_d(key) else key
     if isinstance(node, ast.UnaryOp):
         return _name(node.operand)
     if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Div, ast.Mult)):

@@ -76,9 +76,13 @@ class Report(NamedTuple):
         ]  # fmt: skip
         return {"score": sum(t["score"] for t in tests), "tests": tests}
 
-    def __str__(self) -> str:
-        lines = [line for f in self.functions for line in _lines(f)]
+    def as_text(self, remarks: bool = True) -> str:
+        """The report as lines; without remarks, those of the verdicts and of what was not checked."""
+        lines = [line for f in self.functions for line in _lines(f)[: None if remarks else 1]]
         return "\n".join([*lines, *(f"{name}: not checked: {why}" for name, why in self.not_checked)])
+
+    def __str__(self) -> str:
+        return self.as_text()
 
     def __repr__(self) -> str:
         return str(self)

@@ -11,7 +11,7 @@ import numpy as np
 
 from charrnn.errors import ConfigError
 from charrnn.learning.case import H, K
-from charrnn.learning.layouts import Layout, layouts, namings
+from charrnn.learning.layouts import Layout, Naming, layouts, namings
 from charrnn.learning.names import ARGUMENTS, SIZES, is_one_of, plain, size_of, without_d
 from charrnn.learning.reading import Function
 
@@ -161,10 +161,19 @@ class Caller:
         taken |= {"h0"} if "c0" in taken and "gru" in self.task.networks else set()
         memory = {p for f in functions for p in f.parameters if p == "c" and self._slot(f, p, "") == "c0"}
         for network in self.task.networks:
-            for naming in namings(self.task.tokens - memory, network, self.task.kind == "loss"):
+            for naming in self._namings(self.task.tokens - memory, network):
                 for layout in layouts(self.task.kind, network, naming, style, turned):
                     case = replace(layout.case, state_given="h0" in taken, memory_given="c0" in taken)
                     yield replace(layout, case=case)
+
+    def _namings(self, tokens: set[str], network: str) -> list[Naming]:
+        """How the program calls its arrays; what it takes as arguments goes before words in its text, such as keys."""
+        functions = [f for f in (self.task.forward, self.task.backward) if f]
+        taken = {p for f in functions for p in f.parameters}
+        reads_out = self.task.kind == "loss"
+        found = list(namings(tokens, network, reads_out))
+        of_arguments = list(namings(tokens & taken, network, reads_out))
+        return max(found, of_arguments, key=lambda each: max((len(taken & n.array_names) for n in each), default=0))
 
     def plans(self, layouts: Iterable[Layout]) -> tuple[list[Layout], list[dict[str, Any]]]:
         """The layouts in which every argument is known, and their plans.

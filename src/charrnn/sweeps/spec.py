@@ -191,6 +191,8 @@ def _seeds(wanted: Any) -> tuple[int, ...]:
 
 def _sources(wanted: Any, folder: Path) -> tuple[str, ...]:
     sources = list(wanted) if isinstance(wanted, list | tuple) else [wanted]
+    if isinstance(wanted, list) and not wanted:
+        raise ConfigError("text is an empty list: name a file, or leave it out")
     for source in sources:
         if not isinstance(source, str) or not source or "\0" in source:
             raise ConfigError(f"text must be a file's name or a list of them, not {shown(wanted)}")

@@ -68,8 +68,9 @@ def _train(folder: RunFolder, order: Mapping[str, Any], callback: Callback) -> R
                 shutil.rmtree(folder.path)
     if folder.path.exists():
         return train(resume=folder.path, callback=callback)
+    text = tuple(order["text"])  # an empty tuple is the bundled novel; JSON has made a list of it
     return train(
-        order["text"], out=folder.path, recipe=order["recipe"], callback=callback, **{"workers": 1, **order["settings"]}
+        text, out=folder.path, recipe=order["recipe"], callback=callback, **{"workers": 1, **order["settings"]}
     )
 
 

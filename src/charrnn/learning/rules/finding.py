@@ -74,6 +74,7 @@ def find_rules(functions: dict[str, Function], wanted: str | None, like: str | N
     wanted = wanted or (next(iter(functions)) if like and len(functions) == 1 else None)
     usual: list[Found] = []
     others: list[Found] = []  # of a name that says nothing
+    unclear: list[Found] = []  # update rules by name whose arguments are not all known: reported as not checked
     for name, f in functions.items():
         if name.endswith("__") or (wanted and name != wanted):
             continue
@@ -91,7 +92,9 @@ def find_rules(functions: dict[str, Function], wanted: str | None, like: str | N
             usual.append(each)
         elif known and not by_name and rule != "sampling" and not BACKWARD.search(name):
             others.append(each)
-    return usual or others
+        elif by_name == rule != "sampling" and "g" in each.slots.values() and not (known or BACKWARD.search(name)):
+            unclear.append(each)
+    return (usual or others) + unclear
 
 
 def _rule_of(name: str) -> str:
