@@ -139,7 +139,7 @@ def test_runs_worse_than_the_median_are_ended_early(
 
 def test_several_workers_share_a_study(small: dict[str, Any], tmp_path: Path) -> None:
     small |= {"method": "tpe", "trials": 4, "seeds": [0, 1]}
-    small["settings"] |= {"steps": 500, "eval_every": 25}
+    small["settings"] |= {"steps": 3000, "eval_every": 150}
     done = sweep(
         {**small, "search": {"hidden_size": {"low": 2, "high": 30}}}, out=tmp_path / "o", jobs=2, callback=QUIET
     )
@@ -209,7 +209,7 @@ def test_where_every_run_fails_the_command_says_so(charrnn: Run, small: dict[str
     assert DivergenceError.exit_status == 1
 
 
-LONG = {"steps": 7000, "eval_every": 500, "log_every": 50, "sample_every": 1500, "checkpoint_minutes": 0.005}
+LONG = {"steps": 20_000, "eval_every": 2000, "log_every": 50, "sample_every": 6000, "checkpoint_minutes": 0.005}
 
 
 def long(small: dict[str, Any]) -> dict[str, Any]:
