@@ -156,6 +156,18 @@ def test_a_program_that_raises_is_reported_with_its_line(body: str) -> None:
         check_program(program(body), None, None, 20.0)
 
 
+def test_gradients_of_a_loss_in_bits_are_in_bits_or_in_nats_and_a_mistake_is_named() -> None:
+    source = (RIGHT / "loss_in_bits.py").read_text()
+    in_nats = source.replace("do /= T * np.log(2)", "do /= T")
+    assert check_program(Program(in_nats, "mine.py"), None, None, 60).verdict == "right"
+    for program in (source, in_nats):
+        wrong = program.replace("(1 - h[t] ** 2)", "(1 - h[t])")
+        assert wrong != program
+        report = check_program(Program(wrong, "mine.py"), None, None, 60)
+        assert report.verdict == "wrong"
+        assert [mistake.equation for function in report.functions for mistake in function.mistakes] == ["rnn.3"]
+
+
 def test_a_thread_that_goes_on_is_not_waited_for() -> None:
     body = "import threading, time; threading.Thread(target=time.sleep, args=(99,)).start()"
     source = (RIGHT / "plain_batched.py").read_text().replace("    T, B = inp", f"    {body}\n    T, B = inp")

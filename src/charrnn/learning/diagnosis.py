@@ -149,11 +149,11 @@ def _fitting(layout: Layout, found: dict[str, Found], mistakes: tuple[Mistake, .
     def fits(key: str, scale: float) -> bool:
         return differs(found[key].value, np.clip(scale * expected[key], -largest, largest)) <= TOLERANCE
 
-    if mistakes and not any(fits(k, s) for k in gradients[:3] for s in scales(layout.case)):
+    of_loss, known = _scale_of_loss(found, expected, scales(layout.case))
+    if mistakes and not any(fits(k, s) for k in gradients[:3] for s in known):
         return 0
     others = sum(differs(found[k].value, expected[k]) <= TOLERANCE for k in found if k in STATES)
-    loss = "$loss" in found and _scale_of_loss(found, expected, scales(layout.case)) is not None
-    return others + loss + max(sum(fits(k, s) for k in gradients) for s in scales(layout.case))
+    return others + (of_loss is not None) + max(sum(fits(k, s) for k in gradients) for s in known)
 
 
 def _better(a: Diagnosis, b: Diagnosis | None) -> Diagnosis:
@@ -165,8 +165,7 @@ def _explain(
 ) -> Diagnosis:
     expected = layout.expected(reference)
     gradients = [k for k in found if k not in ("$loss", *STATES)]
-    known = scales(layout.case)
-    of_loss = _scale_of_loss(found, expected, known)
+    of_loss, known = _scale_of_loss(found, expected, scales(layout.case))
     largest = max((float(np.max(np.abs(found[k].value), initial=0)) for k in gradients), default=0.0)  # may be a limit
 
     def off(key: str, scale: float) -> float:
@@ -175,7 +174,7 @@ def _explain(
     fits = {s: sum(off(k, s) <= TOLERANCE for k in gradients) for s in known}
     order = sorted(known, key=lambda s: s != of_loss)  # of two that are as good, the scale of the loss
     explanations = [
-        _at_scale(layout, found, expected, reference, mistakes, scale, of_loss, off)
+        _at_scale(layout, found, expected, reference, mistakes, known, scale, of_loss, off)
         for scale in order
         if fits[scale] or scale in (of_loss, 1.0)
     ]
@@ -184,10 +183,10 @@ def _explain(
 
 def _at_scale(
     layout: Layout, found: dict[str, Found], expected: dict[str, Any], reference: dict[str, Any],
-    mistakes: tuple[Mistake, ...], scale: float, of_loss: float | None, off: Callable[[str, float], float],
+    mistakes: tuple[Mistake, ...], known: dict[float, str], scale: float, of_loss: float | None,
+    off: Callable[[str, float], float],
 ) -> Diagnosis:  # fmt: skip
-    """The explanation in which right gradients are `scale` times those of the mean loss."""
-    known = scales(layout.case)
+    """The explanation in which right gradients are `scale` times those of the mean loss, one of the `known`."""
     named: list[Named] = []
     unexplained: list[str] = []
     right: list[str] = []
@@ -205,36 +204,33 @@ def _at_scale(
         else:
             array = wrong_array(layout, key, name, value, scale * expected[key])
             named.append(array) if array else unexplained.append(name)
-    if of_loss and any(not k.startswith("$") for k in found) and not _same(of_loss, scale):
+    own = next(s for s, what in scales(layout.case).items() if what == known[scale])  # the same in the unit of the loss
+    if of_loss and any(not k.startswith("$") for k in found) and own != of_loss:
         named.append(
             Named("mean-for-sum", "all gradients", "readout.4",
-                  f"The loss is the {known[_nearest(known, of_loss)]}, but the gradients are those of the "
-                  f"{known[scale]}: they are {max(scale / of_loss, of_loss / scale):g} times too "
-                  f"{'large' if scale > of_loss else 'small'}.")
+                  f"The loss is the {known[of_loss]}, but the gradients are those of the {known[scale]}: they are "
+                  f"{max(own / of_loss, of_loss / own):g} times too {'large' if own > of_loss else 'small'}.")
         )  # fmt: skip
     lines = [_named(m, layout, found) for m in mistakes]
     missing = sum(name not in found and name in expected for _, name in layout.naming.names)
     return Diagnosis(tuple(unexplained), (*lines, *named), tuple(right), scale, missing)
 
 
-def _same(a: float, b: float) -> bool:
-    return abs(a - b) <= 1e-6 * abs(b)
+def _scale_of_loss(
+    found: dict[str, Found], expected: dict[str, Any], known: dict[float, str]
+) -> tuple[float | None, dict[float, str]]:
+    """By what the loss is multiplied, None if it is another loss; and by what gradients may be.
 
-
-def _nearest(known: dict[float, str], value: float) -> float:
-    return min(known, key=lambda s: abs(s - value))
-
-
-def _scale_of_loss(found: dict[str, Found], expected: dict[str, Any], known: dict[float, str]) -> float | None:
-    """By what the loss is multiplied; None if it is another loss. In bits it counts as that in nats."""
+    In bits a loss counts as that in nats, and its gradients are in bits or in nats.
+    """
     if "$loss" not in found:
-        return None
+        return None, known
     value, mean = float(np.ravel(found["$loss"].value)[0]), float(expected["$loss"])
     for unit in (1.0, LOG_2):
         for scale in known:
             if np.isfinite(value) and abs(value * unit - scale * mean) <= 10 * TOLERANCE * abs(scale * mean):
-                return scale
-    return None
+                return scale, {s / u: name for u in {1.0, unit} for s, name in known.items()}
+    return None, known
 
 
 def _named(mistake: Mistake, layout: Layout, found: dict[str, Found]) -> Named:
