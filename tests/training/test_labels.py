@@ -231,3 +231,12 @@ def test_a_labelled_list_starts_from_a_model_without_labels(run: Path, model: La
     assert np.array_equal(again.model.params.vector, parts.model.params.vector)
     with pytest.raises(ConfigError, match="is a model of labelled documents, whose symbols stand for other labels"):
         charrnn.train(few, out=tmp_path / "no", init_from=run, **settings)
+
+
+def test_files_beside_a_list_from_python_hold_lines(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "labelled.txt").write_text("low\tab\nhigh\tac\n")
+    found = charrnn.evaluate(run, tmp_path / "labelled.txt", callback=Callback())
+    assert (found.documents, found.labels is not None) == (2, True)
+    plain = charrnn.train([text for _, text in PAIRS], out=tmp_path / "run", **{**SMALL, "steps": 5})
+    (tmp_path / "plain.txt").write_text("ab\nac\n")
+    assert charrnn.evaluate(plain.path, tmp_path / "plain.txt", callback=Callback()).documents == 2

@@ -94,6 +94,11 @@ def _holds_something(document: str) -> bool:
     return bool(LabelledDocument.of(document).text.strip())
 
 
+def form_of_files(documents: str | None, label: str | None) -> tuple[str, str | None]:
+    """The form and the labels of files that go with a list: beside one that was given in Python, they are of lines."""
+    return ("lines", label and "tsv") if documents in (None, LIST) else (documents, label)
+
+
 def document_name(sources: Sequence[str]) -> str:
     """The name of the list."""
     return name_of(sources) if sources else read_text([]).name

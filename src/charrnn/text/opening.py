@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from charrnn.errors import ConfigError, TextError
 from charrnn.settings import check_path, check_value
 from charrnn.text.corpus import Corpus, part_sizes, text_sha256
-from charrnn.text.documents import LIST, ListedDocuments, also_in_the_list, document_name, read_documents
+from charrnn.text.documents import ListedDocuments, also_in_the_list, document_name, form_of_files, read_documents
 from charrnn.text.forms import Form
 from charrnn.text.labels import LabelledDocument, labelled
 from charrnn.text.library import LIBRARY, read_text
@@ -99,9 +99,7 @@ def open_corpus(
 
 def document_corpus(texts: Sequence[str], name: str, encoding: str, say: Say, plan: Plan) -> ListedDocuments:
     """Documents, and those of the files that were named for a part."""
-    form, label = plan.documents or "lines", plan.label
-    if form == LIST:
-        form, label = "lines", label and "tsv"
+    form, label = form_of_files(plan.documents, plan.label)
     named = {part: read_documents([path], form, encoding, say, label) for part, path in plan.named.items()}
     known = set(texts) if named else set()
     for part, documents in named.items():

@@ -16,7 +16,7 @@ from charrnn.runs.folder import RunFolder
 from charrnn.scoring import Evaluation, LabelEvaluation
 from charrnn.settings import check_path, check_value
 from charrnn.text.corpus import SPLITS, Corpus, text_sha256
-from charrnn.text.documents import DocumentCorpus, count_documents, written_out
+from charrnn.text.documents import DocumentCorpus, count_documents, form_of_files, written_out
 from charrnn.text.labels import LabelledDocument, symbol
 from charrnn.text.library import read_text
 from charrnn.text.mapped import recoded
@@ -139,7 +139,8 @@ def evaluate(
                 plan = ONE_TEXT
                 if model.vocabulary.documents:
                     plan = Plan.of(model.provenance.get("settings", {}))._replace(named={})
-                    plan = plan._replace(documents=plan.documents or "lines")  # where the model does not say
+                    form, label = form_of_files(plan.documents, plan.label)
+                    plan = plan._replace(documents=form, label=label)
                     how = "".join(f" --{k} {v}" for k, v in (("documents", plan.documents), ("label", plan.label)) if v)
                     callback.on_message(f"reads documents as the run did:{how}")
                 corpus, words = open_corpus(sources, encoding, callback.on_message, callback.on_reading, plan)
