@@ -245,3 +245,41 @@ def test_the_command_reports_a_rule(charrnn: Run, tmp_path: Path) -> None:  # no
     assert values["mistakes"][0]["derivation"] == "docs/derivations/adam.md"
     score = json.loads(charrnn("check", "mine.py:adam_step", "--like", "adam", "--gradescope", "--seconds", 60).out)
     assert score["tests"][0]["status"] == "failed"
+
+
+ADAM_OF_ARRAYS = """
+import numpy as np
+
+class Adam:
+    def __init__(self, params, learning_rate=0.01):
+        self.params, self.rate, self.t = params, learning_rate, 0
+        self.m = {k: np.zeros_like(v) for k, v in params.items()}
+        self.v = {k: np.zeros_like(v) for k, v in params.items()}
+
+    def step(self, grads):
+        self.t += 1
+        for k in self.params:
+            self.m[k] = 0.9 * self.m[k] + 0.1 * grads[k]
+            self.v[k] = 0.999 * self.v[k] + 0.001 * grads[k] ** 2
+            m, v = self.m[k] / (1 - 0.9**self.t), self.v[k] / (1 - 0.999**self.t)
+            self.params[k] -= self.rate * m / (np.sqrt(v) + 1e-8)
+"""
+
+
+def test_a_step_that_is_counted_for_each_array_is_named() -> None:
+    right = check_program(Program(ADAM_OF_ARRAYS, "mine.py"), None, None, 60)
+    assert right.verdict == "right"
+    lines = ADAM_OF_ARRAYS.replace("        self.t += 1\n", "").replace(
+        "in self.params:\n", "in self.params:\n            self.t += 1\n"
+    )
+    (mistake,) = check_program(Program(lines, "mine.py"), None, None, 60).functions[0].mistakes
+    assert (mistake.name, mistake.equation) == ("step-counted-for-each-array", "adam.3")
+
+
+def test_what_no_mistake_explains_is_shown_with_digits_that_differ() -> None:
+    wrong = ADAM_OF_ARRAYS.replace("self.rate * m", "self.rate * 1.0004 * m")
+    (mistake,) = check_program(Program(wrong, "mine.py"), None, None, 60).functions[0].mistakes
+    assert mistake.name == "not-identified"
+    assert "Step 1 moves the parameters by -0.010004, 0.010004, -0.010004, …; right is -0.01, 0.01, -0.01, …" in (
+        mistake.explanation
+    )

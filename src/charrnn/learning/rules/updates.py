@@ -83,6 +83,8 @@ def _by_size(label: str, where: str, memory: str) -> tuple[Wrong, ...]:
 
 _M, _V = "beta1 * m + (1 - beta1) * g", "beta2 * v + (1 - beta2) * g**2"
 _STEP = "m_hat / (np.sqrt(v_hat) + 1e-8)"
+FIRST_ARRAY = 6  # parameters, where they are given as two arrays
+_OF_ARRAYS = "(2 * t - (np.arange(len(theta)) < FIRST_ARRAY))"
 ADAM = Rule("Adam", adam, "adam.4", (
     Wrong("bias-correction-missing", "adam.3", (("m_hat = m / (1 - beta1**t)", "m_hat = m"),
           ("v_hat = v / (1 - beta2**t)", "v_hat = v")),
@@ -100,6 +102,9 @@ ADAM = Rule("Adam", adam, "adam.4", (
             f"The correction takes the number of another step ({said}). t is 1 in the first step, and grows by one.")
       for t, said in (("(t + 1)", "t + 1"), ("(2 * t)", "it grows by two"), ("(2 * t - 1)", "it grows by two"),
                       ("(t - 1)", "it begins with 0"))),
+    Wrong("step-counted-for-each-array", "adam.3",
+          (("beta1**t", f"beta1**{_OF_ARRAYS}"), ("beta2**t", f"beta2**{_OF_ARRAYS}")),
+          "t grows once for each array. It is the number of the step: raise it once, before the loop over the arrays."),
     one("correction-of-the-other", "adam.3", "v / (1 - beta2**t)", "v / (1 - beta1**t)",
         "v is corrected with β₁. It takes β₂."),
     *(one("correction-kept", "adam.3", "return theta, m, v", f"return theta, {m}, {v}",

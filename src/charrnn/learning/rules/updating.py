@@ -15,7 +15,7 @@ from charrnn.learning.names import is_one_of
 from charrnn.learning.observed import differs
 from charrnn.learning.report import Checked
 from charrnn.learning.rules.finding import UPDATE_ARGUMENTS, Found, slot_returned
-from charrnn.learning.rules.updates import UPDATES
+from charrnn.learning.rules.updates import FIRST_ARRAY, UPDATES
 
 STEPS, RATE = 3, 0.01
 THETA = np.array([0.3, -1.2, 0.7, 2.0, -0.4, 0.9, 1.5, -0.6])
@@ -100,8 +100,10 @@ def _mistake(found: Found, steps: Any) -> Named | None:
         return Named("not-updated", parameter, rule.equation,
                      "Some of the parameters do not change. Update every array.")  # fmt: skip
     first = next(k for k in range(STEPS) if not differs(steps[k], right[k]) <= TOLERANCE)
-    said = (f"Step {first + 1} moves the parameters by {_numbers(steps[first])}; right is {_numbers(right[first])}, in "
-            "a way that no known mistake explains.")  # fmt: skip
+    moved, wanted = _numbers(steps[first], right[first])
+    said = (
+        f"Step {first + 1} moves the parameters by {moved}; right is {wanted}, in a way that no known mistake explains."
+    )
     return Named("not-identified", parameter, rule.equation, said)
 
 
@@ -110,8 +112,15 @@ def _parameter(found: Found) -> str:
     return next(n for n, s in {**found.maker_slots, **found.slots}.items() if s == "theta")
 
 
-def _numbers(values: Any) -> str:
-    return ", ".join(f"{v:.3g}" for v in values[:3]) + ", …"
+def _numbers(values: Any, others: Any) -> list[str]:
+    """The first three of each that are far apart, with as many digits as show it."""
+    distance = np.nan_to_num(np.abs(values - others), nan=np.inf)
+    apart = np.flatnonzero(distance >= distance.max() / 2)[:3]
+    for digits in range(3, 18):
+        shown = [", ".join(f"{v:.{digits}g}" for v in each[apart]) + ", …" for each in (values, others)]
+        if shown[0] != shown[1]:
+            break
+    return shown
 
 
 def _run(definition: Any, betas: tuple[float, float]) -> Any:
@@ -159,7 +168,7 @@ def _plan(found: Found, form: tuple[str, ...], full: bool, arrays: dict[str, Any
     def box(flat: Any, other: bool) -> Any:
         if not form:
             return _array(flat, arrays)
-        parts = [_array(flat[:6].reshape(2, 3), arrays), _array(flat[6:], arrays)]
+        parts = [_array(flat[:FIRST_ARRAY].reshape(2, -1), arrays), _array(flat[FIRST_ARRAY:], arrays)]
         return parts if form == ("list",) else dict(zip(form[2:] if other else form[:2], parts, strict=True))
 
     zero = np.zeros_like(THETA)
