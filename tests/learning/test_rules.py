@@ -283,3 +283,14 @@ def test_what_no_mistake_explains_is_shown_with_digits_that_differ() -> None:
     assert "Step 1 moves the parameters by -0.010004, 0.010004, -0.010004, …; right is -0.01, 0.01, -0.01, …" in (
         mistake.explanation
     )
+
+
+def test_gradescope_is_told_of_rules_that_were_not_checked() -> None:
+    more = "\n\ndef adam_update(params, grads, state):\n    return params\n"
+    report = check_program(Program(ADAM_OF_ARRAYS + more, "mine.py"), None, None, 60).as_gradescope()
+    assert [(test["name"], test["score"], test["max_score"]) for test in report["tests"]] == [
+        ("Adam.step", 1.0, 1.0),
+        ("adam_update", 0.0, 0.0),
+    ]
+    assert report["score"] == 1.0
+    assert "takes 'state'" in report["tests"][1]["output"]

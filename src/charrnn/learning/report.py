@@ -68,12 +68,14 @@ class Report(NamedTuple):
         }
 
     def as_gradescope(self, points: float = 1.0) -> dict[str, Any]:
-        """The report as Gradescope's `results.json`: a test for each function."""
+        """The report as Gradescope's `results.json`: a test for each function, without points if it was not checked."""
         tests: list[dict[str, Any]] = [
             {"name": f.function, "score": 0.0 if f.mistakes else points, "max_score": points,
              "status": "failed" if f.mistakes else "passed", "output": "\n".join(_lines(f))}
             for f in self.functions
         ]  # fmt: skip
+        tests += [{"name": name, "score": 0.0, "max_score": 0.0, "output": f"not checked: {why}"}
+                  for name, why in self.not_checked]  # fmt: skip
         return {"score": sum(t["score"] for t in tests), "tests": tests}
 
     def as_text(self, remarks: bool = True) -> str:
