@@ -12,6 +12,7 @@ import pytest
 import charrnn
 from charrnn.errors import ConfigError, RunError, TextError
 from charrnn.language_model import LanguageModel
+from charrnn.text import opening
 from charrnn.text.documents import ListedDocuments, read_documents, share_of
 from charrnn.text.labels import LabelledDocument
 from charrnn.text.vocabulary import BOUNDARY, FIRST_LABEL
@@ -240,3 +241,18 @@ def test_files_beside_a_list_from_python_hold_lines(run: Path, tmp_path: Path) -
     plain = charrnn.train([text for _, text in PAIRS], out=tmp_path / "run", **{**SMALL, "steps": 5})
     (tmp_path / "plain.txt").write_text("ab\nac\n")
     assert charrnn.evaluate(plain.path, tmp_path / "plain.txt", callback=Callback()).documents == 2
+
+
+@pytest.mark.parametrize("least", [1, 1 << 30])  # bytes of a list that is read from a file of ids
+def test_a_file_named_for_a_part_holds_lines_when_the_run_reads_its_list_again(
+    least: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "LARGE_LIST_BYTES", least)
+    monkeypatch.setenv("CHARRNN_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "val.txt").write_text("low\tabba\nhigh\tcaac\nlow\tbab\n")
+    settings = {**SMALL, "steps": 5, "val": str(tmp_path / "val.txt")}
+    run = charrnn.train(PAIRS, out=tmp_path / "run", **settings)
+    found = charrnn.evaluate(run.path, callback=Callback())
+    assert found.documents == 3
+    assert found.nats_per_char == pytest.approx(run.val.nats_per_char, rel=1e-6)
+    assert charrnn.train(resume=run.path, steps=8, callback=Callback()).step == 8

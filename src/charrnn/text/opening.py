@@ -79,8 +79,9 @@ def open_corpus(
             raise TextError(f"the file '{path}' of --{part} does not exist")
     if plan.documents:
         if is_large(sources, LARGE_LIST_BYTES):
-            form, fractions = Form.of(plan.documents, plan.label), (plan.val_fraction, plan.test_fraction)
-            origin = Origin(sources, plan.named, encoding, form, plan.seed, plan.unique, fractions)
+            form, of_named = Form.of(plan.documents, plan.label), Form.of(*form_of_files(plan.documents, plan.label))
+            fractions = plan.val_fraction, plan.test_fraction
+            origin = Origin(sources, plan.named, encoding, form, of_named, plan.seed, plan.unique, fractions)
             return stored_documents(origin, say, tell), ""
         texts = read_documents(sources, plan.documents, encoding, say, plan.label)
         return document_corpus(texts, document_name(sources), encoding, say, plan), ""

@@ -57,6 +57,7 @@ class Origin:
     named: Mapping[str, str]  # "val" and "test", where a file was named
     encoding: str
     form: Form
+    form_of_named: Form
     seed: int
     unique: bool
     fractions: tuple[float, float]  # of the list, for validation and test
@@ -65,12 +66,12 @@ class Origin:
     def name(self) -> str:
         return name_of(self.sources)
 
-    def groups(self) -> list[tuple[str, Sequence[str]]]:
-        """The files of the list, and those that were named for a part, each with the name of the part."""
-        return [("", self.sources), *((part, [path]) for part, path in self.named.items())]
+    def groups(self) -> list[Sequence[str]]:
+        """The files of the list, and those that were named for a part."""
+        return [self.sources, *([path] for path in self.named.values())]
 
     def size(self) -> int:
-        return sum(os.path.getsize(source) for _, sources in self.groups() for source in sources)
+        return sum(os.path.getsize(source) for sources in self.groups() for source in sources)
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def stored_documents(
     origin: Origin, say: Say = lambda text: None, tell: Tell = lambda what, share: None
 ) -> StoredDocuments:
     """The corpus of a large list, from the cache if it has been encoded before."""
-    key = _key(origin, [mapped.fingerprint(sources, origin.encoding) for _, sources in origin.groups()])
+    key = _key(origin, [mapped.fingerprint(sources, origin.encoding) for sources in origin.groups()])
     ids_path, facts = mapped.from_cache(
         key, FORMAT, say, f"cutting and encoding {origin.name}",
         lambda ids_path, facts_path: _encode(origin, key, ids_path, facts_path, tell),
@@ -129,10 +130,11 @@ class _Reading:
 
     def documents(self) -> Iterator[tuple[int, str]]:
         """Each document, with the number of its group of files."""
-        for group, (_, sources) in enumerate(self.origin.groups()):
+        for group, sources in enumerate(self.origin.groups()):
+            form = self.origin.form_of_named if group else self.origin.form
             for source in sources:
                 text = pieces([source], self.origin.encoding, self.remarks, self.seen[group].update)
-                for document in documents_in(lines_of(self._counted(text)), self.origin.form, source):
+                for document in documents_in(lines_of(self._counted(text)), form, source):
                     yield group, document
 
     def _counted(self, text: Iterator[str]) -> Iterator[str]:

@@ -26,7 +26,7 @@ from charrnn.runs.model_file import MODEL_FILE
 from charrnn.scoring.evaluation import windows
 from charrnn.settings import did_you_mean
 from charrnn.text.corpus import Corpus
-from charrnn.text.documents import LIST
+from charrnn.text.documents import form_of_files
 from charrnn.text.library import LIBRARY, file_sha256
 from charrnn.text.mapped import MappedIds
 from charrnn.text.vocabulary import BOUNDARY, Vocabulary
@@ -117,8 +117,8 @@ class Parent(NamedTuple):
         settings |= {**fixed, "dropout": network.dropout, "dtype": str(self.model.params.vector.dtype)}
         if not network.documents:
             settings.pop("documents", None)
-        elif settings.get("documents", LIST) == LIST:
-            settings["documents"] = "lines"
+        else:
+            settings["documents"], _ = form_of_files(settings.get("documents"), None)
         try:
             old = make_config(settings)
         except ConfigError as error:
