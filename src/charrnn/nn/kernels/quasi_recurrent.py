@@ -24,7 +24,6 @@ from charrnn.nn.parameters import Parameters
 from charrnn.randomness import Uniform
 
 ELEMENTWISE = 150  # the time of a unit's pooling in one step, in multiplications of a product, about
-DRAWING = 100  # that of a number of dropout's mask
 
 
 class _Pooling(ctypes.Structure):
@@ -112,13 +111,9 @@ class _CompiledLayer(QuasiRecurrentLayer):
         self.kernels, self.vocab_size = kernels, config.vocab_size
         self.weight, self.bias, self.norm = self.source.pairs.weight, self.source.pairs.bias, self.source.norm.name
 
-    def _draw(self, ws: Any, dropout_rng: Uniform | None) -> None:
-        """Draw dropout's mask: one worker does it, beside what the others do."""
-        self.kernels.crew.over(1, lambda *_: ws.dropout.draw(dropout_rng), DRAWING * ws.dropout.mask.size)
-
-    def _pool(self, ws: Any) -> Array:
+    def _pool(self, ws: Any, dropout_rng: Uniform | None) -> Array:
         """[qrnn.3] to [qrnn.5]: the outputs (T, B, H), and the final cell."""
-        ws.pooling.mask = pointer(ws.dropout.mask) if ws.dropout.dropped else None
+        ws.pooling.mask = pointer(ws.dropout.mask) if ws.dropout.draw(dropout_rng) else None
         self._each_lane("pool_forward", ws)
         ws.final_state[0] = ws.cells[-1]
         return np.asarray(ws.outputs)
@@ -181,12 +176,10 @@ class CompiledStreamLayer(_CompiledLayer):
         def rows(first: int, end: int) -> None:
             pairs(B, H, first, end, u, left, right, fresh_at, gates)
 
-        with crew.together():
-            self._draw(ws, dropout_rng)
-            crew.over(N, rows, 6 * N * H * H, ROWS)
+        crew.over(N, rows, 6 * N * H * H, ROWS)
         ws.cells[0], ws.final_state[1] = state[0], ws.u[-1]
         ws.pooling.x, ws.pooling.before = pointer(ws.x), pointer(params[self.bias])
-        return self._pool(ws)
+        return self._pool(ws, dropout_rng)
 
     def backward(self, params: Parameters, d_outputs: Array, ws: Any, grads: Parameters) -> Array | None:
         """Back through the window of the last forward pass, as in `QuasiRecurrentLayer`."""
@@ -254,12 +247,11 @@ class CompiledTableLayer(_CompiledLayer):
         ws.table[...] = params[self.bias]
         before = B if len(ws.index) == 1 and ws.fresh is None else B + R + 1  # a step needs what was before it only
         with crew.together():
-            self._draw(ws, dropout_rng)
             crew.over(before, ws.left.forward(ws.u, ws.table_before), before * 3 * H * H, ROWS)
             crew.over(R, ws.right.forward(ws.u[B:-1], ws.table, add=True), R * 3 * H * H, ROWS)
         ws.cells[0], ws.final_state[1] = state[0], ws.u[B + ws.index[-1]]
         ws.pooling.x = pointer(ws.rows)
-        return self._pool(ws)
+        return self._pool(ws, dropout_rng)
 
     def backward(self, params: Parameters, d_outputs: Array, ws: Any, grads: Parameters) -> Array | None:
         """Back through the window of the last forward pass, as in `QuasiRecurrentLayer`."""
