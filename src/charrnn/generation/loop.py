@@ -22,18 +22,14 @@ class CompiledLoop:
     """
 
     def __init__(self, stepper: CompiledStepper, reader: CompiledReader | None, config: SamplingConfig) -> None:
-        V = stepper.vocab_size
-        self.stepper, f = stepper, stepper.calls.f
-        self._temperature, self._u = np.array([config["temperature"]], np.float64), np.empty(1)
-        double = stepper.model.kernels.functions(np.dtype(np.float64))
-        drawing, picking, reading, row = Calls(f), Calls(double), Calls(f), np.empty(V)
-        drawing.add("soften", V, stepper.logits, self._temperature, row)
-        picking.add("pick", 1, V, row, self._u, stepper.ids)
+        V, double = stepper.vocab_size, stepper.model.kernels.functions(np.dtype(np.float64))
+        self.stepper, self._calls, self._u = stepper, Calls(stepper.calls.f), np.empty(1)
+        divisor, row = np.array([config["temperature"]], np.float64), np.empty(V)
+        self._calls.add("soften", V, stepper.logits, divisor, row)
+        self._calls.add("pick", 1, V, row, self._u, stepper.ids, f=double)
         if reader is not None and stepper.log_q is not None:
-            reader.add_to(reading, stepper.ids, stepper.log_q)
-        self._alive = drawing, picking, reading
-        calls = drawing.recorded + picking.recorded + reading.recorded + stepper.plan.tolist()
-        self._plan = np.array(calls, np.int64)
+            reader.add_to(self._calls, stepper.ids, stepper.log_q)
+        self._plan = np.array(self._calls.recorded + stepper.plan.tolist(), np.int64)
 
     def begin(self, logits: Array) -> None:
         """Begin a text, whose first character has these logits, (V,)."""

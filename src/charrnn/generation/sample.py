@@ -105,7 +105,7 @@ class Writer:
         if self._loop is not None:
             self._loop.begin(self.logits[0])
             for length in chain(FIRST_LENGTHS, repeat(FIRST_LENGTHS[-1])):
-                yield from self._loop.write(np.array(list(islice(self._numbers[0], length))))
+                yield from self._loop.write(np.fromiter(islice(self._numbers[0], length), np.float64))
         while True:
             yield from self.draw([0])
             self.read(1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import hashlib
 import heapq
-import io
 import threading
 import zipfile
 import zlib
@@ -18,7 +17,7 @@ from charrnn.errors import RunError
 from charrnn.generation.sample import Writer
 from charrnn.ngrams import Reader, make_reader
 from charrnn.nn.stepper import Stepper, make_stepper
-from charrnn.runs.files import write_atomic
+from charrnn.runs.npz_file import write_plain
 from charrnn.settings import check_path, check_value
 from charrnn.text.vocabulary import BOUNDARY, Vocabulary
 
@@ -118,10 +117,9 @@ class TextState:
 
     def save(self, path: str | Path) -> None:
         """Write the place into an npz file, which `load` reads."""
-        file = io.BytesIO()
-        np.savez(file, logits=self._logits, state=self._state, history=np.array(self._history, np.int64),
-                 model=_digest(self._writer))  # fmt: skip
-        write_atomic(check_path("path", path), file.getvalue())
+        history, model = np.array(self._history, np.int64), _digest(self._writer)
+        arrays = {"logits": self._logits, "state": self._state, "history": history, "model": model}
+        write_plain(check_path("path", path), arrays)
 
     def load(self, path: str | Path) -> TextState:
         """Load the place from a file of the same model. Returns this state.

@@ -31,12 +31,14 @@ class CompiledReader(Reader):
         self._read = kernels.functions(self.dtype)("experts_read")
         boundary = BOUNDARY_ID if experts.documents else -1
         self._counts = S, V, lanes, boundary, counts.chains, counts.counts
-        arguments: tuple[Argument, ...] = (*self._counts, self.ids, self.codes, self.sums, self.log_q)
-        self._arguments = tuple(map(number, arguments))
+        self._arguments = tuple(map(number, self._call(self.ids, self.log_q)))
+
+    def _call(self, ids: Array, log_q: Array) -> tuple[Argument, ...]:
+        return *self._counts, ids, self.codes, self.sums, log_q
 
     def add_to(self, calls: Calls, ids: Array, log_q: Array) -> None:
         """Add `read` to some calls: it reads checked ids (B,), int64, and writes log_q (S, 1, B, V)."""
-        calls.add("experts_read", *self._counts, ids, self.codes, self.sums, log_q)
+        calls.add("experts_read", *self._call(ids, log_q))
 
     def begin(self, lane: int, ids_before: Sequence[int] | Array = ()) -> None:
         """Begin a lane again, after a text of which only the last REACH characters matter."""

@@ -36,9 +36,13 @@ HEADER = re.compile(
 def write_npz(path: Path, arrays: Mapping[str, Array], header: Mapping[str, Any]) -> None:
     """Arrays by name and a JSON header, in one file that NumPy reads."""
     text = np.frombuffer(json.dumps(header, ensure_ascii=False).encode(), np.uint8)
-    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    write_plain(path, {KEY: text, **{name: np.ascontiguousarray(array) for name, array in arrays.items()}})
+
+
+def write_plain(path: Path, arrays: Mapping[str, Array]) -> None:
+    """Arrays by name in one file that NumPy reads; RunError if it cannot be written."""
     file = io.BytesIO()
-    np.savez(file, **{KEY: text, **contiguous})  # type: ignore[arg-type]  # NumPy's stubs take the names for its own
+    np.savez(file, **arrays)  # type: ignore[arg-type]  # NumPy's stubs take the names for its own
     write_atomic(path, file.getvalue())
 
 

@@ -39,12 +39,12 @@ V3 = ["-mavx2", "-mfma"]
 V4 = [*V3, "-mavx512f", "-mavx512vl", "-mavx512dq", "-mavx512bw", "-mprefer-vector-width=512"]
 X86: dict[str, tuple[list[str], int]] = {"v3": (V3, 32), "v4": (V4, 64)}
 ARM: dict[str, tuple[list[str], int]] = {"neon": ([], 32 if sys.platform == "darwin" else 16)}
+INSTRUCTIONS = {"x86_64": X86, "amd64": X86, "aarch64": ARM, "arm64": ARM}
 PRECISIONS = {
     "float32": ["-Dreal=float", "-DIS_FLOAT=1", "-DIS_COMPLEX=0"],
     "float64": ["-Dreal=double", "-DIS_FLOAT=0", "-DIS_COMPLEX=0"],
     "complex128": ["-Dreal=double complex", "-DIS_FLOAT=0", "-DIS_COMPLEX=1"],
 }
-INSTRUCTIONS = {"x86_64": X86, "amd64": X86, "aarch64": ARM, "arm64": ARM}
 
 PLATFORM = sysconfig.get_platform()
 ENVIRONMENT: dict[str, str] = {}  # of the compiler, beside this process's own

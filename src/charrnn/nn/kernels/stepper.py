@@ -42,11 +42,11 @@ class Calls:
         self.lanes_at: list[tuple[int, int]] = []  # the call and the argument where the number of lanes stands
         self.alive: list[Any] = []
 
-    def add(self, name: str, *arguments: Argument) -> None:
-        """Record a call. An argument of type `Lanes` is the number of lanes in use."""
+    def add(self, name: str, *arguments: Argument, f: Functions | None = None) -> None:
+        """Record a call, by default in the precision of the others. Of type `Lanes` is the number of lanes in use."""
         self.lanes_at += [(len(self.recorded), k + 1) for k, a in enumerate(arguments) if isinstance(a, Lanes)]
         self.alive += [a for a in arguments if not isinstance(a, int)]
-        self.recorded.append(call(self.f.address(name), tuple(map(number, arguments))))
+        self.recorded.append(call((f or self.f).address(name), tuple(map(number, arguments))))
 
     def copy(self, source: Array, target: Array) -> None:
         self.add("copy", source.nbytes, source, target)
