@@ -7,9 +7,8 @@ from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the suite runs one process per core
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # PyTorch, likewise
-os.environ.pop(
-    "PYTHONDONTWRITEBYTECODE", None
-)  # hundreds of child processes start: what one compiles serves the others
+# Hundreds of child processes start: what one compiles serves the others.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 import numpy as np
 import pytest

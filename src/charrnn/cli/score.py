@@ -79,8 +79,8 @@ def score(
     FILES are text files, or "-" (the default) for standard input. A line's score is its surprise in nats, in total and
     per symbol. The symbols are the characters of the line and its end. The percentile is the share of the model's
     held-out documents that are no more surprising; a model trained without --documents has none. Empty lines are
-    skipped. More lines need no more memory. With --documents, a line is a document of that form, and its number is that
-    of its first line.
+    skipped. More lines need no more memory. With --documents, each document of that form is scored in place of a line,
+    under the number of its first line.
     """
     if as_csv + jsonl + as_json > 1:
         raise ConfigError("--csv, --jsonl and --json exclude each other: choose one")
